@@ -1,0 +1,53 @@
+/*
+ * address.h: socket addresses, as text and from text. For the server's listeners, the client's
+ * connection, and the peers that both name.
+ */
+#ifndef TCPACK_ADDRESS_H
+#define TCPACK_ADDRESS_H
+
+#include "common/compiler.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/socket.h>
+
+struct address {
+    struct sockaddr_storage storage;
+    socklen_t size;
+};
+
+struct address_list {
+    struct address *addresses; /* NULL while count is 0 */
+    size_t count;
+};
+
+/* Bytes, with the final NUL, that hold any address as text: the longest is a Unix socket's path. */
+enum { ADDRESS_TEXT_SIZE = 128 };
+
+/* Bytes that hold a peer as text: "[" + an IPv6 address with its zone + "]:65535" and a NUL. */
+enum { ADDRESS_PEER_SIZE = 72 };
+
+/*
+ * Writes `127.0.0.1:53312`, `[::1]:53312`, or the path of a Unix socket, and a NUL; what does not
+ * fit is cut. An IPv4-mapped IPv6 address is written as IPv4. Returns the bytes written without
+ * NUL.
+ */
+size_t address_text(const struct address *address, char *text, size_t size);
+
+/* The same, with `unix` for every Unix socket: how records and log lines name a peer. */
+size_t address_peer_text(const struct address *address, char *text, size_t size);
+
+enum address_use { ADDRESS_TO_LISTEN, ADDRESS_TO_CONNECT };
+
+/*
+ * All stream addresses of `host`: a name, an address, an IPv6 address in brackets, `*` (every
+ * address, IPv6 and IPv4; to listen only), or `/path` (a Unix socket; `port` is ignored). True, and
+ * a list of at least one that the caller gives to address_list_free(); false, with *problem set to
+ * why (static text, or errno's), and an empty list.
+ */
+bool address_resolve(const char *host, unsigned port, enum address_use use,
+                     struct address_list *list, const char **problem) MUST_USE;
+
+void address_list_free(struct address_list *list);
+
+#endif

@@ -1,0 +1,59 @@
+/*
+ * buffer.h: a growable run of bytes. Pure: memory only.
+ *
+ * A zeroed struct is an empty buffer that holds no memory. Whoever declares it owns it and calls
+ * buffer_free(). The fields may be read by anyone; only these functions change them.
+ */
+#ifndef TCPACK_BUFFER_H
+#define TCPACK_BUFFER_H
+
+#include "common/compiler.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+struct buffer {
+    unsigned char *bytes; /* NULL while capacity is 0 */
+    size_t size;          /* bytes in use */
+    size_t capacity;      /* bytes allocated */
+};
+
+/* What buffer_reserve() does where there is no room yet. */
+unsigned char *buffer_grow(struct buffer *buffer, size_t more) MUST_USE;
+
+/*
+ * Makes room for `more` bytes behind the ones in use and returns where they go; the caller writes
+ * there and adds what it wrote to `size`. The pointer holds until the next call that grows the
+ * buffer. NULL, with errno ENOMEM and the buffer as it was, when there is no memory.
+ */
+MUST_USE static inline unsigned char *buffer_reserve(struct buffer *buffer, size_t more)
+{
+    if (more > buffer->capacity - buffer->size || buffer->bytes == NULL)
+        return buffer_grow(buffer, more);
+    return buffer->bytes + buffer->size;
+}
+
+/* Appends `size` bytes. False, with errno ENOMEM and the buffer as it was, without memory. */
+MUST_USE static inline bool buffer_append(struct buffer *buffer, const void *bytes, size_t size)
+{
+    unsigned char *room = buffer_reserve(buffer, size);
+
+    if (room == NULL)
+        return false;
+    if (size > 0)
+        memcpy(room, bytes, size);
+    buffer->size += size;
+    return true;
+}
+
+/* Appends what printf would print, without the final NUL. False as buffer_append. */
+bool buffer_printf(struct buffer *buffer, const char *format, ...) MUST_USE PRINTF_LIKE(2, 3);
+
+/* Drops the first `size` bytes; the others move to the front. `size` is at most buffer->size. */
+void buffer_consume(struct buffer *buffer, size_t size);
+
+/* Gives the memory back; the buffer is empty and usable again. */
+void buffer_free(struct buffer *buffer);
+
+#endif

@@ -1,0 +1,147 @@
+#include "common/config.h"
+
+#include "common/buffer.h"
+#include "common/config_loader.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { FILE_MAX_BYTES = 1048576 };
+
+/* Appends the file's bytes. False, with *problem, when that fails. */
+static bool read_descriptor(int descriptor, struct buffer *text, const char **problem)
+{
+    enum { CHUNK = 16384 };
+
+    for (;;) {
+        unsigned char *room = buffer_reserve(text, CHUNK);
+        ssize_t size = room == NULL ? -1 : read(descriptor, room, CHUNK);
+        if (size < 0 && errno == EINTR)
+            continue;
+        if (size < 0) {
+            *problem = strerror(errno);
+            return false;
+        }
+        if (size == 0)
+            return true;
+        text->size += (size_t)size;
+        if (text->size > FILE_MAX_BYTES) {
+            *problem = "more than a megabyte: that is no configuration";
+            return false;
+        }
+    }
+}
+
+static void read_file(struct config_loader *loader, bool must_exist)
+{
+    struct buffer text = {0};
+    const char *problem = NULL;
+    int descriptor = open(loader->name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+
+    if (descriptor < 0) {
+        if (errno != ENOENT || must_exist)
+            config_loader_wrong_file(loader, strerror(errno));
+        return;
+    }
+    if (read_descriptor(descriptor, &text, &problem))
+        config_loader_read(loader, (const char *)text.bytes, text.size);
+    else
+        config_loader_wrong_file(loader, problem);
+    (void)close(descriptor); /* it was only read */
+    buffer_free(&text);
+}
+
+/* Completes what was read, or throws it away. */
+static bool finish(struct config_loader *loader)
+{
+    if (!loader->failed)
+        config_loader_complete(loader);
+    free(loader->listeners_seen);
+    if (loader->failed)
+        config_free(loader->config);
+    return !loader->failed;
+}
+
+bool config_load(const struct config_source *source, const struct config_report *report,
+                 struct config *config)
+{
+    struct config_loader loader = {.config = config, .report = report, .name = source->path};
+
+    *config = (struct config){0};
+    read_file(&loader, source->must_exist);
+    for (size_t i = 0; i < source->overrides_count; i++)
+        config_loader_override(&loader, source->overrides[i]);
+    return finish(&loader);
+}
+
+bool config_parse(const char *name, const char *text, size_t size,
+                  const struct config_report *report, struct config *config)
+{
+    struct config_loader loader = {.config = config, .report = report, .name = name};
+
+    *config = (struct config){0};
+    config_loader_read(&loader, text, size);
+    return finish(&loader);
+}
+
+/* Prints the keys of one section, whose fields are in `home`, or of listeners in `listener`. */
+static bool print_keys(FILE *out, enum config_section section, const void *home,
+                       const struct config_listener *listener)
+{
+    char line[CONFIG_LINE_MAX + 1];
+    char room[CONFIG_VALUE_SIZE];
+
+    for (size_t i = 0; i < CONFIG_OPTIONS; i++) {
+        const struct config_option *option = &config_options[i];
+        const void *of = option->of_listener ? listener : home;
+        if (option->section != section || of == NULL)
+            continue;
+        if (!config_reader_write(option->key, config_option_value(option, of, room), line)) {
+            errno = EINVAL;
+            return false;
+        }
+        if (fprintf(out, "%s\n", line) < 0)
+            return false;
+    }
+    return true;
+}
+
+bool config_print(const struct config *config, FILE *out)
+{
+    for (size_t i = 0; i < CONFIG_SECTIONS; i++) {
+        enum config_section section = (enum config_section)i;
+        if (fprintf(out, "%s[%s]\n", i == 0 ? "" : "\n", config_section_names[i]) < 0 ||
+            !print_keys(out, section, config, &config->server))
+            return false;
+    }
+    for (size_t i = 0; i < config->listeners_count; i++) {
+        const struct config_listener *listener = &config->listeners[i];
+        if (fprintf(out, "\n[listener %s]\n", listener->name) < 0 ||
+            !print_keys(out, CONFIG_SERVER, NULL, listener))
+            return false;
+    }
+    return fflush(out) == 0;
+}
+
+static void free_texts(void *home, bool of_listener)
+{
+    for (size_t i = 0; i < CONFIG_OPTIONS; i++)
+        if (config_options[i].of_listener == of_listener)
+            config_option_free(&config_options[i], home);
+}
+
+void config_free(struct config *config)
+{
+    free_texts(config, false);
+    free_texts(&config->server, true);
+    free(config->server.name);
+    for (size_t i = 0; i < config->listeners_count; i++) {
+        free_texts(&config->listeners[i], true);
+        free(config->listeners[i].name);
+    }
+    free(config->listeners);
+    *config = (struct config){0};
+}

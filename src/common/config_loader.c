@@ -1,0 +1,391 @@
+#include "common/config_loader.h"
+
+#include "common/escape.h"
+#include "common/nearest.h"
+
+#include <arpa/inet.h>
+#include <ini.h>
+#include <netinet/in.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LISTENER         "listener "
+#define LISTENER_SIZE    (sizeof LISTENER - 1)
+#define LISTENER_LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
+
+enum {
+    LISTENER_NAME_MAX_BYTES = 32, /* with "listener " less than inih keeps of a section's name */
+    SHOWN_OVERRIDE_BYTES = 200,   /* of an override, in what is said about it */
+    SHOWN_PATH_BYTES = 1000,
+    REPORT_MAX_BYTES = 2048,
+};
+
+/* Reports a problem of the line, or the override, that is being read. */
+static void wrong(struct config_loader *loader, const char *format, ...) PRINTF_LIKE(2, 3);
+
+static void report(struct config_loader *loader, const char *text)
+{
+    char line[4 * REPORT_MAX_BYTES];
+    const unsigned char *bytes = (const void *)text;
+    size_t left = strlen(text);
+    size_t size = 0;
+
+    /* What is not fit for a terminal becomes \xHH. */
+    while (left > 0) {
+        size_t length = escape_character(bytes, left);
+        bool plain = length > 0 && !escape_is_control(bytes, length);
+        size_t taken = plain ? length : 1;
+        if (plain)
+            memcpy(line + size, bytes, length);
+        else
+            (void)snprintf(line + size, 5, "\\x%02x", (unsigned)*bytes);
+        size += plain ? length : 4;
+        bytes += taken;
+        left -= taken;
+    }
+    line[size] = '\0';
+    loader->report->error(loader->report->context, line);
+    loader->failed = true;
+}
+
+static void wrong(struct config_loader *loader, const char *format, ...)
+{
+    char text[REPORT_MAX_BYTES];
+    int size;
+    va_list args;
+
+    if (loader->override != NULL)
+        size = snprintf(text, sizeof text, "-o %.*s%s: ", SHOWN_OVERRIDE_BYTES, loader->override,
+                        strlen(loader->override) > SHOWN_OVERRIDE_BYTES ? "..." : "");
+    else
+        size = snprintf(text, sizeof text, "%.*s:%zu: ", SHOWN_PATH_BYTES, loader->name,
+                        loader->reader.line);
+    va_start(args, format);
+    (void)vsnprintf(text + size, sizeof text - (size_t)size, format, args); /* cut where too long */
+    va_end(args);
+    report(loader, text);
+}
+
+void config_loader_wrong_file(struct config_loader *loader, const char *problem)
+{
+    char text[REPORT_MAX_BYTES];
+
+    (void)snprintf(text, sizeof text, "%.*s: %s", SHOWN_PATH_BYTES, loader->name, problem);
+    report(loader, text);
+}
+
+/* ---------------------------------------------------------------------------- sections */
+
+static struct config_seen *seen_of(struct config_loader *loader, struct config_place place)
+{
+    return place.listener == CONFIG_NO_LISTENER ? &loader->seen[place.section]
+                                                : &loader->listeners_seen[place.listener];
+}
+
+/* Where the option's field of this section is counted from. */
+static void *home_of(struct config_loader *loader, struct config_place place,
+                     const struct config_option *option)
+{
+    if (place.listener != CONFIG_NO_LISTENER)
+        return &loader->config->listeners[place.listener];
+    return option->of_listener ? (void *)&loader->config->server : (void *)loader->config;
+}
+
+static void unknown_section(struct config_loader *loader, const char *name)
+{
+    struct nearest nearest = {.wanted = name};
+
+    for (size_t i = 0; i < CONFIG_SECTIONS; i++)
+        nearest_offer(&nearest, config_section_names[i]);
+    if (nearest.name != NULL)
+        wrong(loader, "unknown section [%s] (did you mean \"%s\"?)", name, nearest.name);
+    else
+        wrong(loader,
+              "unknown section [%s]: server, listener NAME, journal, log, metrics and "
+              "client are known",
+              name);
+}
+
+/* Grows both lists of listeners by an empty one. */
+static bool add_listener(struct config_loader *loader, const char *name)
+{
+    struct config *config = loader->config;
+    size_t count = config->listeners_count;
+    struct config_listener *listeners =
+        realloc(config->listeners, (count + 1) * sizeof *config->listeners);
+    if (listeners != NULL)
+        config->listeners = listeners;
+    struct config_seen *seen = realloc(loader->listeners_seen, (count + 1) * sizeof *seen);
+    if (seen != NULL)
+        loader->listeners_seen = seen;
+    char *copy = strdup(name);
+    if (listeners == NULL || seen == NULL || copy == NULL) {
+        free(copy);
+        return false;
+    }
+    listeners[count] = (struct config_listener){.name = copy};
+    seen[count] = (struct config_seen){0};
+    config->listeners_count++;
+    return true;
+}
+
+/* Finds the listener of this name, or makes it. False: reported. */
+static bool find_listener(struct config_loader *loader, const char *name,
+                          struct config_place *place)
+{
+    const struct config *config = loader->config;
+    size_t size = strlen(name);
+    size_t i = 0;
+
+    if (size == 0 || size > LISTENER_NAME_MAX_BYTES ||
+        name[strspn(name, LISTENER_LETTERS)] != '\0') {
+        wrong(loader,
+              "a listener's name has 1 to %d letters, digits, \"-\" or \"_\": [listener NAME]",
+              (int)LISTENER_NAME_MAX_BYTES);
+        return false;
+    }
+    while (i < config->listeners_count && strcmp(config->listeners[i].name, name) != 0)
+        i++;
+    if (i == config->listeners_count && !add_listener(loader, name)) {
+        wrong(loader, "not enough memory");
+        return false;
+    }
+    *place = (struct config_place){.section = CONFIG_SERVER, .listener = (ptrdiff_t)i};
+    return true;
+}
+
+/* Finds the section of this name. False: reported. */
+static bool find_section(struct config_loader *loader, const char *name, struct config_place *place)
+{
+    if (strcmp(name, "listener") == 0)
+        return find_listener(loader, "", place);
+    if (strncmp(name, LISTENER, LISTENER_SIZE) == 0)
+        return find_listener(loader, name + LISTENER_SIZE, place);
+    for (size_t i = 0; i < CONFIG_SECTIONS; i++) {
+        if (strcmp(config_section_names[i], name) == 0) {
+            *place = (struct config_place){.section = (enum config_section)i,
+                                           .listener = CONFIG_NO_LISTENER};
+            return true;
+        }
+    }
+    unknown_section(loader, name);
+    return false;
+}
+
+/* -------------------------------------------------------------------------------- keys */
+
+static const struct config_option *find_option(struct config_place place, const char *key)
+{
+    const struct config_option *option = config_option_find(place.section, key);
+
+    if (option != NULL && place.listener != CONFIG_NO_LISTENER && !option->of_listener)
+        return NULL;
+    return option;
+}
+
+static void unknown_key(struct config_loader *loader, struct config_place place, const char *key)
+{
+    struct nearest nearest = {.wanted = key};
+    const char *listener = place.listener == CONFIG_NO_LISTENER
+                               ? NULL
+                               : loader->config->listeners[place.listener].name;
+    const char *section = config_section_names[place.section];
+    const char *elsewhere = NULL;
+    char where[LISTENER_SIZE + LISTENER_NAME_MAX_BYTES + 1];
+
+    (void)snprintf(where, sizeof where, "%s%s", listener == NULL ? section : LISTENER,
+                   listener == NULL ? "" : listener);
+    for (size_t i = 0; i < CONFIG_OPTIONS; i++) {
+        const struct config_option *option = &config_options[i];
+        if (find_option(place, option->key) == option)
+            nearest_offer(&nearest, option->key);
+        else if (strcmp(option->key, key) == 0)
+            elsewhere = config_section_names[option->section];
+    }
+    if (elsewhere != NULL)
+        wrong(loader, "unknown key \"%s\" in [%s]: it belongs to [%s]", key, where, elsewhere);
+    else if (nearest.name != NULL)
+        wrong(loader, "unknown key \"%s\" in [%s] (did you mean \"%s\"?)", key, where,
+              nearest.name);
+    else
+        wrong(loader, "unknown key \"%s\" in [%s]", key, where);
+}
+
+/* Sets a key of a section, as said by the line or override that is being read. */
+static void set_key(struct config_loader *loader, struct config_place place, const char *key,
+                    const char *value)
+{
+    char problem[CONFIG_PROBLEM_SIZE];
+    char written[CONFIG_LINE_MAX + 1];
+    const struct config_option *option = find_option(place, key);
+
+    if (option == NULL) {
+        unknown_key(loader, place, key);
+        return;
+    }
+    size_t *line = &seen_of(loader, place)->keys[option - config_options];
+    if (*line != 0 && loader->override == NULL) {
+        wrong(loader, "%s was set on line %zu already", key, *line);
+        return;
+    }
+    if (loader->override != NULL && !config_reader_write(key, value, written)) {
+        wrong(loader,
+              "no line of a file can hold this: it has a control character, or more than %d bytes, "
+              "or a double quote before \" ;\"",
+              CONFIG_LINE_MAX);
+        return;
+    }
+    *line = loader->override == NULL ? loader->reader.line : SIZE_MAX;
+    if (!config_option_set(option, home_of(loader, place, option), value, problem))
+        wrong(loader, "%s: %s", key, problem);
+}
+
+/* ---------------------------------------------------------------------------- the file */
+
+static void line_is_wrong(void *context, const char *problem)
+{
+    wrong(context, "%s", problem);
+}
+
+static bool section_begins(void *context, const char *name)
+{
+    struct config_loader *loader = context;
+
+    if (!find_section(loader, name, &loader->place))
+        return false;
+    size_t *line = &seen_of(loader, loader->place)->section;
+    if (*line != 0)
+        wrong(loader, "section [%s] began on line %zu already", name, *line);
+    else
+        *line = loader->reader.line;
+    return true;
+}
+
+static int take_key(void *context, const char *section, const char *key, const char *value)
+{
+    struct config_loader *loader = context;
+    char copy[CONFIG_LINE_MAX + 1];
+
+    (void)section; /* place is it, already found */
+    (void)snprintf(copy, sizeof copy, "%s", value);
+    config_reader_value(copy);
+    set_key(loader, loader->place, key, copy);
+    return 1;
+}
+
+void config_loader_read(struct config_loader *loader, const char *text, size_t size)
+{
+    static const struct config_reader_events events = {line_is_wrong, section_begins};
+
+    loader->reader = config_reader(text, size, &events, loader);
+    int bad_line = ini_parse_stream(config_reader_next, &loader->reader, take_key, loader);
+    if (bad_line != 0)
+        config_loader_wrong_file(loader, bad_line > 0 ? "inih reads a line otherwise"
+                                                      : "not enough memory");
+}
+
+static char *trim(char *text)
+{
+    text += strspn(text, " \t");
+    size_t size = strlen(text);
+    while (size > 0 && (text[size - 1] == ' ' || text[size - 1] == '\t'))
+        size--;
+    text[size] = '\0';
+    return text;
+}
+
+/* Takes `section.key=value` apart and sets the key. The text is the caller's copy. */
+static void take_override(struct config_loader *loader, char *text)
+{
+    struct config_place place;
+    char *equal = strchr(text, '=');
+    if (equal != NULL)
+        *equal = '\0';
+    char *dot = equal == NULL ? NULL : strrchr(text, '.');
+
+    if (dot == NULL) {
+        wrong(loader, "not of the form section.key=value");
+        return;
+    }
+    *dot = '\0';
+    if (!find_section(loader, text, &place))
+        return;
+    char *value = trim(equal + 1);
+    config_reader_value(value);
+    set_key(loader, place, trim(dot + 1), value);
+}
+
+void config_loader_override(struct config_loader *loader, const char *override)
+{
+    char *copy = strdup(override);
+
+    loader->override = override;
+    if (copy == NULL)
+        wrong(loader, "not enough memory");
+    else
+        take_override(loader, copy);
+    free(copy);
+    loader->override = NULL;
+}
+
+/* Where a client finds a server that listens on this host: a wildcard is no place to go to. */
+static const char *host_to_connect_to(const char *host)
+{
+    struct in_addr ipv4;
+    struct in6_addr ipv6;
+
+    if (strcmp(host, "*") == 0 ||
+        (inet_pton(AF_INET, host, &ipv4) == 1 && ipv4.s_addr == INADDR_ANY))
+        return "127.0.0.1";
+    if (strcmp(host, "[::]") == 0 ||
+        (inet_pton(AF_INET6, host, &ipv6) == 1 && IN6_IS_ADDR_UNSPECIFIED(&ipv6)))
+        return "::1";
+    return host;
+}
+
+/* Gives a key that was not set its value: the default, or what [server] has. */
+static void inherit(struct config_loader *loader, struct config_place place,
+                    const struct config_option *option)
+{
+    char problem[CONFIG_PROBLEM_SIZE];
+    char room[CONFIG_VALUE_SIZE];
+    const char *value = option->value;
+
+    if (value == NULL || place.listener != CONFIG_NO_LISTENER) {
+        const struct config_option *from = config_option_find(CONFIG_SERVER, option->key);
+        value = config_option_value(from, &loader->config->server, room);
+        if (place.section == CONFIG_CLIENT && option->type == CONFIG_TEXT)
+            value = host_to_connect_to(value);
+    }
+    if (!config_option_set(option, home_of(loader, place, option), value, problem))
+        config_loader_wrong_file(loader, problem); /* no memory: the value itself was good */
+}
+
+static void inherit_all(struct config_loader *loader, struct config_place place)
+{
+    for (size_t i = 0; i < CONFIG_OPTIONS && !loader->failed; i++)
+        if (find_option(place, config_options[i].key) == &config_options[i] &&
+            seen_of(loader, place)->keys[i] == 0)
+            inherit(loader, place, &config_options[i]);
+}
+
+void config_loader_complete(struct config_loader *loader)
+{
+    struct config_place place = {.listener = CONFIG_NO_LISTENER};
+
+    loader->config->server.name = strdup("");
+    if (loader->config->server.name == NULL)
+        config_loader_wrong_file(loader, "not enough memory");
+    for (size_t i = 0; i < CONFIG_SECTIONS; i++) {
+        place.section = (enum config_section)i; /* [server] is first: the others inherit from it */
+        inherit_all(loader, place);
+    }
+    place.section = CONFIG_SERVER;
+    for (size_t i = 0; i < loader->config->listeners_count; i++) {
+        place.listener = (ptrdiff_t)i;
+        inherit_all(loader, place);
+    }
+}

@@ -1,0 +1,58 @@
+/*
+ * config_loader.h: what is said in the lines of a file and in overrides, put into a struct config.
+ * Only for config.c. Pure.
+ */
+#ifndef TCPACK_CONFIG_LOADER_H
+#define TCPACK_CONFIG_LOADER_H
+
+#include "common/config.h"
+#include "common/config_options.h"
+#include "common/config_reader.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Where a section and its keys were set: numbers of lines; 0 where they were not. */
+struct config_seen {
+    size_t section;
+    size_t keys[CONFIG_OPTIONS];
+};
+
+enum { CONFIG_NO_LISTENER = -1 };
+
+/* A section of the configuration. */
+struct config_place {
+    enum config_section section;
+    ptrdiff_t listener; /* index of config->listeners, or CONFIG_NO_LISTENER */
+};
+
+/* Begins with `config` empty and the pointers below set, everything else zeroed. */
+struct config_loader {
+    struct config *config;
+    const struct config_report *report;
+    const char *name; /* of the file */
+    bool failed;      /* something was reported */
+
+    const char *override; /* the one being read; NULL while it is the file */
+    struct config_reader reader;
+    struct config_place place; /* the section that the reader is in */
+    struct config_seen seen[CONFIG_SECTIONS];
+    struct config_seen *listeners_seen; /* of config->listeners; the loader's owner frees it */
+};
+
+/* Reads the file's text. What is wrong is reported, with its line. */
+void config_loader_read(struct config_loader *loader, const char *text, size_t size);
+
+/* Reads `section.key=value`, which is stronger than the file. Reported likewise. */
+void config_loader_override(struct config_loader *loader, const char *override);
+
+/*
+ * When all is read, and nothing was wrong: gives every key that was not set its default, or what it
+ * inherits.
+ */
+void config_loader_complete(struct config_loader *loader);
+
+/* Reports a problem of the whole file. */
+void config_loader_wrong_file(struct config_loader *loader, const char *problem);
+
+#endif

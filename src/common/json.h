@@ -1,0 +1,18 @@
+/* json.h: bytes as JSON (RFC 8259). Pure. */
+#ifndef TCPACK_JSON_H
+#define TCPACK_JSON_H
+
+#include "common/buffer.h"
+#include "common/compiler.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/*
+ * Appends `"KEY":"..."`, or, where the bytes are not valid UTF-8, `"KEY_base64":"..."`. Control
+ * characters (C0, DEL, C1) are escaped. False with errno ENOMEM; `out` may then hold a part of it.
+ */
+bool json_append_member(const char *key, const void *bytes, size_t size,
+                        struct buffer *out) MUST_USE;
+
+#endif

@@ -1,0 +1,44 @@
+/*
+ * log.h: the log lines of a program, `tcpackd: text`, `tcpackd: warning: text`, `tcpackd: error:
+ * text`, to standard error or to syslog. Both programs use it; library parts do not: they return
+ * errors, and the program's edge logs each once.
+ *
+ * Bytes that came from a peer are escaped by the caller with escape_text() (escape.h) before they
+ * go into a line. errno is the same after a call as before.
+ */
+#ifndef TCPACK_LOG_H
+#define TCPACK_LOG_H
+
+#include "common/compiler.h"
+
+enum log_level {
+    LOG_LEVEL_ERROR,
+    LOG_LEVEL_WARNING,
+    LOG_LEVEL_NOTICE,
+    LOG_LEVEL_INFO,
+    LOG_LEVEL_DEBUG
+};
+
+enum log_to { LOG_TO_STDERR, LOG_TO_SYSLOG };
+
+/* The names, in the order of the enums, ended by NULL: what the configuration calls them. */
+extern const char *const log_level_names[];
+extern const char *const log_to_names[];
+
+/*
+ * Under systemd, where standard error goes to its journal ($JOURNAL_STREAM), lines have the form
+ * `<4>warning: text` there: the priority for it to take off (sd-daemon(3)), and no program name,
+ * which it adds.
+ *
+ * Sets where lines go and the least severe level that is written. `program` must stay valid. May
+ * be called again. Before the first call: standard error, info, program "tcpack".
+ */
+void log_open(const char *program, enum log_level level, enum log_to to);
+
+void log_error(const char *format, ...) PRINTF_LIKE(1, 2);
+void log_warning(const char *format, ...) PRINTF_LIKE(1, 2);
+void log_notice(const char *format, ...) PRINTF_LIKE(1, 2);
+void log_info(const char *format, ...) PRINTF_LIKE(1, 2);
+void log_debug(const char *format, ...) PRINTF_LIKE(1, 2);
+
+#endif

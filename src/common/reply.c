@@ -1,0 +1,188 @@
+#include "common/reply.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum field { FIELD_SEQ, FIELD_BYTES, FIELD_TIME };
+
+static const char *const field_names[] = {"{seq}", "{bytes}", "{time}"};
+
+/* A placeholder, and the bytes between the one before it and itself. */
+struct part {
+    size_t text_end; /* these bytes end here in reply->text */
+    enum field field;
+};
+
+struct reply {
+    unsigned char *text; /* what stands for itself, of all parts and behind the last */
+    size_t text_size;
+    struct part *parts;
+    size_t parts_count;
+};
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+/* Reads the escape behind a backslash. The bytes it takes; 0, and *problem, where it is none. */
+static size_t compile_escape(const char *text, unsigned char *byte, const char **problem)
+{
+    static const char letters[] = "nrt\\";
+    static const char bytes[] = "\n\r\t\\";
+
+    if (*text == 'x') {
+        int high = hex_digit(text[1]);
+        int low = high < 0 ? -1 : hex_digit(text[2]);
+        if (low < 0) {
+            *problem = "\"\\x\" needs two hexadecimal digits, as in \\x0a";
+            return 0;
+        }
+        *byte = (unsigned char)(high * 16 + low);
+        return 3;
+    }
+    const char *letter = *text == '\0' ? NULL : strchr(letters, *text);
+    if (letter == NULL) {
+        *problem = "unknown escape: \\n, \\r, \\t, \\\\ and \\xHH are known";
+        return 0;
+    }
+    *byte = (unsigned char)bytes[letter - letters];
+    return 1;
+}
+
+/* Reads the placeholder that begins at `text`. The bytes it takes; 0, and *problem. */
+static size_t compile_field(const char *text, enum field *field, const char **problem)
+{
+    for (size_t i = 0; i < sizeof field_names / sizeof field_names[0]; i++) {
+        size_t size = strlen(field_names[i]);
+        if (strncmp(text, field_names[i], size) == 0) {
+            *field = (enum field)i;
+            return size;
+        }
+    }
+    *problem = "unknown placeholder: {seq}, {bytes} and {time} are known, a brace is \"{{\"";
+    return 0;
+}
+
+/* Compiles what `text` begins with into *reply, whose room is enough. The bytes it takes, or 0. */
+static size_t compile_next(struct reply *reply, const char *text, const char **problem)
+{
+    unsigned char byte = (unsigned char)*text;
+    size_t taken = 1;
+
+    if (*text == '{' && text[1] != '{') {
+        struct part *part = &reply->parts[reply->parts_count];
+        taken = compile_field(text, &part->field, problem);
+        part->text_end = reply->text_size;
+        reply->parts_count += taken > 0;
+        return taken;
+    }
+    if (*text == '\\') {
+        size_t escape = compile_escape(text + 1, &byte, problem);
+        taken = escape == 0 ? 0 : 1 + escape;
+    } else if (*text == '{') {
+        taken = 2;
+    }
+    if (taken > 0)
+        reply->text[reply->text_size++] = byte;
+    return taken;
+}
+
+/* An empty reply with room for whatever a template of `size` bytes can hold. NULL: no memory. */
+static struct reply *allocate(size_t size)
+{
+    struct reply *reply = calloc(1, sizeof *reply);
+
+    if (reply == NULL)
+        return NULL;
+    reply->text = malloc(size + 1);
+    reply->parts = calloc(size / strlen("{seq}") + 1, sizeof *reply->parts);
+    if (reply->text == NULL || reply->parts == NULL) {
+        reply_free(reply);
+        return NULL;
+    }
+    return reply;
+}
+
+struct reply *reply_compile(const char *text, const char **problem)
+{
+    struct reply *reply = allocate(strlen(text));
+
+    if (reply == NULL) {
+        *problem = "not enough memory";
+        return NULL;
+    }
+    while (*text != '\0') {
+        size_t taken = compile_next(reply, text, problem);
+        if (taken == 0) {
+            reply_free(reply);
+            return NULL;
+        }
+        text += taken;
+    }
+    return reply;
+}
+
+static bool append_decimal(struct buffer *out, uint64_t number)
+{
+    char digits[20]; /* of UINT64_MAX */
+    size_t at = sizeof digits;
+
+    do {
+        digits[--at] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    return buffer_append(out, digits + at, sizeof digits - at);
+}
+
+static bool append_field(struct buffer *out, enum field field, const struct reply_values *values)
+{
+    switch (field) {
+    case FIELD_SEQ:
+        return append_decimal(out, values->seq);
+    case FIELD_BYTES:
+        return append_decimal(out, values->bytes);
+    case FIELD_TIME:
+        break;
+    }
+    return buffer_append(out, values->time, values->time_size);
+}
+
+bool reply_render(const struct reply *reply, const struct reply_values *values, struct buffer *out)
+{
+    size_t size_before = out->size;
+    size_t at = 0;
+
+    for (size_t i = 0; i < reply->parts_count; i++) {
+        const struct part *part = &reply->parts[i];
+        if (!buffer_append(out, reply->text + at, part->text_end - at) ||
+            !append_field(out, part->field, values)) {
+            out->size = size_before;
+            return false;
+        }
+        at = part->text_end;
+    }
+    if (!buffer_append(out, reply->text + at, reply->text_size - at)) {
+        out->size = size_before;
+        return false;
+    }
+    return true;
+}
+
+bool reply_is_constant(const struct reply *reply)
+{
+    return reply->parts_count == 0;
+}
+
+void reply_free(struct reply *reply)
+{
+    if (reply == NULL)
+        return;
+    free(reply->text);
+    free(reply->parts);
+    free(reply);
+}

@@ -1,0 +1,45 @@
+/*
+ * reply.h: the template of replies that the configuration gives, compiled once, rendered for every
+ * message. Pure.
+ *
+ * In a template `{seq}`, `{bytes}` and `{time}` stand for the record's number, the message's length
+ * in bytes and the record's time; `{{` is a brace, and so is a `}` that ends none of these; `\n`,
+ * `\r`, `\t`, `\\` and `\xHH` are bytes.
+ */
+#ifndef TCPACK_REPLY_H
+#define TCPACK_REPLY_H
+
+#include "common/buffer.h"
+#include "common/compiler.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct reply;
+
+/* What the placeholders of one reply stand for. */
+struct reply_values {
+    uint64_t seq;
+    size_t bytes;
+    const char *time; /* as the record has it; not NUL-terminated */
+    size_t time_size;
+};
+
+/*
+ * The compiled template, which the caller gives to reply_free(). NULL, with *problem a static text
+ * that says what is wrong with it, when it is no template, or there is no memory.
+ */
+struct reply *reply_compile(const char *text, const char **problem) MUST_USE;
+
+/* Appends the reply. False, with errno ENOMEM and `out` as it was, when there is no memory. */
+bool reply_render(const struct reply *reply, const struct reply_values *values,
+                  struct buffer *out) MUST_USE;
+
+/* Whether the reply is the same for every message: it has no placeholder. */
+bool reply_is_constant(const struct reply *reply);
+
+/* NULL is fine. */
+void reply_free(struct reply *reply);
+
+#endif
