@@ -1,0 +1,165 @@
+/* accept: takes new connections, and stops to for a while when there is no room for more. */
+#include "common/log.h"
+#include "server/round.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+    ACCEPTS_PER_ROUND = 512, /* of each listener: then it is the connections' turn */
+    PAUSE_US = 100 * 1000,   /* until accept() is tried again after an error of the system */
+    FAILURES_MAX = 64,       /* of single connections in a row: then it is the system's error */
+};
+
+static void watch_listeners(struct server *server, unsigned interest)
+{
+    for (size_t at = 0; at < server->listeners.count; at++)
+        if (!readiness_watch(server->readiness, server->listeners.all[at].fd, interest)) {
+            /* Cannot fail: room was made when the server began to watch it. */
+        }
+    server->accepting = interest != 0;
+}
+
+/* Stops accepting until a connection leaves or, at the latest, until `again`. */
+static void pause_accepting(struct server *server, int64_t again, const char *why)
+{
+    if (!server->accept_pause_logged) {
+        log_warning("%s: new connections wait (%" PRIu64 " are open)", why,
+                    server->connections_count);
+        server->metrics.accept_pauses++;
+    }
+    server->accept_pause_logged = true;
+    server->accept_again = again;
+    watch_listeners(server, 0);
+}
+
+void accept_resume(struct server *server)
+{
+    bool room = server->connections_count < server->connections_max;
+
+    if (!server->accepting && room)
+        watch_listeners(server, READY_READ);
+    else if (!room && (server->accepting || server->accept_again != DEADLINE_NEVER))
+        pause_accepting(server, DEADLINE_NEVER, server->connections_max_why);
+}
+
+/* The episode is over when nobody is left waiting and there is room. */
+static void note_room(struct server *server)
+{
+    if (server->accept_pause_logged)
+        log_notice("new connections are accepted again");
+    server->accept_pause_logged = false;
+}
+
+static bool make_room(struct server *server, int fd)
+{
+    size_t size = server->connections_size;
+
+    if ((size_t)fd < size)
+        return true;
+    while (size <= (size_t)fd)
+        size = size == 0 ? 64 : 2 * size;
+    struct connection **connections = realloc(server->connections, size * sizeof *connections);
+    if (connections == NULL)
+        return false;
+    for (size_t at = server->connections_size; at < size; at++)
+        connections[at] = NULL;
+    server->connections = connections;
+    server->connections_size = size;
+    return true;
+}
+
+/*
+ * Takes the accepted descriptor over, where the peer is admitted. False: no memory, and the
+ * descriptor is still the caller's.
+ */
+static bool add_connection(struct server *server, const struct listener *listener, int fd,
+                           const struct address *peer)
+{
+    if (!make_room(server, fd) || !readiness_add_socket(server->readiness, fd))
+        return false;
+    struct connection *connection = connection_new(fd, listener->settings, server->now);
+    if (connection == NULL) {
+        readiness_forget(server->readiness, fd);
+        return false;
+    }
+    connection->interest = READY_READ;
+    server->connections[fd] = connection;
+    if (++server->connections_count > server->connections_peak)
+        server->connections_peak = server->connections_count;
+    if (admit_accepted(server, connection, peer))
+        connection_settle(server, connection);
+    else
+        connection_close(server, connection, NULL);
+    return true;
+}
+
+/* What to do after accept4() failed with errno. */
+static void accept_failed(struct server *server)
+{
+    switch (errno) {
+    case EAGAIN:
+#if EAGAIN != EWOULDBLOCK
+    case EWOULDBLOCK:
+#endif
+        note_room(server);
+        return;
+    case EMFILE:
+    case ENFILE:
+        pause_accepting(server, server->now + PAUSE_US, "out of descriptors");
+        return;
+    default:
+        pause_accepting(server, server->now + PAUSE_US, strerror(errno));
+    }
+}
+
+/* Errors of one connection that was not waiting any more (accept(2)); the next one may be fine. */
+static bool concerns_one_connection(int error)
+{
+    return error == ECONNABORTED || error == EINTR || error == EPROTO || error == ENETDOWN ||
+           error == ENOPROTOOPT || error == EHOSTDOWN || error == EHOSTUNREACH ||
+           error == EOPNOTSUPP || error == ENETUNREACH || error == EPERM;
+}
+
+/* Takes one connection. False when there is no other to take now. */
+static bool accept_one(struct server *server, const struct listener *listener)
+{
+    struct address peer = {.size = sizeof peer.storage};
+    int fd = accept4(listener->fd, (struct sockaddr *)&peer.storage, &peer.size,
+                     SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+    if (fd < 0) {
+        if (concerns_one_connection(errno) && ++server->accept_failures < FAILURES_MAX)
+            return true;
+        server->accept_failures = 0;
+        accept_failed(server);
+        return false;
+    }
+    server->accept_failures = 0;
+    server->metrics.accepted++;
+    if (!add_connection(server, listener, fd, &peer)) {
+        (void)close(fd); /* the peer sees the end and tries again */
+        pause_accepting(server, server->now + PAUSE_US, "out of memory");
+        return false;
+    }
+    accept_resume(server);
+    return server->accepting;
+}
+
+void round_accept(struct server *server)
+{
+    if (!server->accepting && server->accept_again <= server->now)
+        accept_resume(server);
+    for (size_t at = 0; server->accepting && at < server->listeners.count; at++) {
+        const struct listener *listener = &server->listeners.all[at];
+        if (!readiness_take(server->readiness, listener->fd))
+            continue;
+        for (int count = 0; count < ACCEPTS_PER_ROUND; count++)
+            if (!accept_one(server, listener))
+                break;
+    }
+}

@@ -1,0 +1,174 @@
+/* admit: who may come in: access lists, connections per address, and what a proxy says of them. */
+#include "common/log.h"
+#include "server/proxy.h"
+#include "server/round.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { LINE_BYTES = 512 };
+
+/* How many lines each address may cause: a second's are 1, 1 and 100 in the long run. */
+static const struct log_rate refusal_rate = {.at_once = 1, .interval_us = 1000000};
+static const struct log_rate complaint_rate = {.at_once = 20, .interval_us = 1000000};
+static const struct log_rate arrival_rate = {.at_once = 1000, .interval_us = 10000};
+
+/*
+ * Logs a line that a connection caused, unless its address caused too many; then the next one says
+ * how many were held back.
+ */
+static void log_limited(struct log_limit *limit, const struct log_rate *rate,
+                        void (*log)(const char *format, ...), const struct server *server,
+                        const struct connection *connection, const char *line)
+{
+    uint64_t held;
+
+    if (!log_limit_allows(limit, rate, &connection->key, server->now, &held))
+        return;
+    if (held == 0)
+        log("%s", line);
+    else
+        log("%s (%" PRIu64 " more of this address were not logged)", line, held);
+}
+
+void connection_complain(struct server *server, const struct connection *connection,
+                         const char *format, ...)
+{
+    char line[LINE_BYTES];
+    va_list args;
+
+    va_start(args, format);
+    (void)vsnprintf(line, sizeof line, format, args); /* a longer one is cut */
+    va_end(args);
+    log_limited(&server->complaints, &complaint_rate, log_warning, server, connection, line);
+}
+
+static bool refuse(struct server *server, const struct connection *connection,
+                   enum metrics_refusal reason, const char *why)
+{
+    char line[LINE_BYTES];
+
+    server->metrics.refused[reason]++;
+    (void)snprintf(line, sizeof line, "refused %s: %s", connection->peer, why);
+    log_limited(&server->refusals, &refusal_rate, log_warning, server, connection, line);
+    return false;
+}
+
+/* Whether allow and deny let the address in. */
+static bool has_access(const struct listener_settings *settings, const struct address *peer)
+{
+    const struct sockaddr *name = (const struct sockaddr *)&peer->storage;
+
+    return !network_list_has(&settings->deny, name) &&
+           (settings->allow.count == 0 || network_list_has(&settings->allow, name));
+}
+
+/* Names the connection's peer; false where the peer has no address of the internet. */
+static bool set_peer(struct connection *connection, const struct address *peer)
+{
+    (void)address_peer_text(peer, connection->peer, sizeof connection->peer);
+    return peer_key_of(&peer->storage, &connection->key);
+}
+
+static void log_arrival(struct server *server, const struct connection *connection)
+{
+    char line[LINE_BYTES];
+
+    (void)snprintf(line, sizeof line, "connected by %s", connection->peer);
+    log_limited(&server->arrivals, &arrival_rate, log_info, server, connection, line);
+}
+
+/* Lets a peer in that has access. */
+static bool enter(struct server *server, struct connection *connection, bool has_address)
+{
+    uint64_t limit = connection->settings->config->max_clients_per_address;
+
+    if (has_address && limit > 0 && peer_counts_of(&server->peers, &connection->key) >= limit)
+        return refuse(server, connection, METRICS_REFUSED_ADDRESS_LIMIT,
+                      "max_clients_per_address is reached");
+    if (peer_counts_add(&server->peers, &connection->key) == 0)
+        return refuse(server, connection, METRICS_REFUSED_MEMORY, "out of memory");
+    connection->admitted = true;
+    log_arrival(server, connection);
+    return true;
+}
+
+static bool admit(struct server *server, struct connection *connection, const struct address *peer)
+{
+    bool has_address = set_peer(connection, peer);
+
+    if (!has_access(connection->settings, peer))
+        return refuse(server, connection, METRICS_REFUSED_ACCESS,
+                      "its address is not allowed (allow, deny)");
+    return enter(server, connection, has_address);
+}
+
+bool admit_accepted(struct server *server, struct connection *connection,
+                    const struct address *peer)
+{
+    if (network_list_has(&connection->settings->proxy_from,
+                         (const struct sockaddr *)&peer->storage)) {
+        (void)set_peer(connection, peer); /* it has an address: that is in the list */
+        connection->state = CONNECTION_PROXY;
+        connection->unfinished_since = server->now;
+        return true;
+    }
+    /* Who may use a Unix socket is said by its permissions. */
+    if (peer->storage.ss_family == AF_UNIX)
+        return enter(server, connection, set_peer(connection, peer));
+    return admit(server, connection, peer);
+}
+
+/* A header that will never be whole. What only connects, to see whether we listen, is no case. */
+static enum admission refuse_header(struct server *server, struct connection *connection,
+                                    size_t size, const char *problem)
+{
+    char why[LINE_BYTES];
+
+    (void)snprintf(why, sizeof why, "its PROXY header is invalid: %s", problem);
+    if (size > 0)
+        (void)refuse(server, connection, METRICS_REFUSED_PROXY, why);
+    return ADMISSION_REFUSED;
+}
+
+enum admission admit_proxied(struct server *server, struct connection *connection,
+                             const unsigned char *bytes, size_t size, size_t *used)
+{
+    struct proxy_header header;
+    bool admitted = true;
+
+    switch (proxy_parse(bytes, size, &header)) {
+    case PROXY_CLIENT:
+        admitted = admit(server, connection, &header.peer);
+        break;
+    case PROXY_UNKNOWN:
+        header.peer = peer_key_address(&connection->key);
+        admitted = admit(server, connection, &header.peer);
+        break;
+    case PROXY_LOCAL:
+        server->metrics.health_checks++;
+        connection->local = true;
+        break;
+    case PROXY_UNFINISHED:
+        if (!connection->ended)
+            return ADMISSION_OPEN;
+        return refuse_header(server, connection, size, "it is unfinished");
+    case PROXY_MALFORMED:
+        return refuse_header(server, connection, size, header.problem);
+    }
+    if (!admitted)
+        return ADMISSION_REFUSED;
+    *used = header.consumed;
+    connection->state = CONNECTION_READING;
+    return ADMISSION_GRANTED;
+}
+
+void admit_leave(struct server *server, const struct connection *connection)
+{
+    if (!connection->admitted)
+        return;
+    peer_counts_remove(&server->peers, &connection->key);
+    server->metrics.ended[connection->end]++;
+}

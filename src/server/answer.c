@@ -1,0 +1,154 @@
+/* answer: sends the round's replies, and decides what each connection waits for next. */
+#include "common/log.h"
+#include "server/round.h"
+
+#include <errno.h>
+#ifdef HAVE_MALLOC_TRIM
+#include <malloc.h>
+#endif
+#include <stdlib.h>
+#include <string.h>
+
+/* Replies beyond this many bytes are not kept allocated for the next round. */
+enum { REPLIES_KEPT_MAX = 1024 * 1024 };
+
+/* So many connections are a crowd: fewer leave too little memory behind to look for it. */
+enum { CROWD_MIN = 128 };
+
+bool answer_add(struct server *server, struct answer answer)
+{
+    if (server->answers_count == server->answers_capacity) {
+        size_t capacity = server->answers_capacity == 0 ? 64 : 2 * server->answers_capacity;
+        struct answer *answers = realloc(server->answers, capacity * sizeof *answers);
+        if (answers == NULL)
+            return false;
+        server->answers = answers;
+        server->answers_capacity = capacity;
+    }
+    server->answers[server->answers_count++] = answer;
+    return true;
+}
+
+/*
+ * Once half of a crowd has left, gives the memory that it used back to the system: it does not go
+ * by itself while something lies behind it.
+ */
+static void give_memory_back(struct server *server)
+{
+    uint64_t crowd = server->connections_peak;
+
+    if (crowd < CROWD_MIN || server->connections_count > crowd / 2)
+        return;
+    server->connections_peak = server->connections_count;
+#ifdef HAVE_MALLOC_TRIM
+    (void)malloc_trim(0); /* whether there was something to give is no matter */
+#endif
+}
+
+void connection_close(struct server *server, struct connection *connection, const char *why)
+{
+    if (why != NULL)
+        connection_complain(server, connection, "closed %s: %s", connection->peer, why);
+    else
+        log_debug("closed %s", connection->peer);
+    admit_leave(server, connection);
+    readiness_forget(server->readiness, connection->fd);
+    deadlines_clear(server->deadlines, connection->fd);
+    server->connections[connection->fd] = NULL;
+    server->connections_count--;
+    connection_free(connection);
+    give_memory_back(server);
+    accept_resume(server);
+}
+
+void connection_settle(struct server *server, struct connection *connection)
+{
+    unsigned interest = connection->out.size > 0 ? READY_WRITE : READY_READ;
+    int64_t due;
+
+    if (interest != connection->interest) {
+        if (!readiness_watch(server->readiness, connection->fd, interest)) {
+            /* Cannot fail: room was made when it was accepted. */
+        }
+        connection->interest = interest;
+    }
+    if ((connection->more || connection->undrained) && interest == READY_READ)
+        readiness_again(server->readiness, connection->fd);
+    (void)connection_overdue(connection, server->now, &due); /* only for when it may be */
+    if (due < deadlines_of(server->deadlines, connection->fd) &&
+        !deadlines_set(server->deadlines, connection->fd, due)) {
+        connection->end = METRICS_ENDED_MEMORY;
+        connection_close(server, connection, "out of memory for its timeout");
+    }
+}
+
+/* Nothing is unsent any more: receiving goes on, and times that stood still begin anew. */
+static void note_sent(const struct server *server, struct connection *connection)
+{
+    connection->unsent_since = 0;
+    connection->last_message = server->now;
+    if (connection->unfinished_since != 0)
+        connection->unfinished_since = server->now;
+}
+
+/* Sends; false when the connection was closed. */
+static bool send_replies(struct server *server, const struct answer *answer)
+{
+    struct connection *connection = answer->connection;
+    size_t unsent = connection->out.size;
+    const unsigned char *replies = answer->size > 0 ? server->replies.bytes + answer->begin : NULL;
+
+    if (connection->state == CONNECTION_MUTE)
+        return true;
+    enum connection_sent result = connection_send(connection, replies, answer->size);
+    server->metrics.replied_bytes += unsent + answer->size - connection->out.size;
+    switch (result) {
+    case CONNECTION_SENT:
+        if (unsent > 0)
+            note_sent(server, connection);
+        return true;
+    case CONNECTION_UNSENT:
+        if (connection->out.size < unsent || connection->unsent_since == 0)
+            connection->unsent_since = server->now;
+        return true;
+    case CONNECTION_GONE:
+        connection->unsent_since = 0;
+        if (connection->state == CONNECTION_READING)
+            connection->state = CONNECTION_MUTE;
+        return true;
+    case CONNECTION_FAILED:
+        break;
+    }
+    connection->end = METRICS_ENDED_BY_RESET;
+    connection_complain(server, connection, "cannot send replies to %s: %s", connection->peer,
+                        strerror(errno));
+    connection_close(server, connection, NULL);
+    return false;
+}
+
+static void answer_one(struct server *server, const struct answer *answer)
+{
+    struct connection *connection = answer->connection;
+
+    if (!send_replies(server, answer))
+        return;
+    bool last = connection->out.size == 0 && (connection->state == CONNECTION_ENDING ||
+                                              connection->state == CONNECTION_REFUSING);
+    if (last && connection->ended) {
+        connection_close(server, connection, NULL);
+        return;
+    }
+    if (last)
+        connection_discard(connection, server->now);
+    connection_settle(server, connection);
+}
+
+void round_answer(struct server *server)
+{
+    for (size_t at = 0; at < server->answers_count; at++)
+        answer_one(server, &server->answers[at]);
+    server->answers_count = 0;
+    server->replies.size = 0;
+    if (server->replies.capacity > REPLIES_KEPT_MAX)
+        buffer_free(&server->replies);
+}

@@ -1,0 +1,117 @@
+/*
+ * housekeeping: what is due by the clock and by nobody's doing: the metrics file, and a sign of
+ * life for the service manager. Without them (the default), nothing is ever due.
+ */
+#include "common/clock.h"
+#include "common/log.h"
+#include "server/notify.h"
+#include "server/round.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { US_PER_SECOND = 1000000, STATUS_BYTES = 128 };
+
+/* Brings the figures up to date that have another home. */
+static const struct metrics *figures(struct server *server)
+{
+    server->metrics.open = server->connections_count;
+    server->metrics.sequence = journal_seq(server->journal);
+    return &server->metrics;
+}
+
+/* One error line an episode: the next file may work. */
+static void note_written(struct server *server, const char *path, bool written)
+{
+    if (!written && !server->metrics_failing)
+        log_error("cannot write metrics to %s: %s", path, strerror(errno));
+    else if (written && server->metrics_failing)
+        log_notice("writing metrics works again");
+    server->metrics_failing = !written;
+}
+
+static void write_metrics(struct server *server)
+{
+    const char *path = server->settings->config.metrics.file;
+    struct buffer text = {0};
+
+    if (*path == '\0')
+        return;
+    note_written(server, path,
+                 metrics_format(figures(server), &text) && metrics_write_file(path, &text));
+    buffer_free(&text);
+}
+
+static void set_metrics_due(struct server *server, int64_t now)
+{
+    server->metrics_due =
+        *server->settings->config.metrics.file == '\0'
+            ? DEADLINE_NEVER
+            : now + (int64_t)server->settings->config.metrics.interval * US_PER_SECOND;
+}
+
+/* A line for people, for systemctl status. */
+static void write_status(const struct server *server, char status[STATUS_BYTES])
+{
+    (void)snprintf(status, STATUS_BYTES, "%" PRIu64 " connections, %" PRIu64 " records",
+                   server->connections_count, journal_seq(server->journal));
+}
+
+static void note_told(bool told)
+{
+    if (!told)
+        log_warning("cannot tell the service manager ($NOTIFY_SOCKET): %s", strerror(errno));
+}
+
+void housekeeping_begin(struct server *server)
+{
+    char status[STATUS_BYTES];
+
+    server->alive_interval = notify_watchdog_us() / 2; /* half: one may be late */
+    server->alive_due =
+        server->alive_interval > 0 ? clock_monotonic_us() + server->alive_interval : DEADLINE_NEVER;
+    write_metrics(server);
+    set_metrics_due(server, clock_monotonic_us());
+    write_status(server, status);
+    note_told(notify_ready(status));
+}
+
+int64_t housekeeping_due(const struct server *server)
+{
+    return server->metrics_due < server->alive_due ? server->metrics_due : server->alive_due;
+}
+
+void housekeeping(struct server *server)
+{
+    char status[STATUS_BYTES];
+
+    if (server->metrics_due <= server->now) {
+        write_metrics(server);
+        set_metrics_due(server, server->now);
+    }
+    if (server->alive_due <= server->now) {
+        write_status(server, status);
+        note_told(notify_alive(status));
+        server->alive_due = server->now + server->alive_interval;
+    }
+}
+
+void housekeeping_report(struct server *server)
+{
+    struct buffer line = {0};
+
+    write_metrics(server);
+    if (metrics_summarize(figures(server), &line))
+        log_notice("%.*s", (int)line.size, (const char *)line.bytes);
+    else
+        log_error("out of memory for the figures");
+    buffer_free(&line);
+}
+
+void housekeeping_end(struct server *server)
+{
+    note_told(notify_stopping());
+    write_metrics(server);
+}

@@ -1,0 +1,319 @@
+#include "server/journal.h"
+
+#include "common/buffer.h"
+#include "common/clock.h"
+#include "common/descriptors.h"
+#include "server/journal_file.h"
+#include "server/record.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/select.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* A batch buffer beyond this is given back after its commit: one huge message must not stay. */
+enum { BATCH_KEPT_MAX = 8 * 1024 * 1024 };
+
+struct journal {
+    struct journal_file file;
+    char *path;
+    enum journal_format format;
+    bool sync;
+    struct buffer batch;
+    uint64_t seq;            /* of the last record, those in the batch too */
+    uint64_t committed_seq;  /* of the last record that is in the file */
+    struct record_time time; /* of the batch */
+    int64_t sync_us;         /* that the last commit's fdatasync() took; -1: there was none */
+    off_t torn;              /* bytes at the file's end that a failed write left and must be cut */
+    char problem[JOURNAL_TEXT_MAX];
+    char note[JOURNAL_TEXT_MAX];
+};
+
+struct journal *journal_new(void)
+{
+    struct journal *journal = calloc(1, sizeof *journal);
+
+    if (journal != NULL)
+        journal->file.fd = -1;
+    return journal;
+}
+
+void journal_free(struct journal *journal)
+{
+    if (journal == NULL)
+        return;
+    journal_file_close(&journal->file);
+    buffer_free(&journal->batch);
+    free(journal->path);
+    free(journal);
+}
+
+static bool fail(struct journal *journal, const char *what)
+{
+    (void)snprintf(journal->problem, sizeof journal->problem, "cannot %s %s: %s", what,
+                   journal->path, strerror(errno));
+    return false;
+}
+
+/* Cuts off what a failed write left behind. */
+static bool cut_back(struct journal *journal)
+{
+    struct stat status;
+
+    if (journal->torn == 0)
+        return true;
+    if (fstat(journal->file.fd, &status) != 0)
+        return fail(journal, "examine journal");
+    /* Somebody may have emptied the file meanwhile (copytruncate): then there is nothing to cut. */
+    off_t size = status.st_size > journal->torn ? status.st_size - journal->torn : 0;
+    if (ftruncate(journal->file.fd, size) != 0)
+        return fail(journal, "cut back journal");
+    /* For standard output that was not opened for appending. */
+    if (lseek(journal->file.fd, size, SEEK_SET) < 0)
+        return fail(journal, "cut back journal");
+    journal->torn = 0;
+    return true;
+}
+
+/* The file that `options` name, in *file; fd -1 where it is the one that is open. */
+static bool open_file(struct journal *journal, const struct journal_options *options,
+                      struct journal_file *file)
+{
+    if (strcmp(options->file, "-") != 0)
+        return journal_file_open(file, options->file, (mode_t)options->mode, options->sync,
+                                 &journal->file, journal->problem);
+    if (!journal->file.borrowed || journal->file.fd < 0)
+        return journal_file_standard_output(file, journal->problem);
+    *file = (struct journal_file){.fd = -1};
+    return true;
+}
+
+static void replace_file(struct journal *journal, const struct journal_file *file)
+{
+    if (file->fd < 0)
+        return;
+    if (!cut_back(journal)) {
+        /* The old file keeps a torn line; it was said when the write failed. */
+    }
+    journal->torn = 0;
+    journal_file_close(&journal->file);
+    journal->file = *file;
+    if (file->last_seq > journal->seq)
+        journal->seq = file->last_seq;
+    journal->committed_seq = journal->seq;
+}
+
+/*
+ * Before the journal goes over to a file without records: FILE.seq says where SEQ is, should the
+ * server end before there is one. False: see journal_problem().
+ */
+static bool note_seq_ahead(struct journal *journal, const char *path)
+{
+    struct stat status;
+
+    if (journal->seq == 0 || strcmp(path, "-") == 0)
+        return true;
+    if (stat(path, &status) != 0) {
+        if (errno != ENOENT)
+            return true; /* opening it will say what is wrong */
+    } else if (!S_ISREG(status.st_mode) || status.st_size > 0) {
+        return true;
+    }
+    return journal_file_note_seq(path, journal->seq, journal->problem);
+}
+
+bool journal_open(struct journal *journal, const struct journal_options *options)
+{
+    struct journal_file file;
+    char *path = strdup(strcmp(options->file, "-") == 0 ? "standard output" : options->file);
+
+    journal->note[0] = '\0';
+    if (!note_seq_ahead(journal, options->file))
+        memcpy(journal->note, journal->problem, sizeof journal->note);
+    if (path == NULL || !open_file(journal, options, &file)) {
+        if (path == NULL)
+            (void)snprintf(journal->problem, sizeof journal->problem, "cannot open journal %s: %s",
+                           options->file, strerror(errno));
+        free(path);
+        return false;
+    }
+    if (file.note[0] != '\0')
+        memcpy(journal->note, file.note, sizeof journal->note);
+    replace_file(journal, &file);
+    free(journal->path);
+    journal->path = path;
+    journal->format = options->format;
+    journal->sync = options->sync;
+    return true;
+}
+
+bool journal_close(struct journal *journal)
+{
+    bool ours = journal->file.regular && !journal->file.borrowed && journal->seq > 0;
+
+    bool noted = !ours || journal_file_note_seq(journal->path, journal->seq, journal->problem);
+
+    journal_file_close(&journal->file); /* now another server may have it */
+    return noted;
+}
+
+bool journal_append(struct journal *journal, const char *peer, const char *listener,
+                    const void *message, size_t size, uint64_t *seq)
+{
+    if (journal->batch.size == 0)
+        record_time_set(&journal->time, clock_wall_us());
+    const struct record record = {
+        .seq = journal->seq + 1,
+        .time = journal->time.text,
+        .peer = peer,
+        .listener = listener,
+        .message = message,
+        .size = size,
+    };
+    if (!record_append(journal->format, &record, &journal->batch))
+        return false;
+    *seq = ++journal->seq;
+    return true;
+}
+
+const char *journal_time(const struct journal *journal)
+{
+    return journal->time.text;
+}
+
+size_t journal_batch_size(const struct journal *journal)
+{
+    return journal->batch.size;
+}
+
+int64_t journal_sync_us(const struct journal *journal)
+{
+    return journal->sync_us;
+}
+
+uint64_t journal_seq(const struct journal *journal)
+{
+    return journal->seq;
+}
+
+/* Waits until a journal that is no regular file takes bytes again: a full pipe, say. */
+static void wait_until_writable(int fd)
+{
+    struct descriptor_set set = {0};
+
+    if (descriptor_set_grow(&set, fd)) {
+        descriptor_set_add(&set, fd);
+        /* Whatever it returns, the next write() tells what is the matter. */
+        (void)select(fd + 1, NULL, descriptor_set_for_select(&set), NULL, NULL);
+    }
+    descriptor_set_free(&set);
+}
+
+/* Whether a write() that failed with errno should be tried again. */
+static bool may_try_again(const struct journal *journal)
+{
+    if (errno == EINTR)
+        return true;
+    if (errno != EAGAIN || journal->file.regular)
+        return false;
+    wait_until_writable(journal->file.fd);
+    return true;
+}
+
+/*
+ * Writes the whole batch and returns how much of it was written: less than all means that errno
+ * says why. A short write is followed by another, which tells the reason or gets the rest done
+ * (write() takes no more than 2 GiB at once).
+ */
+static size_t write_batch(const struct journal *journal)
+{
+    size_t written = 0;
+
+    while (written < journal->batch.size) {
+        ssize_t count =
+            write(journal->file.fd, journal->batch.bytes + written, journal->batch.size - written);
+        if (count < 0 && may_try_again(journal))
+            continue;
+        if (count <= 0)
+            break;
+        written += (size_t)count;
+    }
+    return written;
+}
+
+/* After a write that took only `written` bytes of the batch. */
+static enum journal_result give_up(struct journal *journal, size_t written)
+{
+    bool gone = errno == EPIPE || errno == EBADF || errno == EIO;
+
+    (void)fail(journal, "write journal");
+    if (!journal->file.regular)
+        return gone || written > 0 ? JOURNAL_BROKEN : JOURNAL_REFUSED;
+    journal->torn += (off_t)written;
+    char why[JOURNAL_TEXT_MAX];
+    memcpy(why, journal->problem, sizeof why);
+    if (cut_back(journal))
+        memcpy(journal->problem, why, sizeof why);
+    return JOURNAL_REFUSED;
+}
+
+/*
+ * Only an interrupted fdatasync() is tried again: it did not fail. After a failure the kernel may
+ * have dropped the data and report success the next time.
+ */
+static bool sync_file(struct journal *journal)
+{
+    int64_t begin = clock_monotonic_us();
+
+    while (fdatasync(journal->file.fd) != 0)
+        if (errno != EINTR)
+            return false;
+    journal->sync_us = clock_monotonic_us() - begin;
+    return true;
+}
+
+static enum journal_result write_and_sync(struct journal *journal)
+{
+    journal->sync_us = -1;
+    if (!cut_back(journal))
+        return JOURNAL_REFUSED;
+    size_t written = write_batch(journal);
+    if (written < journal->batch.size)
+        return give_up(journal, written);
+    if (journal->sync && journal->file.regular && !sync_file(journal)) {
+        (void)fail(journal, "sync journal");
+        return JOURNAL_BROKEN;
+    }
+    return JOURNAL_COMMITTED;
+}
+
+enum journal_result journal_commit(struct journal *journal)
+{
+    enum journal_result result = JOURNAL_COMMITTED;
+
+    if (journal->batch.size == 0)
+        return result;
+    result = write_and_sync(journal);
+    if (result == JOURNAL_COMMITTED)
+        journal->committed_seq = journal->seq;
+    else
+        journal->seq = journal->committed_seq;
+    journal->batch.size = 0;
+    if (journal->batch.capacity > BATCH_KEPT_MAX)
+        buffer_free(&journal->batch);
+    return result;
+}
+
+const char *journal_problem(const struct journal *journal)
+{
+    return journal->problem;
+}
+
+const char *journal_note(const struct journal *journal)
+{
+    return journal->note;
+}

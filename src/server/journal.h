@@ -1,0 +1,85 @@
+/*
+ * journal.h: where messages are recorded. The server appends the records of a round to a batch and
+ * commits it with one write() and, where `sync` says so, one fdatasync(); only then may it answer.
+ *
+ * The journal is a regular file, a character device such as /dev/null, or standard output ("-").
+ * Sync, the lock, the search for the last record and cutting back are for regular files.
+ *
+ * Nothing here logs: journal_problem() and journal_note() give the text of what happened last.
+ */
+#ifndef TCPACK_JOURNAL_H
+#define TCPACK_JOURNAL_H
+
+#include "common/compiler.h"
+#include "common/config.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct journal_options {
+    const char *file; /* "-": standard output; copied */
+    enum journal_format format;
+    bool sync;
+    unsigned mode; /* permissions of a file that is made */
+};
+
+struct journal;
+
+/* A journal that has no file yet; journal_free() it. NULL with errno ENOMEM. */
+struct journal *journal_new(void) MUST_USE;
+
+/* Closes the file and drops a batch that was not committed. NULL is allowed. */
+void journal_free(struct journal *journal);
+
+/*
+ * Opens the journal; or, where it is open, goes over to what `options` say: a file of that name
+ * that is another one than before (logrotate), another format. There must be no batch. SEQ goes on
+ * from the last record of the file, or from where this journal was, whichever is later. An
+ * unfinished last line of the file is cut. False: see journal_problem(); a journal that was open
+ * stays as it was. Refused, untouched: a file whose last line is no record, or one that another
+ * process has locked.
+ */
+bool journal_open(struct journal *journal, const struct journal_options *options) MUST_USE;
+
+/*
+ * To be called when the server stops: notes in FILE.seq how far SEQ got, for the case that the file
+ * is rotated away before the next start. False: see journal_problem().
+ */
+bool journal_close(struct journal *journal) MUST_USE;
+
+/*
+ * Appends a record to the batch; `listener` is "" or a name. Its SEQ goes to *seq. False, with
+ * errno ENOMEM: nothing was appended.
+ */
+bool journal_append(struct journal *journal, const char *peer, const char *listener,
+                    const void *message, size_t size, uint64_t *seq) MUST_USE;
+
+/* The time that the records of this batch bear: RECORD_TIME_LENGTH bytes (record.h) and a NUL. */
+const char *journal_time(const struct journal *journal);
+
+/* Bytes that the batch has. */
+size_t journal_batch_size(const struct journal *journal);
+
+/* Microseconds that fdatasync() took in the last commit; negative where there was none. */
+int64_t journal_sync_us(const struct journal *journal);
+
+/* SEQ of the last record of the batch or, where the batch is empty, of the journal; 0: none. */
+uint64_t journal_seq(const struct journal *journal);
+
+enum journal_result {
+    JOURNAL_COMMITTED, /* every record of the batch is recorded; an empty batch always is */
+    JOURNAL_REFUSED,   /* none is (disk full...): the file is as before, SEQ too; go on */
+    JOURNAL_BROKEN, /* what is recorded is unknown (fdatasync failed, standard output gone): stop */
+};
+
+/* Writes the batch and empties it, whatever the result. journal_problem() says what went wrong. */
+enum journal_result journal_commit(struct journal *journal) MUST_USE;
+
+/* What the last function that failed says, one line; valid until the next call. */
+const char *journal_problem(const struct journal *journal);
+
+/* What the last journal_open() has to say though it succeeded, "": nothing. */
+const char *journal_note(const struct journal *journal);
+
+#endif

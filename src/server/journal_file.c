@@ -1,0 +1,321 @@
+#include "server/journal_file.h"
+
+#include "common/number.h"
+#include "server/record.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+    SCAN_BLOCK = 65536,   /* bytes read at once when looking for the last line */
+    SEQ_FILE_MODE = 0644, /* less what the umask takes */
+};
+
+static bool fail(char *problem, const char *what, const char *path)
+{
+    (void)snprintf(problem, JOURNAL_TEXT_MAX, "cannot %s %s: %s", what, path, strerror(errno));
+    return false;
+}
+
+static bool identify(struct journal_file *file, const char *path, char *problem)
+{
+    struct stat status;
+
+    if (fstat(file->fd, &status) != 0)
+        return fail(problem, "examine journal", path);
+    file->regular = S_ISREG(status.st_mode);
+    file->device = status.st_dev;
+    file->inode = status.st_ino;
+    if (!file->regular && !S_ISCHR(status.st_mode) && !file->borrowed) {
+        (void)snprintf(problem, JOURNAL_TEXT_MAX,
+                       "cannot use %s as journal: it is neither a file nor a character device "
+                       "(for a pipe, set file = - and redirect standard output)",
+                       path);
+        return false;
+    }
+    return true;
+}
+
+bool journal_file_standard_output(struct journal_file *file, char *problem)
+{
+    int flags = fcntl(STDOUT_FILENO, F_GETFL);
+
+    *file = (struct journal_file){.fd = STDOUT_FILENO, .borrowed = true};
+    if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY) {
+        (void)snprintf(problem, JOURNAL_TEXT_MAX,
+                       "cannot record on standard output: it is closed, or open for reading only "
+                       "(set file in [journal], or redirect it)");
+        return false;
+    }
+    return identify(file, "standard output", problem);
+}
+
+/* Reads exactly bytes[0..size) at `offset`; an end of file in between is EIO. */
+static bool read_at(int fd, unsigned char *bytes, size_t size, off_t offset)
+{
+    while (size > 0) {
+        ssize_t got = pread(fd, bytes, size, offset);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0) {
+            if (got == 0)
+                errno = EIO;
+            return false;
+        }
+        bytes += got;
+        size -= (size_t)got;
+        offset += got;
+    }
+    return true;
+}
+
+static const unsigned char *last_newline(const unsigned char *block, size_t size)
+{
+    while (size > 0)
+        if (block[--size] == '\n')
+            return block + size;
+    return NULL;
+}
+
+/* Sets *begin to the offset behind the last LF before `end`; 0 where there is none. */
+static bool find_line_begin(int fd, off_t end, off_t *begin)
+{
+    unsigned char *block = malloc(SCAN_BLOCK);
+    bool read = block != NULL;
+
+    *begin = 0;
+    while (read && end > 0) {
+        size_t size = end < SCAN_BLOCK ? (size_t)end : SCAN_BLOCK;
+        end -= (off_t)size;
+        read = read_at(fd, block, size, end);
+        const unsigned char *newline = read ? last_newline(block, size) : NULL;
+        if (newline != NULL) {
+            *begin = end + (newline - block) + 1;
+            break;
+        }
+    }
+    free(block);
+    return read;
+}
+
+static bool parse_line_at(int fd, off_t begin, off_t end, enum record_kind *kind, uint64_t *seq)
+{
+    unsigned char head[RECORD_HEAD_MAX];
+    size_t size = end - begin < RECORD_HEAD_MAX ? (size_t)(end - begin) : RECORD_HEAD_MAX;
+
+    if (!read_at(fd, head, size, begin))
+        return false;
+    *kind = record_parse(head, size, seq);
+    return true;
+}
+
+static bool refuse_foreign(const char *path, char *problem)
+{
+    (void)snprintf(problem, JOURNAL_TEXT_MAX,
+                   "cannot use %s as journal: its last line is no record of tcpackd; the file is "
+                   "untouched: name another one, or move it away",
+                   path);
+    return false;
+}
+
+static bool cut_tail(struct journal_file *file, const char *path, off_t end, off_t size,
+                     char *problem)
+{
+    if (ftruncate(file->fd, end) != 0)
+        return fail(problem, "cut the unfinished last record of", path);
+    if (fdatasync(file->fd) != 0)
+        return fail(problem, "sync", path);
+    (void)snprintf(file->note, sizeof file->note,
+                   "%s ended in an unfinished record of %jd bytes, as after a crash: cut", path,
+                   (intmax_t)(size - end));
+    return true;
+}
+
+/* Finds the last SEQ of a file that is not empty, and cuts what follows the last whole line. */
+static bool recover(struct journal_file *file, const char *path, off_t size, char *problem)
+{
+    off_t end; /* behind the last whole line */
+    off_t begin = 0;
+    enum record_kind kind;
+
+    if (!find_line_begin(file->fd, size, &end) ||
+        (end > 0 && !find_line_begin(file->fd, end - 1, &begin)))
+        return fail(problem, "read", path);
+    bool whole = end > 0;
+    if (!parse_line_at(file->fd, begin, whole ? end - 1 : size, &kind, &file->last_seq))
+        return fail(problem, "read", path);
+    if (kind == RECORD_FOREIGN || (whole && kind == RECORD_PARTIAL))
+        return refuse_foreign(path, problem);
+    if (!whole)
+        file->last_seq = 0;
+    return end == size || cut_tail(file, path, end, size, problem);
+}
+
+/* The name of FILE.seq, or FILE.seq.new; the caller frees it. NULL: no memory. */
+static char *seq_path(const char *path, const char *suffix)
+{
+    size_t size = strlen(path) + strlen(suffix) + 1;
+    char *name = malloc(size);
+
+    if (name != NULL)
+        (void)snprintf(name, size, "%s%s", path, suffix);
+    return name;
+}
+
+/* What FILE.seq says, for a file without records. No FILE.seq: 0. */
+static bool read_noted_seq(const char *path, uint64_t *seq, char *problem)
+{
+    char text[32];
+    char *name = seq_path(path, ".seq");
+    FILE *noted = name == NULL ? NULL : fopen(name, "re");
+    bool good = true;
+
+    if (noted == NULL) {
+        good = name != NULL && errno == ENOENT;
+        if (!good)
+            (void)fail(problem, "read the last SEQ beside", path);
+    } else {
+        size_t size = fread(text, 1, sizeof text - 1, noted);
+        bool line = size > 0 && text[size - 1] == '\n'; /* written by hand, it may be none */
+        text[line ? size - 1 : size] = '\0';
+        good = size < sizeof text - 1 && number_parse(text, 10, 0, UINT64_MAX, seq);
+        if (!good)
+            (void)snprintf(
+                problem, JOURNAL_TEXT_MAX,
+                "%s does not say a SEQ: write the last record's into it, or remove it to "
+                "begin with 1",
+                name);
+        (void)fclose(noted); /* it was only read */
+    }
+    free(name);
+    return good;
+}
+
+static bool sync_directory(const char *path, char *problem)
+{
+    char *copy = strdup(path); /* dirname() may write into it */
+    int fd = copy == NULL ? -1 : open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool synced = fd >= 0 && fsync(fd) == 0;
+
+    if (!synced)
+        (void)fail(problem, "sync the directory of", path);
+    if (fd >= 0)
+        (void)close(fd); /* nothing was written through it */
+    free(copy);
+    return synced;
+}
+
+/* Opens the file, or makes it with just this mode, whatever the umask. */
+static int open_or_make(const char *path, mode_t mode)
+{
+    const int flags = O_RDWR | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+    int fd = open(path, flags);
+
+    if (fd < 0 && errno == ENOENT) {
+        fd = open(path, flags | O_CREAT | O_EXCL, mode);
+        if (fd >= 0 && fchmod(fd, mode) != 0) {
+            int saved = errno;
+            (void)close(fd); /* it is empty */
+            errno = saved;
+            return -1;
+        }
+        if (fd < 0 && errno == EEXIST) /* made by somebody in between */
+            fd = open(path, flags);
+    }
+    return fd;
+}
+
+static bool lock(struct journal_file *file, const char *path, char *problem)
+{
+    if (flock(file->fd, LOCK_EX | LOCK_NB) == 0)
+        return true;
+    if (errno != EWOULDBLOCK)
+        return fail(problem, "lock", path);
+    (void)snprintf(problem, JOURNAL_TEXT_MAX,
+                   "cannot use %s as journal: another tcpackd records into it", path);
+    return false;
+}
+
+static bool take_over(struct journal_file *file, const char *path, bool sync, char *problem)
+{
+    struct stat status;
+
+    if (!lock(file, path, problem))
+        return false;
+    if (fstat(file->fd, &status) != 0) /* again: the lock's last owner may have written */
+        return fail(problem, "examine journal", path);
+    if (status.st_size > 0 && !recover(file, path, status.st_size, problem))
+        return false;
+    if (file->last_seq == 0 && !read_noted_seq(path, &file->last_seq, problem))
+        return false;
+    return !sync || sync_directory(path, problem);
+}
+
+bool journal_file_open(struct journal_file *file, const char *path, mode_t mode, bool sync,
+                       const struct journal_file *current, char *problem)
+{
+    *file = (struct journal_file){.fd = open_or_make(path, mode)};
+    if (file->fd < 0)
+        return fail(problem, "open journal", path);
+    bool opened = identify(file, path, problem);
+    bool same = opened && current != NULL && current->fd >= 0 && file->device == current->device &&
+                file->inode == current->inode;
+    if (opened && file->regular && !same)
+        opened = take_over(file, path, sync, problem);
+    else if (opened && file->regular && sync) /* it may have been made without */
+        opened = sync_directory(path, problem);
+    if (!opened || same)
+        journal_file_close(file);
+    return opened;
+}
+
+void journal_file_close(struct journal_file *file)
+{
+    if (file->fd >= 0 && !file->borrowed)
+        (void)close(file->fd); /* what matters was synced at the commit */
+    file->fd = -1;
+}
+
+/* Where others may write into the folder, they could have put a link there. */
+static FILE *make_seq_file(const char *name)
+{
+    int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, SEQ_FILE_MODE);
+    FILE *file = fd < 0 ? NULL : fdopen(fd, "w");
+
+    if (fd >= 0 && file == NULL)
+        (void)close(fd); /* nothing was written */
+    return file;
+}
+
+static bool write_seq(const char *name, uint64_t seq)
+{
+    FILE *out = make_seq_file(name);
+
+    if (out == NULL)
+        return false;
+    bool written =
+        fprintf(out, "%" PRIu64 "\n", seq) > 0 && fflush(out) == 0 && fsync(fileno(out)) == 0;
+    return fclose(out) == 0 && written;
+}
+
+bool journal_file_note_seq(const char *path, uint64_t seq, char *problem)
+{
+    char *name = seq_path(path, ".seq");
+    char *fresh = seq_path(path, ".seq.new");
+    bool noted = name != NULL && fresh != NULL && write_seq(fresh, seq) && rename(fresh, name) == 0;
+
+    if (!noted)
+        (void)fail(problem, "note the last SEQ beside", path);
+    free(name);
+    free(fresh);
+    return noted && sync_directory(path, problem);
+}

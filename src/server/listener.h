@@ -1,0 +1,64 @@
+/*
+ * listener.h: the sockets that connections come in by: opened, kept over a reload where the
+ * configuration still wants them, or passed by the service manager.
+ */
+#ifndef TCPACK_LISTENER_H
+#define TCPACK_LISTENER_H
+
+#include "common/address.h"
+#include "common/compiler.h"
+#include "server/activation.h"
+#include "server/settings.h"
+#include "server/unix_socket.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* One listening socket; a section has one for each address that its host has. */
+struct listener {
+    int fd; /* non-blocking; owned */
+    const struct listener_settings *settings;
+    struct address wanted;           /* what it was opened for: with port 0 where that was asked */
+    struct unix_socket file;         /* of a Unix socket that we opened */
+    char *passed_as;                 /* the name under which it was passed to us; NULL: not so */
+    char address[ADDRESS_TEXT_SIZE]; /* as bound: with the port that the kernel chose */
+};
+
+/* A zeroed struct has none. */
+struct listeners {
+    struct listener *all;
+    size_t count;
+};
+
+enum { LISTENER_PROBLEM_MAX = 512 };
+
+/*
+ * Fills *listeners with the sockets that `settings` want: those of `current` that are wanted still,
+ * with the settings that they have now, and new ones. A section for which sockets were passed has
+ * these, and none for its own address. False, with `problem` (of LISTENER_PROBLEM_MAX bytes)
+ * saying what could not be listened on and why; *listeners is empty then. Whatever happens, what
+ * `current` has is open still.
+ */
+bool listeners_open(struct listeners *listeners, const struct settings *settings,
+                    const struct listeners *current, char *problem) MUST_USE;
+
+/* Brings what can change of an open socket (backlog, keepalive, permissions) to its settings. */
+void listeners_refresh(const struct listeners *listeners);
+
+/* Takes over sockets that were passed, for listeners_open(). False with errno ENOMEM. */
+bool listeners_adopt(struct listeners *listeners, const struct activation *activation) MUST_USE;
+
+/*
+ * Makes the files of Unix sockets that we opened belong to a user and a group. False with errno:
+ * at least one does not.
+ */
+bool listeners_give(const struct listeners *listeners, uid_t uid, gid_t gid) MUST_USE;
+
+/* Closes those that are not in `but` (may be NULL) as well, and empties the list. */
+void listeners_close(struct listeners *listeners, const struct listeners *but);
+
+/* Whether one of them is `fd`. */
+bool listeners_have(const struct listeners *listeners, int fd);
+
+#endif

@@ -1,0 +1,121 @@
+#include "server/listener_socket.h"
+
+#include "common/number.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* Unanswered keepalive probes after which a peer counts as gone. */
+enum { KEEPALIVE_PROBES = 5 };
+
+static bool set_option(int fd, int level, int option, int value)
+{
+    return setsockopt(fd, level, option, &value, sizeof value) == 0;
+}
+
+/*
+ * Milliseconds until the kernel gives up replies that are not acknowledged; 0: its own time. It
+ * counts a peer that is there but does not read as well (tcp(7), TCP_USER_TIMEOUT), and how long
+ * that is allowed is for stall_timeout to say.
+ */
+static int user_timeout(const struct config_listener *config)
+{
+    uint64_t seconds = 2 * config->keepalive;
+
+    if (config->keepalive == 0 || config->stall_timeout == 0)
+        return 0;
+    if (config->stall_timeout >= seconds)
+        seconds = config->stall_timeout + 1; /* the server is to be first, for the log */
+    return seconds < INT_MAX / 1000 ? (int)seconds * 1000 : 0;
+}
+
+bool listener_socket_set_inherited(int fd, const struct config_listener *config)
+{
+    int seconds = (int)config->keepalive;
+
+    if (!set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1) ||
+        !set_option(fd, SOL_SOCKET, SO_KEEPALIVE, seconds > 0))
+        return false;
+#ifdef TCP_USER_TIMEOUT
+    if (!set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, user_timeout(config)))
+        return false;
+#endif
+    if (seconds == 0)
+        return true;
+#ifdef TCP_KEEPIDLE
+    int interval = (seconds + KEEPALIVE_PROBES - 1) / KEEPALIVE_PROBES;
+    if (!set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, seconds) ||
+        !set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, interval) ||
+        !set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES))
+        return false;
+#endif
+    return true;
+}
+
+static bool set_options(int fd, const struct address *address, const struct config_listener *config)
+{
+    if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 || fcntl(fd, F_SETFL, O_NONBLOCK) < 0)
+        return false;
+    if (address->storage.ss_family == AF_UNIX)
+        return true;
+    if (!set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1))
+        return false;
+    /* IPv4 has a socket of its own. */
+    if (address->storage.ss_family == AF_INET6 && !set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1))
+        return false;
+    return listener_socket_set_inherited(fd, config);
+}
+
+static bool bind_socket(int fd, const struct address *address, const struct config_listener *config,
+                        struct unix_socket *file)
+{
+    if (address->storage.ss_family == AF_UNIX)
+        return unix_socket_bind(fd, address, (mode_t)config->socket_mode, file);
+    return bind(fd, (const struct sockaddr *)&address->storage, address->size) == 0;
+}
+
+bool listener_socket_share(int fd, bool share)
+{
+    return set_option(fd, SOL_SOCKET, SO_REUSEPORT, share);
+}
+
+int listener_socket_open(const struct address *address, const struct config_listener *config,
+                         bool beside, struct unix_socket *file)
+{
+    int fd = socket(address->storage.ss_family, SOCK_STREAM, 0);
+
+    if (fd < 0)
+        return -1;
+    if (set_options(fd, address, config) && (!beside || listener_socket_share(fd, true)) &&
+        bind_socket(fd, address, config, file) && listen(fd, (int)config->backlog) == 0 &&
+        (!beside || listener_socket_share(fd, false)))
+        return fd;
+    int saved = errno;
+    (void)close(fd); /* it never carried anything */
+    errno = saved;
+    return -1;
+}
+
+uint64_t listener_backlog_limit(void)
+{
+    char text[32] = "";
+    uint64_t limit = 0;
+    FILE *file = fopen("/proc/sys/net/core/somaxconn", "re");
+
+    if (file == NULL)
+        return 0;
+    if (fgets(text, sizeof text, file) != NULL) {
+        text[strcspn(text, "\n")] = '\0';
+        if (!number_parse(text, 10, 1, UINT64_MAX, &limit))
+            limit = 0;
+    }
+    (void)fclose(file); /* it was only read */
+    return limit;
+}

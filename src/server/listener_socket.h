@@ -1,0 +1,39 @@
+/*
+ * listener_socket.h: one listening socket, with the options that its connections inherit. Used by
+ * listener.c, which knows which sockets there should be.
+ */
+#ifndef TCPACK_SERVER_LISTENER_SOCKET_H
+#define TCPACK_SERVER_LISTENER_SOCKET_H
+
+#include "common/address.h"
+#include "common/compiler.h"
+#include "common/config.h"
+#include "server/unix_socket.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * A non-blocking socket that listens on the address as the section says; of a Unix socket, *file is
+ * set. -1 with errno. `beside`: also where sockets that listener_socket_share() was called for have
+ * the address, or a part of it.
+ */
+int listener_socket_open(const struct address *address, const struct config_listener *config,
+                         bool beside, struct unix_socket *file) MUST_USE;
+
+/* Lets another socket have the port, too, or not any more. False with errno. */
+bool listener_socket_share(int fd, bool share) MUST_USE;
+
+/*
+ * What accepted connections inherit (tcp(7)): replies leave at once, and a peer that is gone
+ * without a word is found: twice the keepalive time after it was last heard of or, with replies
+ * under way, after stall_timeout where that is longer. For a socket of TCP. False with errno.
+ */
+bool listener_socket_set_inherited(int fd, const struct config_listener *config) MUST_USE;
+
+/*
+ * What the kernel makes of a longer backlog (net.core.somaxconn on Linux); 0 where it does not say.
+ */
+uint64_t listener_backlog_limit(void);
+
+#endif

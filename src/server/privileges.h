@@ -1,0 +1,38 @@
+/*
+ * privileges.h: becomes the user and group of the configuration, for good. For a server that was
+ * started as root to bind a low port, by a service manager that cannot change the user itself.
+ */
+#ifndef TCPACK_SERVER_PRIVILEGES_H
+#define TCPACK_SERVER_PRIVILEGES_H
+
+#include "common/compiler.h"
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct identity {
+    const char *user; /* as in the configuration; "" where only the group changes */
+    uid_t uid;
+    gid_t gid;
+};
+
+/* Bytes that hold any problem of these functions. Longer ones are cut. */
+enum { PRIVILEGES_PROBLEM_SIZE = 256 };
+
+/*
+ * Looks up `user` and `group`, names or numbers. "" for the user is the one that we are; "" for the
+ * group is the user's own, or the one that we are in where there is no user. `user` must stay valid
+ * as long as *identity. False, and `problem` says why.
+ */
+bool privileges_find(const char *user, const char *group, struct identity *identity,
+                     char problem[PRIVILEGES_PROBLEM_SIZE]) MUST_USE;
+
+/*
+ * Gives up what is not the identity's: supplementary groups, gid, uid (real, effective, saved), and
+ * then tries to get root back, which must fail. Nothing to do where we are it already. False, and
+ * `problem` says why: the process must not go on.
+ */
+bool privileges_drop(const struct identity *identity,
+                     char problem[PRIVILEGES_PROBLEM_SIZE]) MUST_USE;
+
+#endif

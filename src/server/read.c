@@ -1,0 +1,253 @@
+/* read: what connections sent becomes messages, records in the journal's batch, and replies. */
+#include "common/clock.h"
+#include "common/log.h"
+#include "server/record.h"
+#include "server/round.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum {
+    /*
+     * Bytes of replies after which a connection's other messages wait for the next round: so a
+     * client that never reads costs no more than this.
+     */
+    REPLIES_MAX = 64 * 1024,
+    /* Bytes of records after which the other connections wait for the next round. */
+    BATCH_MAX = 4 * 1024 * 1024,
+    /*
+     * After a commit that failed, health checks get no answer for so many microseconds, so that a
+     * balancer takes its clients elsewhere; then it may try whether recording works again.
+     */
+    UNHEALTHY_US = 5 * 1000 * 1000,
+};
+
+static bool add_reply(struct server *server, const struct connection *connection,
+                      const struct frame *frame, uint64_t seq, const char *time)
+{
+    const struct listener_settings *settings = connection->settings;
+    const struct reply_values values = {seq, frame->size, time, RECORD_TIME_LENGTH};
+
+    if (!settings->config->acknowledge || connection->state == CONNECTION_MUTE)
+        return true;
+    server->text.size = 0;
+    return reply_render(settings->reply, &values, &server->text) &&
+           framing_wrap(connection->framing, frame->ending, server->text.bytes, server->text.size,
+                        &server->replies);
+}
+
+static bool record(struct server *server, const struct connection *connection,
+                   const struct frame *frame)
+{
+    uint64_t seq;
+
+    if (!journal_append(server->journal, connection->peer, connection->settings->config->name,
+                        frame->message, frame->size, &seq))
+        return false;
+    server->batch_messages++;
+    server->batch_bytes += frame->size;
+    return add_reply(server, connection, frame, seq, journal_time(server->journal));
+}
+
+/* A proxy's health check: answered with SEQ 0 where messages are, and not recorded. */
+static bool answer_check(struct server *server, const struct connection *connection,
+                         const struct frame *frame)
+{
+    struct record_time time = {0};
+
+    if (server->journal_failing && server->now - server->journal_failed < UNHEALTHY_US)
+        return true;
+    record_time_set(&time, clock_wall_us());
+    return add_reply(server, connection, frame, 0, time.text);
+}
+
+/* What taking messages out of the bytes of one connection came to. */
+struct taken {
+    enum framing_result result; /* of the last framing_next(); MESSAGE: there may be more */
+    size_t used;                /* bytes */
+    size_t messages;
+    bool failed; /* no memory */
+};
+
+static struct taken take_messages(struct server *server, struct connection *connection,
+                                  const unsigned char *bytes, size_t size, size_t used)
+{
+    const struct config_listener *config = connection->settings->config;
+    size_t begin = server->replies.size;
+    struct taken taken = {.result = FRAMING_MESSAGE, .used = used};
+    struct frame frame;
+
+    while (server->replies.size - begin < REPLIES_MAX &&
+           journal_batch_size(server->journal) < BATCH_MAX) {
+        taken.result =
+            framing_next(connection->framing, &connection->framing_state, bytes + taken.used,
+                         size - taken.used, connection->ended, config->max_message, &frame);
+        if (taken.result != FRAMING_MESSAGE)
+            break;
+        taken.failed = connection->local ? !answer_check(server, connection, &frame)
+                                         : !record(server, connection, &frame);
+        if (taken.failed)
+            break;
+        taken.used += frame.consumed;
+        taken.messages++;
+    }
+    return taken;
+}
+
+/* Says why no more is taken of a connection; `left` bytes of what it sent are not recorded. */
+static void refuse(struct server *server, struct connection *connection, const struct taken *taken,
+                   size_t left)
+{
+    const struct config_listener *config = connection->settings->config;
+
+    connection->state = CONNECTION_REFUSING;
+    if (taken->failed) {
+        connection->end = METRICS_ENDED_MEMORY;
+        log_error("out of memory for a message of %s: %zu bytes not recorded", connection->peer,
+                  left);
+    } else if (taken->result == FRAMING_TOO_LONG) {
+        connection->end = METRICS_ENDED_TOO_LONG;
+        connection_complain(server, connection,
+                            "refused %s: a message is longer than max_message = %ju (%zu bytes "
+                            "came)",
+                            connection->peer, (uintmax_t)config->max_message, left);
+    } else {
+        connection->end = METRICS_ENDED_MALFORMED;
+        connection_complain(server, connection,
+                            "refused %s: malformed %s framing (%zu bytes not recorded)",
+                            connection->peer, framing_names[connection->framing], left);
+    }
+}
+
+/* Notes since when a message is unfinished. */
+static void note_unfinished(const struct server *server, struct connection *connection,
+                            const struct taken *taken)
+{
+    if (taken->messages > 0)
+        connection->last_message = server->now;
+    if (connection->in.size == 0 || connection->more)
+        connection->unfinished_since = 0;
+    else if (connection->unfinished_since == 0 || taken->messages > 0)
+        connection->unfinished_since = server->now;
+}
+
+/* Closes for want of memory. */
+static void close_starved(struct server *server, struct connection *connection, const char *why)
+{
+    connection->end = METRICS_ENDED_MEMORY;
+    connection_close(server, connection, why);
+}
+
+/* Takes the messages out of bytes[used..size). */
+static void take(struct server *server, struct connection *connection, const unsigned char *bytes,
+                 size_t size, size_t used)
+{
+    size_t begin = server->replies.size;
+    struct taken taken = take_messages(server, connection, bytes, size, used);
+    size_t left = size - taken.used;
+
+    if (taken.failed || taken.result == FRAMING_TOO_LONG || taken.result == FRAMING_MALFORMED) {
+        refuse(server, connection, &taken, left);
+    } else if (!connection_keep(connection, bytes, size, taken.used)) {
+        taken.failed = true;
+        refuse(server, connection, &taken, left);
+    } else {
+        connection->more = taken.result == FRAMING_MESSAGE && left > 0;
+    }
+    if (connection->ended && !connection->more && connection->state != CONNECTION_REFUSING)
+        connection->state = CONNECTION_ENDING;
+    note_unfinished(server, connection, &taken);
+    const struct answer answer = {connection, begin, server->replies.size - begin, taken.messages};
+    if (!answer_add(server, answer))
+        close_starved(server, connection, "out of memory for its replies");
+}
+
+static void close_reset(struct server *server, struct connection *connection)
+{
+    int error = errno;
+
+    connection->end = METRICS_ENDED_BY_RESET;
+    if (connection->in.size > 0)
+        connection_complain(server, connection,
+                            "%s: %s: dropped an unfinished message of %zu bytes", connection->peer,
+                            strerror(error), connection->in.size);
+    else
+        log_debug("%s: %s", connection->peer, strerror(error));
+    connection_close(server, connection, NULL);
+}
+
+/* Looks for the PROXY header in what came; behind it the messages begin. */
+static void take_header(struct server *server, struct connection *connection,
+                        const unsigned char *bytes, size_t size)
+{
+    size_t used;
+
+    switch (admit_proxied(server, connection, bytes, size, &used)) {
+    case ADMISSION_GRANTED:
+        take(server, connection, bytes, size, used);
+        break;
+    case ADMISSION_OPEN:
+        if (connection_keep(connection, bytes, size, 0))
+            connection_settle(server, connection);
+        else
+            close_starved(server, connection, "out of memory for its PROXY header");
+        break;
+    case ADMISSION_REFUSED:
+        connection_close(server, connection, NULL);
+    }
+}
+
+static void read_connection(struct server *server, struct connection *connection)
+{
+    size_t before = connection->in.size;
+    const unsigned char *bytes;
+    size_t size;
+
+    switch (connection_receive(connection, server->scratch, &bytes, &size)) {
+    case CONNECTION_RECEIVED:
+    case CONNECTION_ENDED:
+        server->metrics.received_bytes += size - before;
+        if (connection->state == CONNECTION_PROXY)
+            take_header(server, connection, bytes, size);
+        else
+            take(server, connection, bytes, size, 0);
+        break;
+    case CONNECTION_NOTHING:
+        connection_settle(server, connection);
+        break;
+    case CONNECTION_RESET:
+        close_reset(server, connection);
+        break;
+    case CONNECTION_NO_MEMORY:
+        close_starved(server, connection, "out of memory for its message");
+    }
+}
+
+/* A connection is waited for to do one thing at a time: its state and interest say which. */
+static void serve(struct server *server, struct connection *connection, unsigned events)
+{
+    const struct answer unsent = {.connection = connection};
+
+    if ((events & READY_MORE) != 0)
+        connection->undrained = true;
+    if (connection->state == CONNECTION_DISCARDING) {
+        if (connection_drain(connection, server->scratch, server->scratch_size))
+            connection_settle(server, connection);
+        else
+            connection_close(server, connection, NULL);
+    } else if (connection->interest == READY_READ) {
+        read_connection(server, connection);
+    } else if (!answer_add(server, unsent)) {
+        close_starved(server, connection, "out of memory for its replies");
+    }
+}
+
+void round_read(struct server *server)
+{
+    unsigned events;
+    int fd;
+
+    while (journal_batch_size(server->journal) < BATCH_MAX &&
+           (fd = readiness_next(server->readiness, &events)) >= 0)
+        serve(server, server->connections[fd], events);
+}

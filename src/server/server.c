@@ -1,0 +1,204 @@
+#include "server/server.h"
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "server/privileges.h"
+#include "server/round.h"
+#include "server/signals.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+static bool out_of_memory(int *status)
+{
+    log_error("cannot start: out of memory");
+    *status = EX_OSERR;
+    return false;
+}
+
+/* Takes over the sockets that the service manager passed to us. */
+static bool adopt_passed(struct server *server, int *status)
+{
+    struct activation activation;
+    const char *problem;
+
+    if (!activation_take(&activation, &problem)) {
+        log_error("cannot take the sockets of the service manager: %s", problem);
+        *status = EX_UNAVAILABLE;
+        return false;
+    }
+    bool adopted = listeners_adopt(&server->listeners, &activation);
+    activation_free(&activation);
+    return adopted || out_of_memory(status);
+}
+
+static bool listen_everywhere(struct server *server, int *status)
+{
+    char problem[LISTENER_PROBLEM_MAX];
+    struct listeners listeners;
+
+    if (!adopt_passed(server, status))
+        return false;
+    if (!listeners_open(&listeners, server->settings, &server->listeners, problem)) {
+        log_error("%s", problem);
+        *status = EX_UNAVAILABLE;
+        return false;
+    }
+    listeners_close(&server->listeners, &listeners);
+    server->listeners = listeners;
+    listeners_refresh(&server->listeners);
+    for (size_t at = 0; at < server->listeners.count; at++)
+        if (!readiness_watch(server->readiness, server->listeners.all[at].fd, READY_READ))
+            return out_of_memory(status);
+    server->accepting = true;
+    return true;
+}
+
+/* Becomes the user of the configuration, where it names one. */
+static bool drop_privileges(const struct server *server, int *status)
+{
+    const struct config *config = &server->settings->config;
+    char problem[PRIVILEGES_PROBLEM_SIZE];
+    struct identity identity;
+
+    if (*config->user == '\0' && *config->group == '\0')
+        return true;
+    if (!privileges_find(config->user, config->group, &identity, problem)) {
+        log_error("%s (user, group)", problem);
+        *status = EX_CONFIG;
+        return false;
+    }
+    if (!listeners_give(&server->listeners, identity.uid, identity.gid))
+        log_warning("cannot give the Unix socket to user %s: %s", config->user, strerror(errno));
+    if (!privileges_drop(&identity, problem)) {
+        log_error("%s", problem);
+        *status = EX_NOPERM;
+        return false;
+    }
+    return true;
+}
+
+static bool open_journal(struct server *server, int *status)
+{
+    const struct journal_options options = settings_journal(server->settings);
+
+    if (!journal_open(server->journal, &options)) {
+        log_error("%s", journal_problem(server->journal));
+        *status = EX_IOERR;
+        return false;
+    }
+    if (*journal_note(server->journal) != '\0')
+        log_warning("%s", journal_note(server->journal));
+    return true;
+}
+
+static bool watch_signals(struct server *server, int *status)
+{
+    server->signals = signals_open();
+    if (server->signals < 0) {
+        log_error("cannot handle signals: %s", strerror(errno));
+        *status = EX_OSERR;
+        return false;
+    }
+    return readiness_watch(server->readiness, server->signals, READY_READ) || out_of_memory(status);
+}
+
+static bool allocate(struct server *server, struct config *config, int *status)
+{
+    const char *problem;
+
+    server->settings = settings_new(config, &problem);
+    if (server->settings == NULL) {
+        log_error("cannot start: %s", problem);
+        *status = EX_OSERR;
+        return false;
+    }
+    server->scratch_size = settings_buffer_size(server->settings);
+    server->scratch = malloc(server->scratch_size);
+    server->readiness = readiness_new();
+    server->deadlines = deadlines_new();
+    server->journal = journal_new();
+    return (server->scratch != NULL && server->readiness != NULL && server->deadlines != NULL &&
+            server->journal != NULL) ||
+           out_of_memory(status);
+}
+
+struct server *server_new(const struct config_source *source, struct config *config, int *status)
+{
+    struct server *server = calloc(1, sizeof *server);
+
+    if (server == NULL) {
+        config_free(config);
+        (void)out_of_memory(status);
+        return NULL;
+    }
+    server->source = source;
+    server->metrics.started_wall_us = clock_wall_us();
+    if (!allocate(server, config, status) || !watch_signals(server, status) ||
+        !listen_everywhere(server, status) || !drop_privileges(server, status) ||
+        !open_journal(server, status)) {
+        server_free(server);
+        return NULL;
+    }
+    limits_apply(server);
+    for (size_t at = 0; at < server->listeners.count; at++)
+        log_notice("server start at %s", server->listeners.all[at].address);
+    housekeeping_begin(server);
+    log_notice("wait for connection...");
+    return server;
+}
+
+static void close_connections(struct server *server)
+{
+    server->accepting = false; /* nobody is accepted in place of those */
+    server->accept_again = DEADLINE_NEVER;
+    server->connections_max = 0;
+    for (size_t at = 0; at < server->connections_size; at++) {
+        struct connection *connection = server->connections[at];
+        if (connection == NULL)
+            continue;
+        if (connection->end == METRICS_ENDED_BY_PEER) /* there is no other reason yet */
+            connection->end = METRICS_ENDED_STOP;
+        connection_close(server, connection, NULL);
+    }
+}
+
+int server_run(struct server *server)
+{
+    while (!server->stopping) {
+        round_wait(server);
+        round_accept(server);
+        round_read(server);
+        round_commit(server);
+        round_answer(server);
+    }
+    close_connections(server);
+    housekeeping_end(server);
+    if (server->status == EX_OK && !journal_close(server->journal))
+        log_warning("%s", journal_problem(server->journal));
+    log_notice("stopped");
+    return server->status;
+}
+
+void server_free(struct server *server)
+{
+    if (server == NULL)
+        return;
+    for (size_t at = 0; at < server->connections_size; at++)
+        if (server->connections[at] != NULL)
+            connection_free(server->connections[at]);
+    free(server->connections);
+    listeners_close(&server->listeners, NULL);
+    readiness_free(server->readiness);
+    deadlines_free(server->deadlines);
+    journal_free(server->journal);
+    settings_release(server->settings);
+    peer_counts_free(&server->peers);
+    free(server->scratch);
+    buffer_free(&server->text);
+    buffer_free(&server->replies);
+    free(server->answers);
+    free(server);
+}

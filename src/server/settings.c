@@ -1,0 +1,108 @@
+#include "server/settings.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool parse_networks(const char *text, struct network_list *list, const char **problem)
+{
+    char ignored[NETWORK_PROBLEM_SIZE];
+
+    if (network_list_parse(text, list, ignored))
+        return true;
+    *problem = strerror(ENOMEM); /* the configuration is valid: nothing else can be wrong */
+    return false;
+}
+
+static bool compile(struct listener_settings *section, const char **problem)
+{
+    section->reply = reply_compile(section->config->reply, problem);
+    return section->reply != NULL &&
+           parse_networks(section->config->allow, &section->allow, problem) &&
+           parse_networks(section->config->deny, &section->deny, problem) &&
+           parse_networks(section->config->proxy_from, &section->proxy_from, problem);
+}
+
+static bool compile_all(struct settings *settings, const char **problem)
+{
+    settings->sections = calloc(settings->config.listeners_count + 1, sizeof *settings->sections);
+    if (settings->sections == NULL) {
+        *problem = strerror(ENOMEM);
+        return false;
+    }
+    for (size_t at = 0; at <= settings->config.listeners_count; at++) {
+        struct listener_settings *section = &settings->sections[settings->count++];
+        section->all = settings;
+        section->config = at == 0 ? &settings->config.server : &settings->config.listeners[at - 1];
+        if (!compile(section, problem))
+            return false;
+    }
+    return true;
+}
+
+struct settings *settings_new(struct config *config, const char **problem)
+{
+    struct settings *settings = calloc(1, sizeof *settings);
+
+    if (settings == NULL) {
+        config_free(config);
+        *problem = strerror(ENOMEM);
+        return NULL;
+    }
+    settings->config = *config;
+    *config = (struct config){0};
+    settings->holders = 1;
+    if (!compile_all(settings, problem)) {
+        settings_release(settings);
+        return NULL;
+    }
+    return settings;
+}
+
+void settings_hold(struct settings *settings)
+{
+    settings->holders++;
+}
+
+void settings_release(struct settings *settings)
+{
+    if (settings == NULL || --settings->holders > 0)
+        return;
+    for (size_t at = 0; at < settings->count; at++) {
+        reply_free(settings->sections[at].reply);
+        network_list_free(&settings->sections[at].allow);
+        network_list_free(&settings->sections[at].deny);
+        network_list_free(&settings->sections[at].proxy_from);
+    }
+    free(settings->sections);
+    config_free(&settings->config);
+    free(settings);
+}
+
+const struct listener_settings *settings_find(const struct settings *settings, const char *name)
+{
+    for (size_t at = 0; at < settings->count; at++)
+        if (strcmp(settings->sections[at].config->name, name) == 0)
+            return &settings->sections[at];
+    return NULL;
+}
+
+struct journal_options settings_journal(const struct settings *settings)
+{
+    return (struct journal_options){
+        .file = settings->config.journal.file,
+        .format = (enum journal_format)settings->config.journal.format,
+        .sync = settings->config.journal.sync,
+        .mode = (unsigned)settings->config.journal.mode,
+    };
+}
+
+size_t settings_buffer_size(const struct settings *settings)
+{
+    size_t largest = 0;
+
+    for (size_t at = 0; at < settings->count; at++)
+        if (settings->sections[at].config->buffer_size > largest)
+            largest = settings->sections[at].config->buffer_size;
+    return largest;
+}

@@ -1,0 +1,158 @@
+/* tcpackd: reads its command line and configuration, and serves. See tcpackd(8). */
+#include "common/config.h"
+#include "common/descriptors.h"
+#include "common/log.h"
+#include "server/server.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+static const char default_path[] = SYSCONFDIR "/tcpack.ini";
+
+static const char usage[] =
+    "usage: tcpackd [-c FILE] [-o section.key=value]... [-t | -T] [-q | -v] [-V] [-h]\n";
+
+static const char help[] =
+    "\n"
+    "Takes text messages over TCP, records each in a journal, and acknowledges it.\n"
+    "\n"
+    "  -c FILE               read this configuration (default: " SYSCONFDIR "/tcpack.ini)\n"
+    "  -o section.key=value  set one option, stronger than the file\n"
+    "  -t                    check the configuration and exit\n"
+    "  -T                    print the whole configuration and exit\n"
+    "  -q, -v                log less, more\n"
+    "  -V                    print the version and exit\n"
+    "  -h                    print this help and exit\n"
+    "\n"
+    "See tcpackd(8) and tcpack.ini(5).\n";
+
+struct command_line {
+    struct config_source source;
+    const char **overrides; /* owned; the texts are the arguments */
+    bool check;
+    bool print;
+    bool quiet;
+    bool verbose;
+};
+
+static NORETURN void exit_usage(void)
+{
+    (void)fputs(usage, stderr); /* there is no other place to say it */
+    exit(EX_USAGE);
+}
+
+/* Prints what was asked for instead of serving. */
+static NORETURN void exit_printed(bool printed)
+{
+    if (!printed || fflush(stdout) != 0) {
+        log_error("cannot write to standard output: %s", strerror(errno));
+        exit(EX_IOERR);
+    }
+    exit(EX_OK);
+}
+
+static void parse_option(struct command_line *line, int option)
+{
+    switch (option) {
+    case 'c':
+        line->source.path = optarg;
+        line->source.must_exist = true;
+        break;
+    case 'o':
+        line->overrides[line->source.overrides_count++] = optarg;
+        break;
+    case 't':
+        line->check = true;
+        break;
+    case 'T':
+        line->print = true;
+        break;
+    case 'q':
+        line->quiet = true;
+        break;
+    case 'v':
+        line->verbose = true;
+        break;
+    case 'V':
+        exit_printed(puts("tcpackd " PACKAGE_VERSION) >= 0);
+    case 'h':
+        exit_printed(fputs(usage, stdout) >= 0 && fputs(help, stdout) >= 0);
+    default:
+        exit_usage();
+    }
+}
+
+static struct command_line parse_command_line(int argc, char **argv)
+{
+    struct command_line line = {.source = {.path = default_path}};
+    int option;
+
+    line.overrides = calloc((size_t)argc, sizeof *line.overrides); /* more than enough */
+    if (line.overrides == NULL) {
+        log_error("cannot read the command line: %s", strerror(errno));
+        exit(EX_OSERR);
+    }
+    while ((option = getopt(argc, argv, "c:o:tTqvVh")) != -1)
+        parse_option(&line, option);
+    if (optind < argc) {
+        log_error("unexpected argument: %s", argv[optind]);
+        exit_usage();
+    }
+    if ((line.check && line.print) || (line.quiet && line.verbose))
+        exit_usage();
+    if (line.quiet)
+        line.overrides[line.source.overrides_count++] = "log.level=warning";
+    if (line.verbose)
+        line.overrides[line.source.overrides_count++] = "log.level=debug";
+    line.source.overrides = line.overrides;
+    return line;
+}
+
+static void report_error(void *context, const char *text)
+{
+    (void)context; /* the log needs none */
+    log_error("%s", text);
+}
+
+static int serve(const struct config_source *source, struct config *config)
+{
+    int status = EX_OK;
+
+    log_open("tcpackd", (enum log_level)config->log.level, (enum log_to)config->log.to);
+    struct server *server = server_new(source, config, &status);
+    if (server != NULL)
+        status = server_run(server);
+    server_free(server);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    const struct config_report report = {.error = report_error};
+    struct config config;
+    int status = EX_OK;
+
+    descriptors_open_standard();
+    log_open("tcpackd", LOG_LEVEL_INFO, LOG_TO_STDERR);
+    struct command_line line = parse_command_line(argc, argv);
+    bool loaded = config_load(&line.source, &report, &config);
+    if (!loaded) {
+        free(line.overrides);
+        return EX_CONFIG;
+    }
+    if (line.print)
+        exit_printed(config_print(&config, stdout));
+    if (line.check) {
+        log_notice("%s: the configuration is valid", line.source.path);
+    } else {
+        status = serve(&line.source, &config);
+    }
+    config_free(&config);
+    free(line.overrides);
+    return status;
+}

@@ -1,0 +1,36 @@
+/*
+ * unix_socket.h: the file of a listening Unix socket: made with the permissions asked for, replaced
+ * where a server that is gone left it behind, and removed at the end.
+ */
+#ifndef TCPACK_SERVER_UNIX_SOCKET_H
+#define TCPACK_SERVER_UNIX_SOCKET_H
+
+#include "common/address.h"
+#include "common/compiler.h"
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+/* Which file it is: at its path there may be another one later. */
+struct unix_socket {
+    dev_t device;
+    ino_t inode;
+};
+
+/*
+ * Binds `fd`, a Unix stream socket. A socket file on which nobody listens is replaced. False with
+ * errno: EADDRINUSE also where there is a file that is no socket, which stays.
+ */
+bool unix_socket_bind(int fd, const struct address *address, mode_t mode,
+                      struct unix_socket *file) MUST_USE;
+
+/* False with errno. */
+bool unix_socket_set_mode(const struct address *address, mode_t mode) MUST_USE;
+
+/* Makes the file belong to a user and a group. False with errno. */
+bool unix_socket_give(const struct address *address, uid_t uid, gid_t gid) MUST_USE;
+
+/* Removes the file where it is still the one that was bound. False with errno, ENOENT too. */
+bool unix_socket_remove(const struct address *address, const struct unix_socket *file);
+
+#endif
