@@ -1,0 +1,28 @@
+/* answer.h: an acknowledgement as a line of tcpack's output. Pure. */
+#ifndef TCPACK_ANSWER_H
+#define TCPACK_ANSWER_H
+
+#include "client/session.h"
+#include "common/buffer.h"
+#include "common/compiler.h"
+
+#include <stdbool.h>
+
+enum answer_form {
+    ANSWER_NONE,
+    ANSWER_RAW,     /* the reply's bytes as they came */
+    ANSWER_ESCAPED, /* the same, safe on a terminal */
+    ANSWER_JSON,    /* one object: line, seq where the reply carries one, latency_us, reply */
+};
+
+/* Appends the line. False with errno ENOMEM, and `out` as it was. */
+bool answer_append(enum answer_form form, const struct acknowledgement *acknowledgement,
+                   struct buffer *out) MUST_USE;
+
+/*
+ * The first number in the reply that is a word of its own, with blanks, punctuation or nothing
+ * around it: with a reply as `OK {seq}` it is the record's. False where there is none.
+ */
+bool answer_seq(const unsigned char *reply, size_t size, uint64_t *seq);
+
+#endif

@@ -1,0 +1,261 @@
+#include "client/arguments.h"
+
+#include "common/framing.h"
+#include "common/number.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+const char arguments_help[] =
+    "usage: tcpack [-H HOST] [-p PORT] [-c FILE] [-f FRAMING] [-w WINDOW]\n"
+    "              [-t SECONDS] [-qrv] [MESSAGE...]\n"
+    "       tcpack --load COUNT [--clients N] [--size BYTES] [--rate R] [-H HOST]...\n"
+    "\n"
+    "Sends text messages to tcpackd and prints its acknowledgements. MESSAGE words\n"
+    "are one message; without them each line of standard input is one.\n"
+    "\n"
+    "  -H HOST        name, address, or /path of a Unix socket\n"
+    "  -p PORT        port\n"
+    "  -c FILE        configuration\n"
+    "  -f FRAMING     auto, line, nul or octet\n"
+    "  -w WINDOW      messages under way at once\n"
+    "  -t SECONDS     time for connecting and for each acknowledgement; 0: no limit\n"
+    "  -r             connect again when the connection is lost, and resend\n"
+    "  --retries N    as -r, and give up after N failures in a row\n"
+    "  --from LINE    begin with this line of the input\n"
+    "  -q             print no replies\n"
+    "  -v             say more, and a summary at the end\n"
+    "  --json         print each reply as a JSON object\n"
+    "  --progress, --no-progress\n"
+    "                 show how far the input is, or do not\n"
+    "  --no-history   keep no history of what is typed\n"
+    "  --load COUNT   send that many generated messages and measure\n"
+    "  --clients N    over that many connections\n"
+    "  --size BYTES   of that size\n"
+    "  --rate R       R a second in all; without it, as fast as it goes\n"
+    "  -V             print the version\n"
+    "  -h             print this\n";
+
+enum {
+    PORT_MAX = 65535,
+    WINDOW_MAX = 65536,
+    CLIENTS_MAX = 1000000,
+    SIZE_MAX_BYTES = 1073741824,
+    SECONDS_MAX = 86400,
+    RATE_MAX = 100000000,
+};
+
+/* Options that have no letter. */
+enum {
+    OPTION_RETRIES = 256,
+    OPTION_FROM,
+    OPTION_JSON,
+    OPTION_PROGRESS,
+    OPTION_NO_PROGRESS,
+    OPTION_NO_HISTORY,
+    OPTION_LOAD,
+    OPTION_CLIENTS,
+    OPTION_SIZE,
+    OPTION_RATE,
+};
+
+static const struct option long_options[] = {
+    {"window", required_argument, NULL, 'w'},
+    {"retries", required_argument, NULL, OPTION_RETRIES},
+    {"from", required_argument, NULL, OPTION_FROM},
+    {"json", no_argument, NULL, OPTION_JSON},
+    {"progress", no_argument, NULL, OPTION_PROGRESS},
+    {"no-progress", no_argument, NULL, OPTION_NO_PROGRESS},
+    {"no-history", no_argument, NULL, OPTION_NO_HISTORY},
+    {"load", required_argument, NULL, OPTION_LOAD},
+    {"clients", required_argument, NULL, OPTION_CLIENTS},
+    {"size", required_argument, NULL, OPTION_SIZE},
+    {"rate", required_argument, NULL, OPTION_RATE},
+    {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'V'},
+    {NULL, 0, NULL, 0},
+};
+
+static bool take_number(const char *option, uint64_t min, uint64_t max, uint64_t *number,
+                        char *problem)
+{
+    if (number_parse(optarg, 10, min, max, number))
+        return true;
+    (void)snprintf(problem, ARGUMENTS_PROBLEM_SIZE, "%s takes a number from %llu to %llu, not '%s'",
+                   option, (unsigned long long)min, (unsigned long long)max, optarg);
+    return false;
+}
+
+/* Seconds as `5`, `0.5` or `.25`, up to microseconds. */
+static bool take_seconds(int64_t *microseconds, char *problem)
+{
+    const char *point = strchr(optarg, '.');
+    size_t whole = point == NULL ? strlen(optarg) : (size_t)(point - optarg);
+    char digits[16] = "0";
+    uint64_t seconds = 0, fraction = 0;
+
+    bool right = whole < sizeof digits && (whole > 0 || point != NULL);
+    if (right && whole > 0) {
+        memcpy(digits, optarg, whole);
+        digits[whole] = '\0';
+    }
+    right = right && number_parse(digits, 10, 0, SECONDS_MAX, &seconds);
+    if (right && point != NULL) {
+        char six[] = "000000";
+        size_t places = strlen(point + 1);
+        right = places > 0 && places < sizeof six;
+        if (right)
+            memcpy(six, point + 1, places);
+        right = right && number_parse(six, 10, 0, 999999, &fraction);
+    }
+    if (right)
+        *microseconds = (int64_t)(seconds * 1000000 + fraction);
+    else
+        (void)snprintf(problem, ARGUMENTS_PROBLEM_SIZE, "-t takes seconds, from 0 to %d, not '%s'",
+                       SECONDS_MAX, optarg);
+    return right;
+}
+
+static bool take_framing(int *framing, char *problem)
+{
+    for (int i = 0; framing_names[i] != NULL; i++) {
+        if (strcmp(optarg, framing_names[i]) == 0) {
+            *framing = i;
+            return true;
+        }
+    }
+    (void)snprintf(problem, ARGUMENTS_PROBLEM_SIZE, "-f takes auto, line, nul or octet, not '%s'",
+                   optarg);
+    return false;
+}
+
+static bool take_long_option(int option, struct arguments *arguments, char *problem)
+{
+    switch (option) {
+    case OPTION_RETRIES:
+        arguments->resend = true;
+        return take_number("--retries", 0, UINT32_MAX, &arguments->retries, problem);
+    case OPTION_FROM:
+        return take_number("--from", 1, UINT64_MAX, &arguments->from, problem);
+    case OPTION_JSON:
+        arguments->json = true;
+        return true;
+    case OPTION_PROGRESS:
+        arguments->progress = SWITCH_ON;
+        return true;
+    case OPTION_NO_PROGRESS:
+        arguments->progress = SWITCH_OFF;
+        return true;
+    case OPTION_NO_HISTORY:
+        arguments->no_history = true;
+        return true;
+    case OPTION_LOAD:
+        return take_number("--load", 1, UINT64_MAX / 2, &arguments->load, problem);
+    case OPTION_CLIENTS:
+        arguments->is_load_only = true;
+        return take_number("--clients", 1, CLIENTS_MAX, &arguments->clients, problem);
+    case OPTION_SIZE:
+        arguments->is_load_only = true;
+        return take_number("--size", 0, SIZE_MAX_BYTES, &arguments->size, problem);
+    case OPTION_RATE:
+        arguments->is_load_only = true;
+        return take_number("--rate", 1, RATE_MAX, &arguments->rate, problem);
+    default:
+        return false;
+    }
+}
+
+static bool take_option(int option, struct arguments *arguments, char *problem)
+{
+    switch (option) {
+    case 'H':
+        arguments->host = optarg;
+        return true;
+    case 'p':
+        return take_number("-p", 1, PORT_MAX, &arguments->port, problem);
+    case 'c':
+        arguments->config = optarg;
+        return true;
+    case 'f':
+        return take_framing(&arguments->framing, problem);
+    case 'w':
+        return take_number("-w", 1, WINDOW_MAX, &arguments->window, problem);
+    case 't':
+        return take_seconds(&arguments->timeout_us, problem);
+    case 'r':
+        arguments->resend = true;
+        return true;
+    case 'q':
+        arguments->quiet = true;
+        return true;
+    case 'v':
+        arguments->verbose = true;
+        return true;
+    case 'h':
+        arguments->show_help = true;
+        return true;
+    case 'V':
+        arguments->show_version = true;
+        return true;
+    default:
+        return take_long_option(option, arguments, problem);
+    }
+}
+
+/* getopt_long() met something that it does not know, or an option without its value. */
+static void explain(int what, char **argv, char *problem)
+{
+    const char *option = argv[optind - 1];
+
+    if (what == ':')
+        (void)snprintf(problem, ARGUMENTS_PROBLEM_SIZE, "%s needs a value", option);
+    else if (optopt > 0 && optopt < OPTION_RETRIES)
+        (void)snprintf(problem, ARGUMENTS_PROBLEM_SIZE, "there is no option -%c", optopt);
+    else
+        (void)snprintf(problem, ARGUMENTS_PROBLEM_SIZE, "there is no option %s", option);
+}
+
+static bool fits_together(const struct arguments *arguments, char *problem)
+{
+    const char *why = NULL;
+
+    if (arguments->load > 0 && arguments->words_count > 0)
+        why = "--load makes its own messages: there can be no MESSAGE";
+    else if (arguments->from > 1 && arguments->words_count > 0)
+        why = "--from is for lines of standard input: there can be no MESSAGE";
+    else if (arguments->load > 0 && arguments->resend)
+        why = "--load measures one connection's life: there can be no -r";
+    else if (arguments->load == 0 && arguments->is_load_only)
+        why = "--clients, --size and --rate go with --load";
+    if (why != NULL)
+        (void)snprintf(problem, ARGUMENTS_PROBLEM_SIZE, "%s", why);
+    return why == NULL;
+}
+
+bool arguments_parse(int argc, char **argv, struct arguments *arguments, char *problem)
+{
+    int option;
+
+    *arguments = (struct arguments){
+        .framing = -1,
+        .timeout_us = -1,
+        .retries = UINT64_MAX,
+        .from = 1,
+        .clients = 1,
+        .size = 100,
+    };
+    opterr = 0;
+    /* `+`: the first word that is no option begins the message, whatever follows. */
+    while ((option = getopt_long(argc, argv, "+:H:p:c:f:w:t:rqvVh", long_options, NULL)) != -1) {
+        if (option == '?' || option == ':') {
+            explain(option, argv, problem);
+            return false;
+        }
+        if (!take_option(option, arguments, problem))
+            return false;
+    }
+    arguments->words = argv + optind;
+    arguments->words_count = (size_t)(argc - optind);
+    return fits_together(arguments, problem);
+}

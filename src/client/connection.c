@@ -1,0 +1,157 @@
+#include "client/connection.h"
+
+#include "client/signals.h"
+#include "client/waiting.h"
+#include "common/clock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* Adds a text with its NUL; without memory there is one explanation less. */
+static void add_problem(struct buffer *problems, const char *what, const char *on, const char *why)
+{
+    size_t before = problems->size;
+
+    if (!buffer_printf(problems, "%s%s: %s", what, on, why) || !buffer_append(problems, "", 1))
+        problems->size = before;
+}
+
+static int open_socket(int family)
+{
+    const int yes = 1;
+    int fd = socket(family, SOCK_STREAM, 0);
+
+    if (fd < 0)
+        return -1;
+    int flags = fcntl(fd, F_GETFL);
+    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ||
+        fcntl(fd, F_SETFD, FD_CLOEXEC) < 0) {
+        int saved = errno;
+        (void)close(fd); /* nothing was written to it */
+        errno = saved;
+        return -1;
+    }
+    if (family != AF_UNIX)
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes); /* slower without */
+    return fd;
+}
+
+/* Waits until a connect() under way has ended. False with errno: EINTR is one of our signals. */
+static bool await_connected(int fd, int64_t due_us)
+{
+    for (;;) {
+        switch (waiting_for_one(fd, false, true, due_us)) {
+        case WAITING_READY: {
+            int error = 0;
+            socklen_t size = sizeof error;
+            if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0)
+                return false;
+            errno = error;
+            return error == 0;
+        }
+        case WAITING_DUE:
+            errno = ETIMEDOUT;
+            return false;
+        case WAITING_SIGNAL:
+            if (signals_interrupt() == 0)
+                continue;
+            errno = EINTR;
+            return false;
+        case WAITING_FAILED:
+            return false;
+        }
+    }
+}
+
+/* Waits a little, for there is nothing to wait for. False with errno as await_connected(). */
+static bool pause_before(int64_t due_us)
+{
+    enum { PAUSE_US = 5000 };
+    int64_t now_us = clock_monotonic_us();
+
+    if (now_us >= due_us) {
+        errno = ETIMEDOUT;
+        return false;
+    }
+    errno = EINTR;
+    return waiting_for_one(-1, false, false, now_us + PAUSE_US) == WAITING_DUE ||
+           signals_interrupt() == 0;
+}
+
+static bool start_and_await(int fd, const struct address *address, int64_t due_us)
+{
+    for (;;) {
+        if (connect(fd, (const struct sockaddr *)&address->storage, address->size) == 0)
+            return true;
+        if (errno == EINPROGRESS)
+            return await_connected(fd, due_us);
+        /* A Unix socket whose backlog is full says so instead of waiting (connect(2)). */
+        if (errno != EAGAIN || !pause_before(due_us))
+            return false;
+    }
+}
+
+/* A connected descriptor, or -1 with errno. */
+static int connect_to(const struct address *address, int64_t timeout_us)
+{
+    int64_t due_us = timeout_us == 0 ? WAITING_FOREVER : clock_monotonic_us() + timeout_us;
+    int fd = open_socket(address->storage.ss_family);
+
+    if (fd < 0)
+        return -1;
+    if (start_and_await(fd, address, due_us))
+        return fd;
+    int saved = errno;
+    (void)close(fd); /* nothing was written to it */
+    errno = saved;
+    return -1;
+}
+
+enum outcome connection_open(const struct connection_target *target, struct connection *connection,
+                             struct buffer *problems)
+{
+    struct address_list list;
+    const char *problem;
+    enum outcome outcome = OUTCOME_UNREACHABLE;
+
+    connection->fd = -1;
+    if (!address_resolve(target->host, target->port, ADDRESS_TO_CONNECT, &list, &problem)) {
+        add_problem(problems, "no address of ", target->host, problem);
+        return OUTCOME_UNKNOWN_HOST;
+    }
+    for (size_t i = 0; i < list.count && connection->fd < 0; i++) {
+        address_text(&list.addresses[i], connection->peer, sizeof connection->peer);
+        connection->fd = connect_to(&list.addresses[i], target->timeout_us);
+        if (connection->fd >= 0) {
+            outcome = OUTCOME_DONE;
+        } else if (errno == EINTR) {
+            outcome = OUTCOME_INTERRUPTED;
+            break;
+        } else {
+            add_problem(problems, "cannot connect to ", connection->peer, strerror(errno));
+        }
+    }
+    address_list_free(&list);
+    return outcome;
+}
+
+void connection_close(struct connection *connection)
+{
+    if (connection->fd >= 0)
+        (void)close(connection->fd); /* acknowledgements say what arrived, not close() */
+    connection->fd = -1;
+}
+
+void connection_abort(struct connection *connection)
+{
+    const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+
+    if (connection->fd >= 0) /* where it fails, the end is in order */
+        (void)setsockopt(connection->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    connection_close(connection);
+}

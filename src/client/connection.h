@@ -1,0 +1,42 @@
+/*
+ * connection.h: connects to the server: every address of its name in turn, each within a time.
+ */
+#ifndef TCPACK_CONNECTION_H
+#define TCPACK_CONNECTION_H
+
+#include "client/outcome.h"
+#include "common/address.h"
+#include "common/buffer.h"
+#include "common/compiler.h"
+
+#include <stdint.h>
+
+struct connection_target {
+    const char *host; /* as address_resolve() takes it */
+    unsigned port;
+    int64_t timeout_us; /* for each address; 0: as long as the system tries */
+};
+
+struct connection {
+    int fd;                       /* non-blocking; -1 while there is none */
+    char peer[ADDRESS_TEXT_SIZE]; /* the address that took it */
+};
+
+/*
+ * OUTCOME_DONE and an open connection; OUTCOME_UNKNOWN_HOST, OUTCOME_UNREACHABLE,
+ * OUTCOME_INTERRUPTED or OUTCOME_FAILED and none. Each thing that went wrong on the way is appended
+ * to `problems` as a text with a NUL, also when a later address worked.
+ */
+enum outcome connection_open(const struct connection_target *target, struct connection *connection,
+                             struct buffer *problems) MUST_USE;
+
+/* Ends the connection in order: the server receives everything that was sent, then the end. */
+void connection_close(struct connection *connection);
+
+/*
+ * Ends it with a reset: the server drops what it has of an unfinished message, which after an end
+ * in order would count as a whole one.
+ */
+void connection_abort(struct connection *connection);
+
+#endif

@@ -1,0 +1,117 @@
+#include "client/line_editor.h"
+
+#include "client/line_editing.h"
+#include "client/lines.h"
+#include "client/signals.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { READ_SIZE = 4096 }; /* a terminal gives a line of at most that many bytes at once */
+
+struct line_editor {
+    const struct line_editor_settings *settings;
+    struct line_editing *editing; /* libedit; NULL: the terminal edits */
+    struct lines lines;           /* without libedit: what was read */
+    enum outcome outcome;         /* what stopped reading */
+};
+
+static bool is_able(void)
+{
+    const char *terminal = getenv("TERM");
+
+    return isatty(STDIN_FILENO) && isatty(STDERR_FILENO) && terminal != NULL &&
+           terminal[0] != '\0' && strcmp(terminal, "dumb") != 0;
+}
+
+struct line_editor *line_editor_open(const struct line_editor_settings *settings)
+{
+    struct line_editor *editor = calloc(1, sizeof *editor);
+
+    if (editor == NULL)
+        return NULL;
+    editor->settings = settings;
+    if (is_able())
+        editor->editing = line_editing_open(settings, &editor->outcome);
+    return editor;
+}
+
+static void show(const char *text)
+{
+    if (write(STDERR_FILENO, text, strlen(text)) < 0) {
+        /* A prompt that cannot be shown stops nobody from typing. */
+    }
+}
+
+/* Reads more of what the terminal gives. LINE_EDITOR_LINE: go on. */
+static enum line_editor_result read_more(struct line_editor *editor)
+{
+    editor->outcome = editor->settings->wait(editor->settings->context);
+    if (editor->outcome == OUTCOME_INTERRUPTED) {
+        if (signals_interrupt() == 0)
+            return LINE_EDITOR_LINE;
+        return signals_interrupt() == SIGINT ? LINE_EDITOR_DROPPED : LINE_EDITOR_STOPPED;
+    }
+    if (editor->outcome != OUTCOME_DONE)
+        return LINE_EDITOR_STOPPED;
+    unsigned char *room = lines_room(&editor->lines, READ_SIZE);
+    ssize_t size = room == NULL ? -1 : read(STDIN_FILENO, room, READ_SIZE);
+    if (size < 0) {
+        editor->outcome = OUTCOME_FAILED;
+        return LINE_EDITOR_STOPPED;
+    }
+    if (size == 0)
+        lines_end(&editor->lines);
+    lines_added(&editor->lines, (size_t)size);
+    return LINE_EDITOR_LINE;
+}
+
+static enum line_editor_result read_plain(struct line_editor *editor, const unsigned char **line,
+                                          size_t *size)
+{
+    while (!lines_take(&editor->lines, line, size)) {
+        if (lines_are_done(&editor->lines))
+            return LINE_EDITOR_END;
+        enum line_editor_result result = read_more(editor);
+        if (result != LINE_EDITOR_LINE)
+            return result;
+    }
+    return LINE_EDITOR_LINE;
+}
+
+enum line_editor_result line_editor_read(struct line_editor *editor, const char **line,
+                                         size_t *size)
+{
+    enum line_editor_result result;
+
+    if (editor->editing != NULL) {
+        result = line_editing_read(editor->editing, line, size);
+    } else {
+        const unsigned char *bytes = NULL;
+        show(editor->settings->prompt);
+        result = read_plain(editor, &bytes, size);
+        *line = (const char *)bytes;
+    }
+    if (result == LINE_EDITOR_DROPPED)
+        signals_forget_interrupt();
+    if (result != LINE_EDITOR_LINE)
+        show("\n");
+    return result;
+}
+
+enum outcome line_editor_outcome(const struct line_editor *editor)
+{
+    return editor->outcome;
+}
+
+void line_editor_close(struct line_editor *editor)
+{
+    if (editor == NULL)
+        return;
+    if (editor->editing != NULL)
+        line_editing_close(editor->editing);
+    lines_free(&editor->lines);
+    free(editor);
+}

@@ -1,0 +1,49 @@
+/*
+ * line_editor.h: reads lines at a terminal: with libedit's editing and history where it was built
+ * in and the terminal is able, else as the terminal itself edits them.
+ */
+#ifndef TCPACK_LINE_EDITOR_H
+#define TCPACK_LINE_EDITOR_H
+
+#include "client/outcome.h"
+#include "common/compiler.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum line_editor_result {
+    LINE_EDITOR_LINE,    /* a line */
+    LINE_EDITOR_DROPPED, /* INT: what was typed is gone */
+    LINE_EDITOR_END,     /* end of file */
+    LINE_EDITOR_STOPPED, /* waiting or reading said so */
+};
+
+struct line_editor_settings {
+    const char *prompt;
+    const char *history; /* the file that keeps the lines; NULL: none */
+
+    /*
+     * Waits until standard input can be read: OUTCOME_DONE. OUTCOME_INTERRUPTED for any signal;
+     * another outcome ends the reading.
+     */
+    enum outcome (*wait)(void *context);
+    void *context;
+};
+
+struct line_editor;
+
+/* NULL with errno. The caller gives it to line_editor_close(). `settings` must stay valid. */
+struct line_editor *line_editor_open(const struct line_editor_settings *settings) MUST_USE;
+
+/* Shows the prompt and reads a line, valid until the next call, without its newline. */
+enum line_editor_result line_editor_read(struct line_editor *editor, const char **line,
+                                         size_t *size) MUST_USE;
+
+/* After LINE_EDITOR_STOPPED: what settings.wait returned; OUTCOME_FAILED, with errno, for read().
+ */
+enum outcome line_editor_outcome(const struct line_editor *editor);
+
+/* Keeps the history and gives everything back, the terminal too. */
+void line_editor_close(struct line_editor *editor);
+
+#endif

@@ -1,0 +1,65 @@
+#include "client/lines.h"
+
+#include <string.h>
+
+unsigned char *lines_room(struct lines *lines, size_t size)
+{
+    buffer_consume(&lines->bytes, lines->begin);
+    lines->begin = 0;
+    return buffer_reserve(&lines->bytes, size);
+}
+
+void lines_added(struct lines *lines, size_t size)
+{
+    lines->bytes.size += size;
+}
+
+void lines_end(struct lines *lines)
+{
+    lines->ended = true;
+}
+
+/* Bytes of the next line without LF, when there is a LF; else what there is of it. */
+static bool find(struct lines *lines, size_t *size)
+{
+    size_t left = lines->bytes.size - lines->begin;
+
+    if (left > lines->scanned) {
+        const unsigned char *from = lines->bytes.bytes + lines->begin;
+        const unsigned char *end = memchr(from + lines->scanned, '\n', left - lines->scanned);
+        if (end != NULL) {
+            *size = (size_t)(end - from);
+            lines->scanned = *size;
+            return true;
+        }
+    }
+    *size = left;
+    lines->scanned = left;
+    return false;
+}
+
+bool lines_are_done(const struct lines *lines)
+{
+    return lines->ended && lines->begin == lines->bytes.size;
+}
+
+bool lines_take(struct lines *lines, const unsigned char **line, size_t *size)
+{
+    bool whole = find(lines, size);
+
+    if (!whole && !(lines->ended && *size > 0))
+        return false;
+    size_t consumed = *size + (whole ? 1 : 0);
+    *line = lines->bytes.bytes + lines->begin;
+    lines->begin += consumed;
+    lines->offset += consumed;
+    lines->scanned = 0;
+    lines->taken++;
+    return true;
+}
+
+void lines_free(struct lines *lines)
+{
+    buffer_free(&lines->bytes);
+    *lines = (struct lines){0};
+}

@@ -1,0 +1,47 @@
+/*
+ * link.h: gets a session its connection, and with -r another one after it was lost: what to connect
+ * to, how often and how soon to try. Says on standard error what happens.
+ */
+#ifndef TCPACK_LINK_H
+#define TCPACK_LINK_H
+
+#include "client/backoff.h"
+#include "client/connection.h"
+#include "client/outcome.h"
+#include "client/session.h"
+#include "common/compiler.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct link {
+    struct connection_target target;
+    bool resend;      /* connect again, and send again what is not acknowledged */
+    uint64_t retries; /* attempts in a row that may fail; UINT64_MAX: any number */
+
+    uint64_t failed; /* attempts in a row without an acknowledgement */
+    bool connected;  /* at least once */
+    uint64_t acknowledged_before;
+    struct backoff backoff;
+};
+
+/* `retries` is of no interest without `resend`. */
+void link_init(struct link *link, const struct connection_target *target, bool resend,
+               uint64_t retries);
+
+/*
+ * Connects, with resend as often as it takes and is allowed, waiting in between. OUTCOME_DONE, or
+ * why there is no connection, which was logged but for OUTCOME_INTERRUPTED.
+ */
+enum outcome link_connect(struct link *link, struct session *session) MUST_USE;
+
+/*
+ * The session's connection is of no more use: logs why and drops it. True: link_connect() may get
+ * another one. False: that was it.
+ */
+bool link_lost(struct link *link, struct session *session) MUST_USE;
+
+/* Logs each of the texts of connection_open() with one of the functions of log.h. */
+void link_log_problems(const struct buffer *problems, void (*log)(const char *format, ...));
+
+#endif

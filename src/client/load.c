@@ -1,0 +1,318 @@
+#include "client/load.h"
+
+#include "client/figures.h"
+#include "client/link.h"
+#include "client/progress.h"
+#include "client/session.h"
+#include "client/signals.h"
+#include "client/waiting.h"
+#include "common/clock.h"
+#include "common/descriptors.h"
+#include "common/log.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    DIGITS = 10,
+    LOOK_US = 500 * 1000,      /* how often all connections are asked whether their time is up */
+    DESCRIPTORS_RESERVED = 16, /* for everything but connections */
+};
+
+struct load_client {
+    struct session session;
+    uint64_t given; /* messages handed to the session: its first is message `index` of the load */
+};
+
+struct load {
+    const struct load_settings *settings;
+    struct load_client *clients;
+    size_t opened;              /* of them */
+    struct load_client **by_fd; /* whose connection a descriptor is */
+    size_t by_fd_count;
+    struct figures figures;
+    struct waiting waiting;
+    struct progress progress;
+    char *text;        /* the message being made */
+    uint64_t released; /* messages whose time to be sent has come */
+    int64_t look_us;   /* when to look at all connections again */
+};
+
+void load_message(uint64_t number, char *text, size_t size)
+{
+    char digits[DIGITS];
+    size_t shown = size < DIGITS ? size : DIGITS;
+
+    for (size_t at = DIGITS; at > 0; number /= 10)
+        digits[--at] = (char)('0' + number % 10);
+    memcpy(text, digits + DIGITS - shown, shown);
+}
+
+static bool ignore_acknowledgement(void *context, const struct acknowledgement *acknowledgement)
+{
+    (void)context;
+    (void)acknowledgement;
+    return true;
+}
+
+static enum outcome failed(const char *what)
+{
+    log_error("%s: %s", what, strerror(errno));
+    return OUTCOME_FAILED;
+}
+
+static bool remember_descriptor(struct load *load, int fd, struct load_client *client)
+{
+    if ((size_t)fd >= load->by_fd_count) {
+        size_t count = ((size_t)fd + 1) * 2;
+        struct load_client **by_fd = realloc(load->by_fd, count * sizeof(struct load_client *));
+        if (by_fd == NULL)
+            return false;
+        load->by_fd = by_fd;
+        load->by_fd_count = count;
+    }
+    load->by_fd[fd] = client;
+    return true;
+}
+
+static enum outcome open_client(struct load *load, struct load_client *client)
+{
+    const struct session_settings settings = {
+        .framing = load->settings->framing,
+        .window = load->settings->window,
+        .timeout_us = load->settings->target.timeout_us,
+        .acknowledged = ignore_acknowledgement,
+    };
+    struct buffer problems = {0};
+    struct connection connection;
+
+    if (!session_init(&client->session, &settings, &load->figures))
+        return failed("a window of that many messages");
+    load->opened++;
+    enum outcome outcome = connection_open(&load->settings->target, &connection, &problems);
+    if (outcome == OUTCOME_DONE) {
+        (void)session_begin(&client->session, &connection, clock_monotonic_us());
+        if (!remember_descriptor(load, connection.fd, client) ||
+            !waiting_watch(&load->waiting, connection.fd, true, false))
+            outcome = failed("cannot watch that many connections");
+    } else if (outcome != OUTCOME_INTERRUPTED) {
+        link_log_problems(&problems, log_error);
+        log_error("%zu of %" PRIu64 " connections were open by then", load->opened - 1,
+                  load->settings->clients);
+    }
+    buffer_free(&problems);
+    return outcome;
+}
+
+static enum outcome open_clients(struct load *load)
+{
+    enum outcome outcome = OUTCOME_DONE;
+
+    load->clients = calloc(load->settings->clients, sizeof *load->clients);
+    load->text = malloc(load->settings->size + 1);
+    if (load->clients == NULL || load->text == NULL)
+        return failed("that many connections, or messages of that size");
+    memset(load->text, 'x', load->settings->size);
+    (void)descriptors_raise_limit(load->settings->clients + DESCRIPTORS_RESERVED);
+    for (uint64_t i = 0; i < load->settings->clients && outcome == OUTCOME_DONE; i++)
+        outcome = open_client(load, &load->clients[i]);
+    return outcome;
+}
+
+/* When message `number` is to be sent. */
+static int64_t send_time(const struct load *load, uint64_t number)
+{
+    return load->figures.begin_us + (int64_t)((double)number * 1e6 / (double)load->settings->rate);
+}
+
+/* Hands the client's messages over whose time has come, as many as its window has room for. */
+static enum outcome feed(struct load *load, struct load_client *client, int64_t now_us)
+{
+    const struct load_settings *settings = load->settings;
+    uint64_t index = (uint64_t)(client - load->clients);
+
+    for (;;) {
+        uint64_t number = index + client->given * settings->clients;
+        if (number >= load->released || !session_has_room(&client->session))
+            break;
+        load_message(number, load->text, settings->size);
+        int64_t start_us = settings->rate > 0 ? send_time(load, number) : now_us;
+        if (!session_add(&client->session, number + 1, start_us, now_us, load->text,
+                         settings->size))
+            return failed("cannot keep a message until it is acknowledged");
+        client->given++;
+    }
+    session_send(&client->session, now_us);
+    if (!waiting_watch(&load->waiting, client->session.connection.fd, true,
+                       session_wants_to_send(&client->session)))
+        return failed("cannot wait");
+    return OUTCOME_DONE;
+}
+
+/* Messages whose time came since the last call go to their clients. */
+static enum outcome release(struct load *load, int64_t now_us)
+{
+    const struct load_settings *settings = load->settings;
+
+    while (load->released < settings->count && send_time(load, load->released) <= now_us) {
+        struct load_client *client = &load->clients[load->released % settings->clients];
+        load->released++;
+        enum outcome outcome = feed(load, client, now_us);
+        if (outcome != OUTCOME_DONE)
+            return outcome;
+    }
+    return OUTCOME_DONE;
+}
+
+static enum outcome lost(struct load *load, const struct load_client *client)
+{
+    progress_hide(&load->progress);
+    log_error("connection %zu: %s", (size_t)(client - load->clients) + 1, client->session.problem);
+    return OUTCOME_LOST;
+}
+
+/* Its time is its own: with many clients, the one that is served last is served much later. */
+static enum outcome serve(struct load *load, int fd)
+{
+    struct load_client *client = load->by_fd[fd];
+    enum outcome outcome = OUTCOME_DONE;
+    int64_t now_us = clock_monotonic_us();
+
+    if (waiting_can_read(&load->waiting, fd))
+        outcome = session_receive(&client->session, now_us);
+    if (outcome == OUTCOME_LOST)
+        return lost(load, client);
+    if (outcome != OUTCOME_DONE)
+        return failed("cannot keep a reply");
+    return feed(load, client, now_us);
+}
+
+static enum outcome serve_ready(struct load *load)
+{
+    enum outcome outcome = OUTCOME_DONE;
+    int fd = -1;
+
+    while (outcome == OUTCOME_DONE && (fd = waiting_next(&load->waiting, fd + 1)) >= 0)
+        outcome = serve(load, fd);
+    return outcome;
+}
+
+static enum outcome look_at_all(struct load *load, int64_t now_us)
+{
+    if (now_us < load->look_us)
+        return OUTCOME_DONE;
+    load->look_us = now_us + LOOK_US;
+    for (size_t i = 0; i < load->opened; i++) {
+        now_us = clock_monotonic_us();
+        enum outcome outcome = session_tick(&load->clients[i].session, now_us);
+        if (outcome == OUTCOME_LOST)
+            return lost(load, &load->clients[i]);
+        if (outcome == OUTCOME_DONE) /* a bare first reply may have made room */
+            outcome = feed(load, &load->clients[i], now_us);
+        if (outcome != OUTCOME_DONE)
+            return outcome;
+    }
+    return OUTCOME_DONE;
+}
+
+static struct progress_view view_of(const struct load *load)
+{
+    return (struct progress_view){
+        .messages = load->figures.acknowledged,
+        .acknowledged = load->figures.acknowledged,
+        .done = load->figures.acknowledged,
+        .total = load->settings->count,
+    };
+}
+
+static int64_t next_due(const struct load *load)
+{
+    int64_t due_us = load->look_us;
+
+    if (progress_due(&load->progress) < due_us)
+        due_us = progress_due(&load->progress);
+    if (load->settings->rate > 0 && load->released < load->settings->count &&
+        send_time(load, load->released) < due_us)
+        due_us = send_time(load, load->released);
+    return due_us;
+}
+
+static enum outcome turn(struct load *load)
+{
+    enum outcome outcome = OUTCOME_DONE;
+
+    switch (waiting_wait(&load->waiting, next_due(load))) {
+    case WAITING_SIGNAL:
+        return signals_interrupt() != 0 ? OUTCOME_INTERRUPTED : OUTCOME_DONE;
+    case WAITING_FAILED:
+        return failed("cannot wait");
+    case WAITING_READY:
+        outcome = serve_ready(load);
+        break;
+    case WAITING_DUE:
+        break;
+    }
+    int64_t now_us = clock_monotonic_us();
+    struct progress_view view = view_of(load);
+    progress_paint(&load->progress, &view, now_us);
+    if (outcome == OUTCOME_DONE && load->settings->rate > 0)
+        outcome = release(load, now_us);
+    return outcome == OUTCOME_DONE ? look_at_all(load, now_us) : outcome;
+}
+
+static enum outcome send_all(struct load *load)
+{
+    enum outcome outcome = OUTCOME_DONE;
+
+    load->figures.begin_us = clock_monotonic_us();
+    load->released = load->settings->rate > 0 ? 0 : load->settings->count;
+    if (load->settings->progress)
+        progress_start(&load->progress, load->figures.begin_us);
+    while (outcome == OUTCOME_DONE && load->figures.acknowledged < load->settings->count)
+        outcome = turn(load);
+    struct progress_view view = view_of(load);
+    progress_end(&load->progress, &view, clock_monotonic_us());
+    return outcome;
+}
+
+static enum outcome print_summary(struct load *load)
+{
+    struct figures *figures = &load->figures;
+    struct buffer text = {0};
+
+    figures->sent = figures->acknowledged;
+    for (size_t i = 0; i < load->opened; i++)
+        figures->sent += window_count_sent(&load->clients[i].session.window);
+    bool printed = figures_summary(figures, &text) && buffer_append(&text, "\n", 1) &&
+                   fwrite(text.bytes, 1, text.size, stdout) == text.size && fflush(stdout) == 0;
+    buffer_free(&text);
+    return printed ? OUTCOME_DONE : failed("cannot write to standard output");
+}
+
+static void close_clients(struct load *load)
+{
+    for (size_t i = 0; i < load->opened; i++)
+        session_free(&load->clients[i].session);
+    free(load->clients);
+    free(load->by_fd);
+    free(load->text);
+    waiting_free(&load->waiting);
+}
+
+enum outcome load_run(const struct load_settings *settings)
+{
+    struct load load = {.settings = settings};
+    enum outcome outcome = open_clients(&load);
+
+    if (outcome == OUTCOME_DONE) {
+        outcome = send_all(&load);
+        enum outcome printed = print_summary(&load);
+        if (outcome == OUTCOME_DONE)
+            outcome = printed;
+    }
+    close_clients(&load);
+    return outcome;
+}

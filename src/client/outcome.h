@@ -1,0 +1,17 @@
+/*
+ * outcome.h: how tcpack's work, or a part of it, ended. tcpack.c turns it into an exit status.
+ */
+#ifndef TCPACK_OUTCOME_H
+#define TCPACK_OUTCOME_H
+
+enum outcome {
+    OUTCOME_DONE,         /* nothing went wrong */
+    OUTCOME_UNSENDABLE,   /* a message that this framing cannot carry */
+    OUTCOME_UNKNOWN_HOST, /* the host has no address */
+    OUTCOME_UNREACHABLE,  /* no address of it took the connection */
+    OUTCOME_LOST,         /* the connection broke, was silent too long or made no sense */
+    OUTCOME_INTERRUPTED,  /* INT, TERM or HUP */
+    OUTCOME_FAILED,       /* input, output or memory */
+};
+
+#endif

@@ -1,0 +1,179 @@
+#include "client/progress.h"
+
+#include "client/waiting.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+enum {
+    INTERVAL_US = 250 * 1000,
+    COLUMNS_USUAL = 80,
+    COLUMNS_MAX = 200,
+    BAR_MIN = 8,
+    BAR_MAX = 40,
+};
+
+static bool append_time_left(const struct progress_view *view, struct buffer *out)
+{
+    if (view->done == 0 || view->done >= view->total)
+        return true;
+    double part = (double)(view->total - view->done) / (double)view->done;
+    double seconds = (double)view->elapsed_us / 1e6 * part + 0.5;
+    if (seconds >= 360000) /* nobody waits for the minute */
+        return buffer_printf(out, ", more than 99 h left");
+    unsigned left = (unsigned)seconds;
+    if (left >= 3600)
+        return buffer_printf(out, ", %u:%02u:%02u left", left / 3600, left / 60 % 60, left % 60);
+    return buffer_printf(out, ", %u:%02u left", left / 60, left % 60);
+}
+
+static bool append_bar(double share, size_t width, struct buffer *out)
+{
+    unsigned char *room = buffer_reserve(out, width + 3);
+    size_t full = (size_t)(share * (double)width);
+
+    if (room == NULL)
+        return false;
+    room[0] = ' ';
+    room[1] = '[';
+    memset(room + 2, '#', full);
+    memset(room + 2 + full, '-', width - full);
+    room[2 + width] = ']';
+    out->size += width + 3;
+    return true;
+}
+
+/* Percent and time left, and before them the bar where it fits into what is left of the line. */
+static bool append_share(const struct progress_view *view, size_t columns, size_t used,
+                         struct buffer *out)
+{
+    uint64_t done = view->done < view->total ? view->done : view->total;
+    double share = (double)done / (double)view->total;
+    struct buffer tail = {0};
+    bool appended =
+        buffer_printf(&tail, " %3d %%", (int)(share * 100)) && append_time_left(view, &tail);
+    size_t frame = used + tail.size + 3; /* " [" and "]" */
+
+    if (appended && columns >= frame + BAR_MIN) {
+        size_t width = columns - frame;
+        appended = append_bar(share, width < BAR_MAX ? width : BAR_MAX, out);
+    }
+    appended = appended && buffer_append(out, tail.bytes, tail.size);
+    buffer_free(&tail);
+    return appended;
+}
+
+bool progress_text(const struct progress_view *view, size_t columns, struct buffer *out)
+{
+    size_t before = out->size;
+
+    if (!buffer_printf(out, "%" PRIu64 " messages, %" PRIu64 " acknowledged, %.0f/s",
+                       view->messages, view->acknowledged, view->rate))
+        return false;
+    if (view->total > 0 && !append_share(view, columns, out->size - before, out))
+        return false;
+    if (out->size - before > columns)
+        out->size = before + columns;
+    return true;
+}
+
+void progress_start(struct progress *progress, int64_t begin_us)
+{
+    *progress = (struct progress){
+        .on = true,
+        .due_us = begin_us + INTERVAL_US, /* what is done at once shows nothing */
+        .begin_us = begin_us,
+        .painted_us = begin_us,
+    };
+}
+
+int64_t progress_due(const struct progress *progress)
+{
+    return progress->on ? progress->due_us : WAITING_FOREVER;
+}
+
+static size_t columns_of_screen(void)
+{
+    struct winsize size;
+
+    if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0)
+        return COLUMNS_USUAL;
+    return size.ws_col < COLUMNS_MAX ? size.ws_col : COLUMNS_MAX;
+}
+
+static void show(const void *bytes, size_t size)
+{
+    if (write(STDERR_FILENO, bytes, size) < 0) {
+        /* Progress that cannot be shown stops no message. */
+    }
+}
+
+/* Mostly the newest interval, and a part of what was before: steady, but not slow to follow. */
+static void measure_rate(struct progress *progress, uint64_t acknowledged, int64_t now_us)
+{
+    int64_t passed_us = now_us - progress->painted_us;
+
+    if (passed_us <= 0)
+        return;
+    double rate = (double)(acknowledged - progress->acknowledged) / ((double)passed_us / 1e6);
+    bool first = progress->painted_us == progress->begin_us;
+    progress->rate = first ? rate : 0.7 * rate + 0.3 * progress->rate;
+    progress->painted_us = now_us;
+    progress->acknowledged = acknowledged;
+}
+
+static void paint(struct progress *progress, struct progress_view *view, const char *end)
+{
+    struct buffer line = {0};
+
+    if (!buffer_append(&line, "\r", 1) || !progress_text(view, columns_of_screen() - 1, &line)) {
+        buffer_free(&line); /* no memory: the line stays as it is */
+        return;
+    }
+    size_t size = line.size - 1;
+    bool padded = true;
+    for (size_t at = size; at < progress->shown && padded; at++)
+        padded = buffer_append(&line, " ", 1);
+    if (padded && buffer_append(&line, end, strlen(end))) {
+        show(line.bytes, line.size);
+        progress->shown = size;
+    }
+    buffer_free(&line);
+}
+
+void progress_paint(struct progress *progress, struct progress_view *view, int64_t now_us)
+{
+    if (!progress->on || now_us < progress->due_us)
+        return;
+    measure_rate(progress, view->acknowledged, now_us);
+    view->rate = progress->rate;
+    view->elapsed_us = now_us - progress->begin_us;
+    paint(progress, view, "");
+    progress->due_us = now_us + INTERVAL_US;
+}
+
+void progress_hide(struct progress *progress)
+{
+    char blanks[COLUMNS_MAX + 2];
+
+    if (!progress->on || progress->shown == 0)
+        return;
+    memset(blanks, ' ', sizeof blanks);
+    blanks[0] = '\r';
+    blanks[progress->shown + 1] = '\r';
+    show(blanks, progress->shown + 2);
+    progress->shown = 0;
+}
+
+void progress_end(struct progress *progress, struct progress_view *view, int64_t now_us)
+{
+    if (!progress->on)
+        return;
+    view->elapsed_us = now_us - progress->begin_us;
+    view->rate =
+        view->elapsed_us > 0 ? (double)view->acknowledged / ((double)view->elapsed_us / 1e6) : 0;
+    paint(progress, view, "\n");
+    progress->on = false;
+}

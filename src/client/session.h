@@ -1,0 +1,98 @@
+/*
+ * session.h: the messages under way and the connection that carries them. It sends, takes replies
+ * and matches them in order; it never waits: who owns the loop (transfer.h, load.h) asks what to
+ * wait for. After a connection is lost, another one carries the same messages again.
+ */
+#ifndef TCPACK_SESSION_H
+#define TCPACK_SESSION_H
+
+#include "client/connection.h"
+#include "client/figures.h"
+#include "client/replies.h"
+#include "client/window.h"
+#include "common/compiler.h"
+#include "common/framing.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct acknowledgement {
+    uint64_t line;      /* the message's */
+    int64_t latency_us; /* since the message's start_us */
+    const unsigned char *reply;
+    size_t size;
+};
+
+struct session_settings {
+    enum framing framing;
+    size_t window;      /* messages under way at once */
+    int64_t timeout_us; /* for an acknowledgement; 0: for ever */
+
+    /* Called for each acknowledgement. False: it could not be dealt with, errno says why. */
+    bool (*acknowledged)(void *context, const struct acknowledgement *acknowledgement);
+    void *context;
+};
+
+enum { SESSION_PROBLEM_SIZE = 256 };
+
+/* The fields may be read by anyone; only these functions change them. */
+struct session {
+    struct session_settings settings;
+    struct figures *figures; /* the owner's; several sessions may share it */
+    struct connection connection;
+    struct window window;
+    struct replies replies;
+    int64_t progress_us; /* when anything last went forward */
+    int64_t received_us; /* when bytes were last received */
+    int send_error;      /* errno of a send() that failed; what had arrived before is still read */
+    char problem[SESSION_PROBLEM_SIZE]; /* why the connection is of no more use */
+};
+
+/* False with errno ENOMEM; else the owner calls session_free(), which closes the connection too. */
+bool session_init(struct session *session, const struct session_settings *settings,
+                  struct figures *figures) MUST_USE;
+void session_free(struct session *session);
+
+/*
+ * Takes over an open connection, for all that is under way. Returns how many of these had gone out
+ * before, over another connection.
+ */
+size_t session_begin(struct session *session, const struct connection *connection, int64_t now_us);
+
+bool session_connected(const struct session *session);
+
+/* Whether one more message may be under way. */
+bool session_has_room(const struct session *session);
+
+/* Takes one message, for which there is room and which the framing can carry. False, ENOMEM. */
+bool session_add(struct session *session, uint64_t line, int64_t start_us, int64_t now_us,
+                 const void *text, size_t size) MUST_USE;
+
+/* Whether to wait until the connection can be written. */
+bool session_wants_to_send(const struct session *session);
+
+/* When session_tick() is due; WAITING_FOREVER (waiting.h) where it is not. */
+int64_t session_due(const struct session *session);
+
+/* Sends what the connection takes. What is wrong with it, session_receive() says. */
+void session_send(struct session *session, int64_t now_us);
+
+/*
+ * Receives once; looks at the time. OUTCOME_DONE: go on. OUTCOME_LOST: the
+ * connection is of no more use, `problem` says why, and session_drop() comes next. OUTCOME_FAILED:
+ * no memory, or settings.acknowledged said so; errno tells.
+ */
+enum outcome session_receive(struct session *session, int64_t now_us) MUST_USE;
+enum outcome session_tick(struct session *session, int64_t now_us) MUST_USE;
+
+/* The time that passed while nobody looked does not count against the server. */
+void session_excuse(struct session *session, int64_t now_us);
+
+/*
+ * Closes the connection, if there is one: with a reset where a message went out in part, so that
+ * the server does not take the part for a message.
+ */
+void session_drop(struct session *session);
+
+#endif

@@ -1,0 +1,88 @@
+#include "client/signals.h"
+
+#include <stddef.h>
+#include <sys/select.h>
+#include <time.h>
+
+static volatile sig_atomic_t interrupt;
+static volatile sig_atomic_t terminal_changed;
+static sigset_t taken;
+static sigset_t mask_to_wait;
+
+static void take_interrupt(int number)
+{
+    interrupt = number;
+}
+
+static void take_change(int number)
+{
+    (void)number;
+    terminal_changed = 1;
+}
+
+/* What the caller ignores (nohup, a shell's job in the background) stays ignored. */
+static void take(int number, void (*handler)(int))
+{
+    struct sigaction action;
+
+    /* None of these calls fails with signals that exist and memory that is ours. */
+    (void)sigaction(number, NULL, &action);
+    if (action.sa_handler == SIG_IGN)
+        return;
+    action = (struct sigaction){.sa_handler = handler};
+    (void)sigemptyset(&action.sa_mask);
+    (void)sigaction(number, &action, NULL);
+    (void)sigaddset(&taken, number);
+}
+
+void signals_open(void)
+{
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+
+    (void)sigemptyset(&taken);
+    take(SIGINT, take_interrupt);
+    take(SIGTERM, take_interrupt);
+    take(SIGHUP, take_interrupt);
+    take(SIGWINCH, take_change);
+    take(SIGCONT, take_change);
+    (void)sigaction(SIGPIPE, &ignore, NULL);
+    (void)sigprocmask(SIG_BLOCK, &taken, &mask_to_wait);
+    for (int number = 1; number < NSIG; number++)
+        if (sigismember(&taken, number) == 1)
+            (void)sigdelset(&mask_to_wait, number);
+}
+
+const sigset_t *signals_mask_to_wait(void)
+{
+    return &mask_to_wait;
+}
+
+bool signals_let_in(void)
+{
+    const struct timespec at_once = {0};
+    sigset_t pending;
+
+    (void)sigpending(&pending);
+    for (int number = 1; number < NSIG; number++)
+        if (sigismember(&pending, number) == 1 && sigismember(&taken, number) == 1)
+            return pselect(0, NULL, NULL, NULL, &at_once, &mask_to_wait) < 0;
+    return false;
+}
+
+int signals_interrupt(void)
+{
+    return interrupt;
+}
+
+void signals_forget_interrupt(void)
+{
+    interrupt = 0;
+}
+
+bool signals_terminal_changed(void)
+{
+    bool changed = terminal_changed != 0;
+
+    terminal_changed = 0;
+    return changed;
+}

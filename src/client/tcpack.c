@@ -1,0 +1,245 @@
+/* tcpack: sends text messages to tcpackd and prints its acknowledgements; see tcpack(1). */
+#include "client/arguments.h"
+#include "client/load.h"
+#include "client/prompt.h"
+#include "client/signals.h"
+#include "client/transfer.h"
+#include "common/config.h"
+#include "common/descriptors.h"
+#include "common/log.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <locale.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+static int status_of(enum outcome outcome)
+{
+    switch (outcome) {
+    case OUTCOME_DONE:
+        return EX_OK;
+    case OUTCOME_UNSENDABLE:
+        return EX_DATAERR;
+    case OUTCOME_UNKNOWN_HOST:
+        return EX_NOHOST;
+    case OUTCOME_UNREACHABLE:
+        return EX_UNAVAILABLE;
+    case OUTCOME_LOST:
+    case OUTCOME_INTERRUPTED:
+    case OUTCOME_FAILED:
+        break;
+    }
+    return EX_TEMPFAIL;
+}
+
+/* What is typed is UTF-8 unless the locale says something else. */
+static void set_locale(void)
+{
+    const char *locale = setlocale(LC_CTYPE, "");
+
+    if (locale == NULL || strcmp(locale, "C") == 0 || strcmp(locale, "POSIX") == 0)
+        (void)setlocale(LC_CTYPE, "C.UTF-8"); /* where there is none, ASCII it is */
+}
+
+static void log_config_error(void *context, const char *line)
+{
+    (void)context;
+    log_error("%s", line);
+}
+
+static bool load_config(const struct arguments *arguments, struct config *config)
+{
+    const struct config_source source = {
+        .path = arguments->config != NULL ? arguments->config : SYSCONFDIR "/tcpack.ini",
+        .must_exist = arguments->config != NULL,
+    };
+    const struct config_report report = {.error = log_config_error};
+
+    return config_load(&source, &report, config);
+}
+
+/* A server that listens on every address is found on this machine. */
+static const char *host_to_connect(const char *host)
+{
+    return strcmp(host, "*") == 0 ? "localhost" : host;
+}
+
+static enum answer_form form_of(const struct arguments *arguments)
+{
+    if (arguments->quiet)
+        return ANSWER_NONE;
+    if (arguments->json)
+        return ANSWER_JSON;
+    return isatty(STDOUT_FILENO) ? ANSWER_ESCAPED : ANSWER_RAW;
+}
+
+/* Unless told otherwise, where somebody looks and no replies are in the way. */
+static bool wants_progress(const struct arguments *arguments)
+{
+    if (arguments->progress != SWITCH_UNSET)
+        return arguments->progress == SWITCH_ON;
+    return isatty(STDERR_FILENO) && (arguments->quiet || !isatty(STDOUT_FILENO));
+}
+
+/* The command line, and what it does not say, the configuration. */
+static struct transfer_settings settings_of(const struct arguments *arguments,
+                                            const struct config *config)
+{
+    const char *host = arguments->host != NULL ? arguments->host : config->client.host;
+    uint64_t port = arguments->port > 0 ? arguments->port : config->client.port;
+    uint64_t framing =
+        arguments->framing >= 0 ? (uint64_t)arguments->framing : config->client.framing;
+
+    return (struct transfer_settings){
+        .target =
+            {
+                .host = host_to_connect(host),
+                .port = (unsigned)port,
+                .timeout_us = arguments->timeout_us >= 0
+                                  ? arguments->timeout_us
+                                  : (int64_t)config->client.timeout * 1000000,
+            },
+        .framing = (enum framing)framing,
+        .window = arguments->window > 0 ? arguments->window : config->client.window,
+        .resend = arguments->resend,
+        .retries = arguments->retries,
+        .from = arguments->from,
+        .form = form_of(arguments),
+        .progress = wants_progress(arguments),
+    };
+}
+
+static enum outcome run_load(const struct arguments *arguments,
+                             const struct transfer_settings *settings)
+{
+    const struct load_settings load = {
+        .target = settings->target,
+        .framing = settings->framing,
+        .window = arguments->window > 0 ? arguments->window : 1,
+        .count = arguments->load,
+        .clients = arguments->clients,
+        .size = arguments->size,
+        .rate = arguments->rate,
+        .progress = arguments->progress == SWITCH_UNSET ? isatty(STDERR_FILENO) != 0
+                                                        : arguments->progress == SWITCH_ON,
+    };
+    enum outcome outcome = load_run(&load);
+
+    if (outcome == OUTCOME_INTERRUPTED)
+        log_error("interrupted");
+    return outcome;
+}
+
+static enum outcome send_words(struct transfer *transfer, const struct arguments *arguments)
+{
+    struct buffer message = {0};
+    enum outcome outcome = OUTCOME_FAILED;
+    bool joined = true;
+
+    for (size_t i = 0; i < arguments->words_count && joined; i++)
+        joined = buffer_printf(&message, "%s%s", i > 0 ? " " : "", arguments->words[i]);
+    if (joined)
+        outcome = transfer_message(transfer, message.bytes, message.size);
+    else
+        log_error("cannot join the words: %s", strerror(errno));
+    buffer_free(&message);
+    return outcome;
+}
+
+static void log_end(const struct transfer *transfer, const struct arguments *arguments,
+                    enum outcome outcome)
+{
+    const struct figures *figures = &transfer->figures;
+    struct buffer summary = {0};
+
+    if (outcome == OUTCOME_INTERRUPTED)
+        log_error("interrupted");
+    if (status_of(outcome) == EX_TEMPFAIL) {
+        log_error("%" PRIu64 " sent, %" PRIu64 " acknowledged, %" PRIu64 " not", figures->sent,
+                  figures->acknowledged, transfer->added - figures->acknowledged);
+        if (transfer->input >= 0)
+            log_error("to resume: --from %" PRIu64, transfer_resume_line(transfer));
+    }
+    if (arguments->verbose && figures_summary(figures, &summary) && buffer_append(&summary, "", 1))
+        log_info("%s", (const char *)summary.bytes);
+    buffer_free(&summary);
+}
+
+/* Everything but --load. */
+static enum outcome run_transfer(const struct arguments *arguments, const struct config *config,
+                                 const struct transfer_settings *settings)
+{
+    struct transfer transfer;
+
+    if (!transfer_init(&transfer, settings))
+        return OUTCOME_FAILED;
+    enum outcome outcome = transfer_connect(&transfer);
+    if (outcome == OUTCOME_DONE) {
+        if (arguments->words_count > 0)
+            outcome = send_words(&transfer, arguments);
+        else if (isatty(STDIN_FILENO))
+            outcome = prompt_run(&transfer, config->client.prompt, !arguments->no_history);
+        else
+            outcome = transfer_lines(&transfer, STDIN_FILENO);
+    }
+    enum outcome finished = transfer_finish(&transfer);
+    if (outcome == OUTCOME_DONE)
+        outcome = finished;
+    log_end(&transfer, arguments, outcome);
+    transfer_free(&transfer);
+    return outcome;
+}
+
+static int run(const struct arguments *arguments, const struct config *config)
+{
+    struct transfer_settings settings = settings_of(arguments, config);
+
+    if (settings.target.port == 0 && settings.target.host[0] != '/') {
+        log_error("the configuration has port 0: say with -p which port to connect to");
+        return EX_USAGE;
+    }
+    if (arguments->load > 0)
+        return status_of(run_load(arguments, &settings));
+    return status_of(run_transfer(arguments, config, &settings));
+}
+
+/* For -h and -V. */
+static int print(const char *text)
+{
+    if (fputs(text, stdout) >= 0 && fflush(stdout) == 0)
+        return EX_OK;
+    log_error("cannot write to standard output: %s", strerror(errno));
+    return EX_TEMPFAIL;
+}
+
+int main(int argc, char **argv)
+{
+    char problem[ARGUMENTS_PROBLEM_SIZE];
+    struct arguments arguments;
+    struct config config;
+
+    descriptors_open_standard();
+    set_locale();
+    if (!arguments_parse(argc, argv, &arguments, problem)) {
+        log_error("%s (try: tcpack -h)", problem);
+        return EX_USAGE;
+    }
+    if (arguments.show_help)
+        return print(arguments_help);
+    if (arguments.show_version)
+        return print("tcpack " PACKAGE_VERSION "\n");
+    log_open("tcpack",
+             arguments.verbose ? LOG_LEVEL_DEBUG
+             : arguments.quiet ? LOG_LEVEL_WARNING
+                               : LOG_LEVEL_INFO,
+             LOG_TO_STDERR);
+    signals_open();
+    if (!load_config(&arguments, &config))
+        return EX_CONFIG;
+    int status = run(&arguments, &config);
+    config_free(&config);
+    return status;
+}

@@ -1,0 +1,363 @@
+#include "client/transfer.h"
+
+#include "client/signals.h"
+#include "common/clock.h"
+#include "common/log.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { READ_SIZE = 65536 };
+
+static enum outcome failed(struct transfer *transfer, const char *what)
+{
+    progress_hide(&transfer->progress);
+    log_error("%s: %s", what, strerror(errno));
+    return OUTCOME_FAILED;
+}
+
+/* For session.h: an acknowledgement becomes a line of output. */
+static bool take_acknowledgement(void *context, const struct acknowledgement *acknowledgement)
+{
+    struct transfer *transfer = context;
+
+    return answer_append(transfer->settings.form, acknowledgement, &transfer->output.pending);
+}
+
+bool transfer_init(struct transfer *transfer, const struct transfer_settings *settings)
+{
+    const struct session_settings session_settings = {
+        .framing = settings->framing,
+        .window = settings->window,
+        .timeout_us = settings->target.timeout_us,
+        .acknowledged = take_acknowledgement,
+        .context = transfer,
+    };
+
+    *transfer = (struct transfer){.settings = *settings, .input = -1, .next_line = settings->from};
+    output_init(&transfer->output, STDOUT_FILENO);
+    link_init(&transfer->link, &settings->target, settings->resend, settings->retries);
+    transfer->figures.begin_us = clock_monotonic_us();
+    if (session_init(&transfer->session, &session_settings, &transfer->figures))
+        return true;
+    (void)failed(transfer, "a window of that many messages");
+    return false;
+}
+
+void transfer_free(struct transfer *transfer)
+{
+    session_free(&transfer->session);
+    output_free(&transfer->output);
+    waiting_free(&transfer->waiting);
+    lines_free(&transfer->lines);
+}
+
+/* --------------------------------------------------------------------------------------- input */
+
+static enum outcome read_input(struct transfer *transfer)
+{
+    struct lines *lines = &transfer->lines;
+    unsigned char *room = lines_room(lines, READ_SIZE);
+
+    if (room == NULL) {
+        progress_hide(&transfer->progress);
+        log_error("line %" PRIu64 " of the input is too long for the memory there is",
+                  lines->taken + 1);
+        return OUTCOME_FAILED;
+    }
+    ssize_t size = read(transfer->input, room, READ_SIZE);
+    if (size < 0)
+        return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR
+                   ? OUTCOME_DONE
+                   : failed(transfer, "cannot read standard input");
+    if (size == 0)
+        lines_end(lines);
+    lines_added(lines, (size_t)size);
+    return OUTCOME_DONE;
+}
+
+static enum outcome add_message(struct transfer *transfer, const void *text, size_t size,
+                                int64_t now_us)
+{
+    if (!framing_can_carry(transfer->settings.framing, text, size)) {
+        progress_hide(&transfer->progress);
+        log_error(
+            "message %" PRIu64 " has a %s in it, which framing %s cannot carry; framing %s can",
+            transfer->next_line, transfer->settings.framing == FRAMING_NUL ? "NUL" : "newline",
+            framing_names[transfer->settings.framing], framing_names[FRAMING_OCTET]);
+        return OUTCOME_UNSENDABLE;
+    }
+    if (!session_add(&transfer->session, transfer->next_line, now_us, now_us, text, size))
+        return failed(transfer, "cannot keep a message until it is acknowledged");
+    transfer->next_line++;
+    transfer->added++;
+    return OUTCOME_DONE;
+}
+
+/* Takes lines until there is no more room or no more line. */
+static enum outcome take_lines(struct transfer *transfer, int64_t now_us)
+{
+    const unsigned char *line;
+    size_t size;
+
+    while (transfer->input >= 0 && transfer->ending == OUTCOME_DONE &&
+           session_has_room(&transfer->session) && lines_take(&transfer->lines, &line, &size)) {
+        if (transfer->lines.taken < transfer->settings.from)
+            continue;
+        transfer->next_line = transfer->lines.taken;
+        enum outcome outcome = add_message(transfer, line, size, now_us);
+        if (outcome == OUTCOME_UNSENDABLE)
+            transfer->ending = outcome; /* what is under way comes first */
+        else if (outcome != OUTCOME_DONE)
+            return outcome;
+    }
+    return OUTCOME_DONE;
+}
+
+static bool wants_input(const struct transfer *transfer)
+{
+    return transfer->input >= 0 && transfer->ending == OUTCOME_DONE && !transfer->lines.ended &&
+           session_has_room(&transfer->session);
+}
+
+static bool input_is_done(const struct transfer *transfer)
+{
+    return transfer->input < 0 || transfer->ending != OUTCOME_DONE ||
+           (transfer->lines.ended && lines_are_done(&transfer->lines));
+}
+
+/* ------------------------------------------------------------------------------------ progress */
+
+static struct progress_view view_of(const struct transfer *transfer)
+{
+    const struct window *window = &transfer->session.window;
+
+    return (struct progress_view){
+        .messages = transfer->added,
+        .acknowledged = transfer->figures.acknowledged,
+        .done = transfer->lines.offset - window_bytes(window),
+        .total = transfer->input_size,
+    };
+}
+
+static void start_progress(struct transfer *transfer, int fd)
+{
+    struct stat status;
+    off_t position = lseek(fd, 0, SEEK_CUR);
+
+    if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && position >= 0 &&
+        position < status.st_size)
+        transfer->input_size = (uint64_t)(status.st_size - position);
+    progress_start(&transfer->progress, transfer->figures.begin_us);
+}
+
+/* ---------------------------------------------------------------------------------------- loop */
+
+/* Standard output takes no more for the moment, so no more replies are taken either. */
+static bool is_stalled(const struct transfer *transfer)
+{
+    return output_pending(&transfer->output) >= OUTPUT_PENDING_MAX;
+}
+
+/*
+ * Whether it matters what becomes of the connection: in a conversation only once the reply is
+ * shown, so that what is said of the connection comes behind it.
+ */
+static bool needs_connection(const struct transfer *transfer)
+{
+    return transfer->session.window.count > 0 || !input_is_done(transfer) ||
+           (transfer->conversing && output_pending(&transfer->output) == 0);
+}
+
+static bool watch(struct transfer *transfer)
+{
+    struct session *session = &transfer->session;
+    struct waiting *waiting = &transfer->waiting;
+
+    if (transfer->input >= 0 &&
+        !waiting_watch(waiting, transfer->input, wants_input(transfer), false))
+        return false;
+    if (session_connected(session) &&
+        !waiting_watch(waiting, session->connection.fd,
+                       needs_connection(transfer) && !is_stalled(transfer),
+                       session_wants_to_send(session)))
+        return false;
+    return waiting_watch(waiting, transfer->output.fd, false,
+                         output_pending(&transfer->output) > 0);
+}
+
+/* With resend there will be another connection, once there is something to send. */
+static enum outcome lose_connection(struct transfer *transfer)
+{
+    struct session *session = &transfer->session;
+
+    /* What broke it may have been the last reply. If it matters again, it will be lost again. */
+    if (!needs_connection(transfer))
+        return OUTCOME_DONE;
+    waiting_forget(&transfer->waiting, session->connection.fd);
+    progress_hide(&transfer->progress);
+    return link_lost(&transfer->link, session) ? OUTCOME_DONE : OUTCOME_LOST;
+}
+
+static enum outcome look_after_session(struct transfer *transfer)
+{
+    struct session *session = &transfer->session;
+    enum outcome outcome = OUTCOME_DONE;
+    int64_t now_us = clock_monotonic_us();
+
+    if (!session_connected(session))
+        return OUTCOME_DONE;
+    if (is_stalled(transfer))
+        session_excuse(session, now_us);
+    else if (waiting_can_read(&transfer->waiting, session->connection.fd))
+        outcome = session_receive(session, now_us);
+    if (outcome == OUTCOME_DONE)
+        outcome = session_tick(session, now_us);
+    if (outcome == OUTCOME_FAILED)
+        return failed(transfer, "cannot keep a reply");
+    return outcome == OUTCOME_LOST ? lose_connection(transfer) : outcome;
+}
+
+static bool write_output(struct transfer *transfer)
+{
+    if (transfer->output.terminal)
+        progress_hide(&transfer->progress); /* perhaps the same one */
+    return output_write(&transfer->output);
+}
+
+/* One turn: waits, then does what can be done without waiting. */
+static enum outcome turn(struct transfer *transfer)
+{
+    int64_t due_us = is_stalled(transfer) ? WAITING_FOREVER : session_due(&transfer->session);
+
+    if (progress_due(&transfer->progress) < due_us)
+        due_us = progress_due(&transfer->progress);
+    if (!watch(transfer))
+        return failed(transfer, "cannot wait");
+    switch (waiting_wait(&transfer->waiting, due_us)) {
+    case WAITING_SIGNAL:
+        return signals_interrupt() != 0 ? OUTCOME_INTERRUPTED : OUTCOME_DONE;
+    case WAITING_FAILED:
+        return failed(transfer, "cannot wait");
+    case WAITING_READY:
+    case WAITING_DUE:
+        break;
+    }
+    struct progress_view view = view_of(transfer);
+    progress_paint(&transfer->progress, &view, clock_monotonic_us());
+    if (needs_connection(transfer)) {
+        enum outcome outcome = look_after_session(transfer);
+        if (outcome != OUTCOME_DONE)
+            return outcome;
+    }
+    if (waiting_can_write(&transfer->waiting, transfer->output.fd) && !write_output(transfer))
+        return failed(transfer, "cannot write to standard output");
+    if (transfer->input >= 0 && waiting_can_read(&transfer->waiting, transfer->input))
+        return read_input(transfer);
+    return OUTCOME_DONE;
+}
+
+/* Turns until all that the input gives is acknowledged and written. */
+static enum outcome run(struct transfer *transfer)
+{
+    struct session *session = &transfer->session;
+
+    for (;;) {
+        enum outcome outcome = take_lines(transfer, clock_monotonic_us());
+        if (outcome != OUTCOME_DONE)
+            return outcome;
+        if (input_is_done(transfer) && session->window.count == 0 &&
+            output_pending(&transfer->output) == 0)
+            return transfer->ending;
+        /* Replies that are there come first: connecting may take long. */
+        if (!session_connected(session) && session->window.count > 0 &&
+            output_pending(&transfer->output) == 0) {
+            outcome = link_connect(&transfer->link, session);
+            if (outcome != OUTCOME_DONE)
+                return outcome;
+        }
+        if (session_connected(session))
+            session_send(session, clock_monotonic_us());
+        outcome = turn(transfer);
+        if (outcome != OUTCOME_DONE)
+            return outcome;
+    }
+}
+
+enum outcome transfer_connect(struct transfer *transfer)
+{
+    return link_connect(&transfer->link, &transfer->session);
+}
+
+enum outcome transfer_message(struct transfer *transfer, const void *text, size_t size)
+{
+    enum outcome outcome = add_message(transfer, text, size, clock_monotonic_us());
+
+    return outcome == OUTCOME_DONE ? run(transfer) : outcome;
+}
+
+enum outcome transfer_lines(struct transfer *transfer, int fd)
+{
+    transfer->input = fd;
+    if (transfer->settings.progress)
+        start_progress(transfer, fd);
+    return run(transfer);
+}
+
+enum outcome transfer_idle(struct transfer *transfer, int fd)
+{
+    struct session *session = &transfer->session;
+
+    transfer->conversing = true;
+    for (;;) {
+        if (!waiting_watch(&transfer->waiting, fd, true, false) ||
+            !waiting_watch(&transfer->waiting, transfer->output.fd, false, false) ||
+            (session_connected(session) &&
+             !waiting_watch(&transfer->waiting, session->connection.fd, true, false)))
+            return failed(transfer, "cannot wait");
+        switch (waiting_wait(&transfer->waiting, WAITING_FOREVER)) {
+        case WAITING_SIGNAL:
+            return OUTCOME_INTERRUPTED;
+        case WAITING_FAILED:
+            return failed(transfer, "cannot wait");
+        case WAITING_READY:
+        case WAITING_DUE:
+            break;
+        }
+        enum outcome outcome = look_after_session(transfer);
+        if (outcome != OUTCOME_DONE || waiting_can_read(&transfer->waiting, fd))
+            return outcome;
+    }
+}
+
+/* ----------------------------------------------------------------------------------------- end */
+
+enum outcome transfer_finish(struct transfer *transfer)
+{
+    struct output *output = &transfer->output;
+
+    struct progress_view view = view_of(transfer);
+
+    progress_end(&transfer->progress, &view, clock_monotonic_us());
+    transfer->figures.sent =
+        transfer->figures.acknowledged + window_count_sent(&transfer->session.window);
+    while (output_pending(output) > 0) {
+        int64_t due_us = signals_interrupt() != 0 ? 0 : WAITING_FOREVER;
+        enum waiting_result result = waiting_for_one(output->fd, false, true, due_us);
+        if (result == WAITING_FAILED || result == WAITING_DUE)
+            return OUTCOME_FAILED;
+        if (result == WAITING_READY && !write_output(transfer))
+            return failed(transfer, "cannot write to standard output");
+    }
+    return OUTCOME_DONE;
+}
+
+uint64_t transfer_resume_line(const struct transfer *transfer)
+{
+    const struct window *window = &transfer->session.window;
+
+    return window->count > 0 ? window->ring[window->first].line : transfer->next_line;
+}

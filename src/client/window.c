@@ -1,0 +1,125 @@
+#include "client/window.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+bool window_init(struct window *window, size_t capacity)
+{
+    *window = (struct window){.capacity = capacity};
+    window->ring = calloc(capacity, sizeof *window->ring);
+    return window->ring != NULL;
+}
+
+void window_free(struct window *window)
+{
+    free(window->ring);
+    buffer_free(&window->bytes);
+    *window = (struct window){0};
+}
+
+size_t window_bytes(const struct window *window)
+{
+    return window->bytes.size - window->begin;
+}
+
+bool window_has_room(const struct window *window)
+{
+    return window->count < window->capacity && window_bytes(window) < WINDOW_BYTES_MAX;
+}
+
+/* Moves the bytes to the front once as many are done with as are kept: cheap in the long run. */
+static void drop_acknowledged(struct window *window)
+{
+    if (window->begin < window->bytes.size - window->begin)
+        return;
+    buffer_consume(&window->bytes, window->begin);
+    window->sent -= window->begin;
+    window->begin = 0;
+}
+
+bool window_add(struct window *window, enum framing framing, uint64_t line, int64_t start_us,
+                const void *text, size_t size)
+{
+    drop_acknowledged(window);
+    size_t before = window->bytes.size;
+    if (!framing_wrap(framing, framing_own_ending(framing), text, size, &window->bytes))
+        return false;
+    size_t place = window->first + window->count;
+    if (place >= window->capacity)
+        place -= window->capacity;
+    window->ring[place] = (struct window_message){line, start_us, window->bytes.size - before};
+    window->count++;
+    return true;
+}
+
+const unsigned char *window_unsent(const struct window *window, size_t *size)
+{
+    *size = window->bytes.size - window->sent;
+    return *size > 0 ? window->bytes.bytes + window->sent : NULL;
+}
+
+void window_advance(struct window *window, size_t size)
+{
+    window->sent += size;
+}
+
+bool window_awaits(const struct window *window)
+{
+    return window->count > 0 && window->sent - window->begin >= window->ring[window->first].size;
+}
+
+/* Messages that went out whole over this connection; *rest: bytes that went out of the next one. */
+static size_t count_whole(const struct window *window, size_t *rest)
+{
+    size_t count = 0;
+
+    *rest = window->sent - window->begin;
+    while (count < window->count) {
+        size_t size = window->ring[(window->first + count) % window->capacity].size;
+        if (size > *rest)
+            break;
+        *rest -= size;
+        count++;
+    }
+    return count;
+}
+
+size_t window_count_sent(const struct window *window)
+{
+    size_t rest;
+    size_t count = count_whole(window, &rest);
+
+    return count > window->tried ? count : window->tried;
+}
+
+bool window_sent_in_part(const struct window *window)
+{
+    size_t rest;
+
+    (void)count_whole(window, &rest);
+    return rest > 0;
+}
+
+struct window_message window_acknowledge(struct window *window)
+{
+    struct window_message message = window->ring[window->first];
+
+    window->begin += message.size;
+    window->count--;
+    if (window->tried > 0)
+        window->tried--;
+    if (++window->first == window->capacity)
+        window->first = 0;
+    return message;
+}
+
+size_t window_rewind(struct window *window)
+{
+    size_t rest;
+    size_t sent = count_whole(window, &rest);
+
+    if (sent > window->tried)
+        window->tried = sent;
+    window->sent = window->begin;
+    return sent;
+}
