@@ -1,0 +1,325 @@
+/*
+ * Somebody mistypes tcpack.ini. What they read then is all that helps them, so its text is held
+ * here, exactly: for each thing that can be wrong a file, and what is said about it. That nothing
+ * wrong is read as something else is the other half: each of these files is refused.
+ */
+#include "config_said.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define TEN         "xxxxxxxxxx"
+#define FIFTY       TEN TEN TEN TEN TEN
+#define TWO_HUNDRED FIFTY FIFTY FIFTY FIFTY
+
+struct bad {
+    const char *text;
+    const char *said;
+};
+
+/* Files, and what is said about them. */
+static const struct bad bad_files[] = {
+    /* sections */
+    {"[serevr]\n", "f:1: unknown section [serevr] (did you mean \"server\"?)\n"},
+    {"[Server]\n", "f:1: unknown section [Server] (did you mean \"server\"?)\n"},
+    {"[ server ]\n", "f:1: unknown section [ server ] (did you mean \"server\"?)\n"},
+    {"[lgo]\n", "f:1: unknown section [lgo] (did you mean \"log\"?)\n"},
+    {"[global]\n", "f:1: unknown section [global]: server, listener NAME, journal, log, metrics "
+                   "and client are known\n"},
+    {"[]\n", "f:1: unknown section []: server, listener NAME, journal, log, metrics and client are "
+             "known\n"},
+    {"[global]\nport = x\nwhatever\n", "f:1: unknown section [global]: server, listener NAME, "
+                                       "journal, log, metrics and client are known\n"},
+    {"[server]\n[log]\n[server]\n", "f:3: section [server] began on line 1 already\n"},
+    {"[server]\n[server]\nport = x\n", "f:2: section [server] began on line 1 already\n"
+                                       "f:3: port: \"x\" is no number from 0 to 65535\n"},
+    {"[server\nport = 1\n", "f:1: no \"]\" behind the name of the section\n"},
+    {"[server ; ]\n", "f:1: unknown section [server ; ]: server, listener NAME, journal, log, "
+                      "metrics and client are known\n"},
+    {"[server] port = 1\n", "f:1: text behind the \"]\"\n"},
+    {"[server]; comment\n", "f:1: text behind the \"]\"\n"},
+    {"[server] # comment\nport = x\n", "f:1: text behind the \"]\"\n"
+                                       "f:2: port: \"x\" is no number from 0 to 65535\n"},
+    {"[server]]\n", "f:1: text behind the \"]\"\n"},
+    {" [server]\n", "f:1: a blank before the text: a line begins at its left edge, and a value has "
+                    "only one\n"},
+
+    /* listeners */
+    {"[listener]\n", "f:1: a listener's name has 1 to 32 letters, digits, \"-\" or \"_\": "
+                     "[listener NAME]\n"},
+    {"[listener ]\n", "f:1: a listener's name has 1 to 32 letters, digits, \"-\" or \"_\": "
+                      "[listener NAME]\n"},
+    {"[listener  two]\n", "f:1: a listener's name has 1 to 32 letters, digits, \"-\" or \"_\": "
+                          "[listener NAME]\n"},
+    {"[listener a.b]\n", "f:1: a listener's name has 1 to 32 letters, digits, \"-\" or \"_\": "
+                         "[listener NAME]\n"},
+    {"[listener " TEN TEN TEN "xxx]\n", "f:1: a listener's name has 1 to 32 letters, digits, \"-\" "
+                                        "or \"_\": [listener NAME]\n"},
+    {"[Listener x]\n", "f:1: unknown section [Listener x]: server, listener NAME, journal, log, "
+                       "metrics and client are known\n"},
+    {"[listener x]\n[listener y]\n[listener x]\n",
+     "f:3: section [listener x] began on line 1 already\n"},
+    {"[listener x]\nmax_clients = 1\n",
+     "f:2: unknown key \"max_clients\" in [listener x]: it belongs to [server]\n"},
+    {"[listener x]\nuser = nobody\n",
+     "f:2: unknown key \"user\" in [listener x]: it belongs to [server]\n"},
+    {"[listener x]\nprot = 1\n", "f:2: unknown key \"prot\" in [listener x] (did you mean "
+                                 "\"port\"?)\n"},
+
+    /* keys */
+    {"[server]\nprot = 1\n", "f:2: unknown key \"prot\" in [server] (did you mean \"port\"?)\n"},
+    {"[server]\nPORT = 1\n", "f:2: unknown key \"PORT\" in [server] (did you mean \"port\"?)\n"},
+    {"[server]\nstall-timeout = 1\n",
+     "f:2: unknown key \"stall-timeout\" in [server] (did you mean \"stall_timeout\"?)\n"},
+    {"[server]\ntls = yes\n", "f:2: unknown key \"tls\" in [server]\n"},
+    {"[client]\nbacklog = 1\n",
+     "f:2: unknown key \"backlog\" in [client]: it belongs to [server]\n"},
+    {"[server]\nport = 1\nport = 1\n", "f:3: port was set on line 2 already\n"},
+    {"[server]\nport = x\nport = 1\n", "f:2: port: \"x\" is no number from 0 to 65535\n"
+                                       "f:3: port was set on line 2 already\n"},
+    {"[server]\n= 1\n", "f:2: no key before the \"=\"\n"},
+    {"[server]\nport\n", "f:2: no \"=\": a line is [section], key = value, or a comment behind "
+                         "\";\" or \"#\"\n"},
+    {"[server]\nport ; = 1\n", "f:2: no \"=\": a line is [section], key = value, or a comment "
+                               "behind \";\" or \"#\"\n"},
+    {"[server]\nport: 1\n", "f:2: \":\" where \"=\" is needed: key = value\n"},
+    {"[server]\nhost ::1\n", "f:2: \":\" where \"=\" is needed: key = value\n"},
+    {"port = 1\n[server]\n", "f:1: text before the first [section]\n"},
+    {"hello\n", "f:1: text before the first [section]\n"},
+    {"[server]\nallow = 10.0.0.0/8\n  127.0.0.1\n",
+     "f:3: a blank before the text: a line begins at its left edge, and a value has only one\n"},
+    {"[server]\n\tport = 1\n",
+     "f:2: a blank before the text: a line begins at its left edge, and a value has only one\n"},
+
+    /* lines that are none */
+    {"[server]\nreply = " TWO_HUNDRED "\n", "f:2: the line is longer than 198 bytes\n"},
+    {"; " TWO_HUNDRED "port = 9\n", "f:1: the line is longer than 198 bytes\n"},
+    {"[" TWO_HUNDRED "]\nport = 9\n", "f:1: the line is longer than 198 bytes\n"},
+    {"[server]\nreply = \x1b[2J\n", "f:2: a control character (0x1b) in the line\n"},
+    {"[server]\nport = 1\rhost = x\n", "f:2: a control character (0x0d) in the line\n"},
+    {"[server]\n\vport = 1\n", "f:2: a control character (0x0b) in the line\n"},
+    {"[server]\n\x7f\n", "f:2: a control character (0x7f) in the line\n"},
+    {"\xff\xfe[\n", "f:1: text before the first [section]\n"},
+    {"[server]\n\xef\xbb\xbfport = 1\n", "f:2: unknown key \"\xef\xbb\xbfport\" in [server]\n"},
+    {"[server]\n\x9b\xc2\x9b = 1\n", "f:2: unknown key \"\\x9b\\xc2\\x9b\" in [server]\n"},
+    {"[server]\nreply = \"a ; b\n", "f:2: a \";\" behind a double quote that has no end: is it "
+                                    "text or a comment?\n"},
+    {"[server]\nreply = 5\" ; b\n", "f:2: a \";\" behind a double quote that has no end: is it "
+                                    "text or a comment?\n"},
+
+    /* numbers */
+    {"[server]\nport = 65536\n", "f:2: port: \"65536\" is out of range: 0 to 65535\n"},
+    {"[server]\nport = 99999999999999999999999\n",
+     "f:2: port: \"99999999999999999999999\" is out of range: 0 to 65535\n"},
+    {"[server]\nport = -1\n", "f:2: port: \"-1\" is no number from 0 to 65535\n"},
+    {"[server]\nport = +1\n", "f:2: port: \"+1\" is no number from 0 to 65535\n"},
+    {"[server]\nport = 0x10\n", "f:2: port: \"0x10\" is no number from 0 to 65535\n"},
+    {"[server]\nport = 80 81\n", "f:2: port: \"80 81\" is no number from 0 to 65535\n"},
+    {"[server]\nport =\n", "f:2: port: \"\" is no number from 0 to 65535\n"},
+    {"[server]\nport = \" 1\"\n", "f:2: port: \" 1\" is no number from 0 to 65535\n"},
+    {"[server]\nport = 1 # one\n", "f:2: port: \"1 # one\" is no number from 0 to 65535; a comment "
+                                   "behind a value begins with \";\"\n"},
+    {"[server]\nport = 1;one\n", "f:2: port: \"1;one\" is no number from 0 to 65535\n"},
+    {"[server]\nbacklog = 0\n", "f:2: backlog: \"0\" is out of range: 1 to 65535\n"},
+    {"[server]\nbuffer_size = 16777217\n",
+     "f:2: buffer_size: \"16777217\" is out of range: 1 to 16777216\n"},
+    {"[server]\nbuffer_size = 16k\n",
+     "f:2: buffer_size: \"16k\" is no number from 1 to 16777216\n"},
+    {"[server]\nmax_message = 0\n", "f:2: max_message: \"0\" is out of range: 1 to 1073741824\n"},
+    {"[server]\nmax_clients = 1000001\n",
+     "f:2: max_clients: \"1000001\" is out of range: 0 to 1000000\n"},
+    {"[server]\nkeepalive = 32768\n", "f:2: keepalive: \"32768\" is out of range: 0 to 32767\n"},
+    {"[server]\nidle_timeout = 31536001\n",
+     "f:2: idle_timeout: \"31536001\" is out of range: 0 to 31536000\n"},
+    {"[metrics]\ninterval = 0\n", "f:2: interval: \"0\" is out of range: 1 to 86400\n"},
+    {"[client]\ntimeout = 0\n", "f:2: timeout: \"0\" is out of range: 1 to 86400\n"},
+    {"[client]\nwindow = 65537\n", "f:2: window: \"65537\" is out of range: 1 to 65536\n"},
+    {"[journal]\nmode = 0999\n", "f:2: mode: \"0999\" is no octal number from 0000 to 0777\n"},
+    {"[journal]\nmode = 1777\n", "f:2: mode: \"1777\" is no octal number from 0000 to 0777\n"},
+    {"[server]\nsocket_mode = rw\n",
+     "f:2: socket_mode: \"rw\" is no octal number from 0000 to 0777\n"},
+
+    /* words */
+    {"[server]\nacknowledge = true\n", "f:2: acknowledge: \"true\" is neither yes nor no\n"},
+    {"[journal]\nsync = YES\n", "f:2: sync: \"YES\" is neither yes nor no\n"},
+    {"[journal]\nsync =\n", "f:2: sync: \"\" is neither yes nor no\n"},
+    {"[journal]\nsync = no # fast\n", "f:2: sync: \"no # fast\" is neither yes nor no; a comment "
+                                      "behind a value begins with \";\"\n"},
+    {"[server]\nframing = lines\n", "f:2: framing: \"lines\" is none of auto, line, nul, octet\n"},
+    {"[journal]\nformat = xml\n", "f:2: format: \"xml\" is none of text, json\n"},
+    {"[log]\nlevel = verbose\n",
+     "f:2: level: \"verbose\" is none of error, warning, notice, info, debug\n"},
+    {"[log]\nto = file\n", "f:2: to: \"file\" is none of stderr, syslog\n"},
+
+    /* texts */
+    {"[server]\nhost =\n", "f:2: host: must not be empty\n"},
+    {"[journal]\nfile = \"\"\n", "f:2: file: must not be empty\n"},
+    {"[server]\nhost = 127.0.0.1 ::1\n",
+     "f:2: host: one address or name only: for more, add a section [listener NAME]\n"},
+    {"[server]\nhost = /" FIFTY FIFTY TEN "\n",
+     "f:2: host: the path of a Unix socket has at most 107 bytes\n"},
+    {"[server]\nreply = {sequence}\n", "f:2: reply: unknown placeholder: {seq}, {bytes} and {time} "
+                                       "are known, a brace is \"{{\"\n"},
+    {"[server]\nreply = \\q\n",
+     "f:2: reply: unknown escape: \\n, \\r, \\t, \\\\ and \\xHH are known\n"},
+    {"[server]\nreply = \\x4\n", "f:2: reply: \"\\x\" needs two hexadecimal digits, as in \\x0a\n"},
+    {"[server]\nallow = localhost\n", "f:2: allow: \"localhost\" is no address or network (as in "
+                                      "192.0.2.1, 10.0.0.0/8, 2001:db8::/32)\n"},
+    {"[server]\ndeny = 10.0.0.0/33\n",
+     "f:2: deny: \"10.0.0.0/33\" has no prefix from 0 to 32 behind the \"/\"\n"},
+    {"[server]\nproxy_from = 10.1.2.3/8\n", "f:2: proxy_from: \"10.1.2.3/8\" has bits set behind "
+                                            "its prefix: the network is 10.0.0.0/8\n"},
+
+    /* several, in the order of the lines; the last line has no end */
+    {"x\n[server]\nport = x\nfoo = 1\n[nothing]\nbar\n[log]\n\x01\nto = me",
+     "f:1: text before the first [section]\n"
+     "f:3: port: \"x\" is no number from 0 to 65535\n"
+     "f:4: unknown key \"foo\" in [server]\n"
+     "f:5: unknown section [nothing]: server, listener NAME, journal, log, metrics and client are "
+     "known\n"
+     "f:8: a control character (0x01) in the line\n"
+     "f:9: to: \"me\" is none of stderr, syslog\n"},
+};
+
+static void assert_refused(const char *text, size_t size, const char *expected)
+{
+    struct buffer said = {0};
+    struct config_report report = config_said(&said);
+    struct config config;
+
+    bool accepted = config_parse("f", text, size, &report, &config);
+    if (strcmp(config_said_text(&said), expected) != 0)
+        print_message("the file\n%s\n", text);
+    assert_string_equal(config_said_text(&said), expected);
+    assert_false(accepted);
+    assert_null(config.server.host);
+    assert_null(config.client.prompt);
+    assert_null(config.listeners);
+    buffer_free(&said);
+}
+
+static void test_bad_files(void **unused)
+{
+    (void)unused;
+    assert_true(sizeof bad_files / sizeof bad_files[0] >= 60);
+    for (size_t i = 0; i < sizeof bad_files / sizeof bad_files[0]; i++)
+        assert_refused(bad_files[i].text, strlen(bad_files[i].text), bad_files[i].said);
+}
+
+static void test_nul(void **unused)
+{
+    static const char text[] = "[server]\nport = 1\0 ; hidden\nhost\0 = x\n";
+
+    (void)unused;
+    assert_refused(text, sizeof text - 1,
+                   "f:2: a NUL (0x00) in the line\nf:3: a NUL (0x00) in the line\n");
+}
+
+static void assert_load_refused(const char *path, bool must_exist, const char *override,
+                                const char *expected)
+{
+    struct config_source source = {path, must_exist, &override, override == NULL ? 0 : 1};
+    struct buffer said = {0};
+    struct config_report report = config_said(&said);
+    struct config config;
+
+    assert_false(config_load(&source, &report, &config));
+    assert_string_equal(config_said_text(&said), expected);
+    assert_null(config.server.host);
+    buffer_free(&said);
+}
+
+static void test_files_that_cannot_be_read(void **unused)
+{
+    (void)unused;
+    assert_load_refused("/", true, NULL, "/: Is a directory\n");
+    assert_load_refused("/", false, NULL, "/: Is a directory\n");
+    assert_load_refused("/nonexistent/x", true, NULL,
+                        "/nonexistent/x: No such file or directory\n");
+    assert_load_refused("/dev/null/x", false, NULL, "/dev/null/x: Not a directory\n");
+    assert_load_refused("/dev/zero", true, NULL,
+                        "/dev/zero: more than a megabyte: that is no configuration\n");
+}
+
+/* Overrides, and what is said about them behind `-o ` and themselves. */
+static const struct bad bad_overrides[] = {
+    {"", "not of the form section.key=value"},
+    {"port=1", "not of the form section.key=value"},
+    {"server.port", "not of the form section.key=value"},
+    {"client=host.name", "not of the form section.key=value"},
+    {"sever.port=1", "unknown section [sever] (did you mean \"server\"?)"},
+    {"server.=1", "unknown key \"\" in [server]"},
+    {"server.prot=1", "unknown key \"prot\" in [server] (did you mean \"port\"?)"},
+    {"server.port=x", "port: \"x\" is no number from 0 to 65535"},
+    {"listener.port=1", "a listener's name has 1 to 32 letters, digits, \"-\" or \"_\": "
+                        "[listener NAME]"},
+    {"listener a.b.port=1", "a listener's name has 1 to 32 letters, digits, \"-\" or \"_\": "
+                            "[listener NAME]"},
+    {"listener a.group=x", "unknown key \"group\" in [listener a]: it belongs to [server]"},
+    {"server.reply={x}", "reply: unknown placeholder: {seq}, {bytes} and {time} are known, a brace "
+                         "is \"{{\""},
+    {"client.prompt=a\" ; b", "no line of a file can hold this: it has a control character, or "
+                              "more than 198 bytes, or a double quote before \" ;\""},
+};
+
+static void test_bad_overrides(void **unused)
+{
+    (void)unused;
+    for (size_t i = 0; i < sizeof bad_overrides / sizeof bad_overrides[0]; i++) {
+        char expected[512];
+        (void)snprintf(expected, sizeof expected, "-o %s: %s\n", bad_overrides[i].text,
+                       bad_overrides[i].said);
+        assert_load_refused("/dev/null", true, bad_overrides[i].text, expected);
+    }
+}
+
+static void test_override_no_file_can_hold(void **unused)
+{
+#define UNSAID                                                                                     \
+    ": no line of a file can hold this: it has a control character, or more than 198 bytes, or a " \
+    "double quote before \" ;\"\n"
+    (void)unused;
+    assert_load_refused("/dev/null", true, "client.prompt=\n", "-o client.prompt=\\x0a" UNSAID);
+    assert_load_refused("/dev/null", true, "server.reply=" TWO_HUNDRED,
+                        "-o server.reply=" FIFTY FIFTY FIFTY TEN TEN TEN "xxxxxxx..." UNSAID);
+#undef UNSAID
+}
+
+/* A file with errors does not hide those of the overrides. */
+static void test_file_and_override(void **unused)
+{
+    char path[] = "/tmp/test_config_errors.XXXXXX";
+    char expected[256];
+    int descriptor = mkstemp(path);
+
+    (void)unused;
+    assert_true(descriptor >= 0);
+    assert_int_equal(write(descriptor, "[server]\nport=x\n", 16), 16);
+    (void)snprintf(expected, sizeof expected,
+                   "%s:2: port: \"x\" is no number from 0 to 65535\n"
+                   "-o log.to=x: to: \"x\" is none of stderr, syslog\n",
+                   path);
+    assert_load_refused(path, true, "log.to=x", expected);
+    assert_int_equal(close(descriptor), 0);
+    assert_int_equal(unlink(path), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_bad_files),
+        cmocka_unit_test(test_nul),
+        cmocka_unit_test(test_files_that_cannot_be_read),
+        cmocka_unit_test(test_bad_overrides),
+        cmocka_unit_test(test_override_no_file_can_hold),
+        cmocka_unit_test(test_file_and_override),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

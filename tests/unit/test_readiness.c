@@ -1,0 +1,382 @@
+/*
+ * Why: a socket that has something and is not found ready is a client that waits for ever. Every
+ * race that readiness.h names is made to happen here, with the bell and with select() alone.
+ */
+#include "server/readiness.h"
+
+#include "server/bell.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum { PAIRS = 300 }; /* more than BELL_RINGS_MAX */
+
+static struct readiness *readiness;
+static int ours[PAIRS];
+static int theirs[PAIRS];
+
+static void make_pairs(void)
+{
+    for (int at = 0; at < PAIRS; at++) {
+        int ends[2];
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+        assert_int_equal(fcntl(ends[0], F_SETFL, O_NONBLOCK), 0);
+        ours[at] = ends[0];
+        theirs[at] = ends[1];
+    }
+}
+
+static int set_up(void **state)
+{
+    if (*state == NULL)
+        assert_int_equal(unsetenv("TCPACKD_READINESS"), 0);
+    else
+        assert_int_equal(setenv("TCPACKD_READINESS", *state, 1), 0);
+    readiness = readiness_new();
+    assert_non_null(readiness);
+    make_pairs();
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    readiness_free(readiness);
+    for (int at = 0; at < PAIRS; at++) {
+        (void)close(ours[at]);
+        (void)close(theirs[at]);
+    }
+    return 0;
+}
+
+static void say(int at)
+{
+    assert_int_equal(write(theirs[at], "x", 1), 1);
+}
+
+/* Takes all bytes that are there; returns how many. */
+static size_t take_bytes(int fd)
+{
+    char bytes[4096];
+    ssize_t count = recv(fd, bytes, sizeof bytes, 0);
+    return count > 0 ? (size_t)count : 0;
+}
+
+/* Waits, without blocking, and counts how often `fd` is found; passes over the others. */
+static int find(int fd)
+{
+    unsigned events;
+    int found = 0;
+    int ready;
+
+    assert_true(readiness_wait(readiness, 0));
+    while ((ready = readiness_next(readiness, &events)) >= 0) {
+        assert_int_equal(events & ~(unsigned)READY_MORE, READY_READ);
+        if (ready == fd)
+            found++;
+    }
+    return found;
+}
+
+/*
+ * Reads the socket as the server does, one recv() of `size` bytes whenever it is found ready. True
+ * when it came to the end, false when nothing was found any more.
+ */
+static bool reads_to_the_end(int fd, size_t size)
+{
+    bool undrained = false;
+    unsigned events;
+    int ready;
+
+    for (;;) {
+        assert_true(readiness_wait(readiness, 0));
+        ready = readiness_next(readiness, &events);
+        if (ready < 0)
+            return false;
+        assert_int_equal(ready, fd);
+        undrained = undrained || (events & READY_MORE) != 0;
+        char bytes[64];
+        ssize_t count = recv(fd, bytes, size, 0);
+        if (count == 0)
+            return true;
+        if (count < 0)
+            undrained = false;
+        if (undrained || count == (ssize_t)size)
+            readiness_again(readiness, fd);
+        undrained = undrained || count == (ssize_t)size;
+    }
+}
+
+static void add(int at)
+{
+    assert_true(readiness_add_socket(readiness, ours[at]));
+}
+
+/* Adds a socket and takes its first, precautionary readiness. */
+static void add_quietly(int at)
+{
+    add(at);
+    (void)find(ours[at]);
+    assert_int_equal(find(ours[at]), 0);
+}
+
+static void finds_what_came_before_it_was_added(void **state)
+{
+    (void)state;
+    say(0);
+    add(0);
+    assert_int_equal(find(ours[0]), 1);
+}
+
+static void finds_what_comes_later(void **state)
+{
+    (void)state;
+    add_quietly(0);
+    say(0);
+    assert_int_equal(find(ours[0]), 1);
+    assert_int_equal(take_bytes(ours[0]), 1);
+    assert_int_equal(find(ours[0]), 0);
+}
+
+/* Three bytes and the end, of which one recv() takes only the bytes, or some of them. */
+static void say_and_end(int at)
+{
+    for (int byte = 0; byte < 3; byte++)
+        say(at);
+    assert_int_equal(shutdown(theirs[at], SHUT_WR), 0);
+}
+
+static void finds_the_end_behind_bytes(void **state)
+{
+    (void)state;
+    for (size_t size = 1; size <= 4; size++) {
+        int at = (int)size;
+        add_quietly(at);
+        say_and_end(at);
+        assert_true(reads_to_the_end(ours[at], size));
+        readiness_forget(readiness, ours[at]);
+    }
+}
+
+static void finds_the_end_that_came_before_it_was_added(void **state)
+{
+    (void)state;
+    for (size_t size = 1; size <= 4; size++) {
+        int at = (int)size;
+        say_and_end(at);
+        add(at);
+        assert_true(reads_to_the_end(ours[at], size));
+        readiness_forget(readiness, ours[at]);
+    }
+}
+
+static void finds_the_end_that_came_while_it_was_not_watched(void **state)
+{
+    (void)state;
+    for (size_t size = 1; size <= 4; size++) {
+        int at = (int)size;
+        add_quietly(at);
+        assert_true(readiness_watch(readiness, ours[at], 0));
+        say_and_end(at);
+        assert_int_equal(find(ours[at]), 0);
+        assert_true(readiness_watch(readiness, ours[at], READY_READ));
+        assert_true(reads_to_the_end(ours[at], size));
+        readiness_forget(readiness, ours[at]);
+    }
+}
+
+static void keeps_what_came_while_it_was_not_watched(void **state)
+{
+    (void)state;
+    add_quietly(0);
+    assert_true(readiness_watch(readiness, ours[0], 0));
+    say(0);
+    assert_int_equal(find(ours[0]), 0);
+    assert_true(readiness_watch(readiness, ours[0], READY_READ));
+    assert_int_equal(find(ours[0]), 1);
+}
+
+static void finds_room_to_write(void **state)
+{
+    unsigned events;
+
+    (void)state;
+    add_quietly(0);
+    assert_true(readiness_watch(readiness, ours[0], READY_WRITE));
+    assert_true(readiness_wait(readiness, 0));
+    assert_int_equal(readiness_next(readiness, &events), ours[0]);
+    assert_int_equal(events, READY_WRITE);
+    assert_int_equal(readiness_next(readiness, &events), -1);
+}
+
+static void again_counts_once_and_does_not_block(void **state)
+{
+    (void)state;
+    add_quietly(0);
+    readiness_again(readiness, ours[0]);
+    assert_true(readiness_wait(readiness, -1)); /* would block for ever */
+    unsigned events;
+    assert_int_equal(readiness_next(readiness, &events), ours[0]);
+    assert_int_equal(events, READY_READ);
+    assert_int_equal(readiness_next(readiness, &events), -1);
+    assert_int_equal(find(ours[0]), 0);
+}
+
+static void who_was_left_out_comes_first(void **state)
+{
+    unsigned events;
+
+    (void)state;
+    for (int at = 0; at < 3; at++)
+        add_quietly(at);
+    for (int at = 0; at < 3; at++)
+        say(at);
+    assert_true(readiness_wait(readiness, 0));
+    int first = readiness_next(readiness, &events); /* and the walk is broken off */
+    assert_true(readiness_wait(readiness, -1));     /* must not block */
+    int second = readiness_next(readiness, &events);
+    assert_true(readiness_wait(readiness, -1));
+    int third = readiness_next(readiness, &events);
+    assert_int_not_equal(first, second);
+    assert_int_not_equal(first, third);
+    assert_int_not_equal(second, third);
+}
+
+static void finds_all_of_many(void **state)
+{
+    bool found[PAIRS] = {false};
+    unsigned events;
+    int fd;
+
+    (void)state;
+    for (int at = 0; at < PAIRS; at++)
+        add_quietly(at);
+    for (int at = 0; at < PAIRS; at++)
+        say(at);
+    assert_true(readiness_wait(readiness, 0));
+    while ((fd = readiness_next(readiness, &events)) >= 0)
+        for (int at = 0; at < PAIRS; at++)
+            found[at] = found[at] || ours[at] == fd;
+    for (int at = 0; at < PAIRS; at++)
+        assert_true(found[at]);
+}
+
+static void a_number_used_again_is_another_socket(void **state)
+{
+    (void)state;
+    add_quietly(0);
+    say(0); /* rings; nobody takes it before the number is another socket's */
+    readiness_forget(readiness, ours[0]);
+    assert_int_equal(dup2(ours[1], ours[0]), ours[0]);
+    assert_true(readiness_add_socket(readiness, ours[0]));
+    /* The ring of its predecessor may be heeded, but finds nothing, and is soon over. */
+    for (int wait = 0; wait < 3 && find(ours[0]) > 0; wait++)
+        assert_int_equal(take_bytes(ours[0]), 0);
+    assert_int_equal(find(ours[0]), 0);
+    say(1);
+    assert_int_equal(find(ours[0]), 1);
+}
+
+static void forgotten_is_not_found(void **state)
+{
+    (void)state;
+    add_quietly(0);
+    say(0);
+    readiness_forget(readiness, ours[0]);
+    assert_int_equal(find(ours[0]), 0);
+}
+
+static void a_full_queue_loses_nobody(void **state)
+{
+    struct rlimit limit;
+    struct rlimit none;
+
+    (void)state;
+    for (int at = 0; at < PAIRS; at++)
+        add_quietly(at);
+    assert_int_equal(getrlimit(RLIMIT_SIGPENDING, &limit), 0);
+    none = limit;
+    none.rlim_cur = 0;
+    assert_int_equal(setrlimit(RLIMIT_SIGPENDING, &none), 0);
+    say(PAIRS - 1);
+    say_and_end(0);
+    assert_int_equal(setrlimit(RLIMIT_SIGPENDING, &limit), 0);
+    assert_int_equal(find(ours[PAIRS - 1]), 1);
+    for (int at = 1; at < PAIRS; at++)
+        readiness_forget(readiness, ours[at]);
+    assert_int_equal(take_bytes(ours[0]), 3);
+    readiness_again(readiness, ours[0]); /* as READY_MORE said */
+    assert_true(reads_to_the_end(ours[0], 4));
+}
+
+static void random_traffic_is_all_taken(void **state)
+{
+    enum { STEPS = 20000, USED = 40 };
+    size_t sent = 0;
+    size_t taken = 0;
+    unsigned random = 1;
+    unsigned events;
+    int fd;
+
+    (void)state;
+    for (int at = 0; at < USED; at++)
+        add(at);
+    for (int step = 0; step < STEPS; step++) {
+        random = random * 1103515245 + 12345;
+        if (random >> 28 != 0) {
+            say((int)(random >> 16) % USED);
+            sent++;
+            continue;
+        }
+        assert_true(readiness_wait(readiness, 0));
+        for (unsigned serve = random >> 20 & 15; serve > 0; serve--) /* often broken off */
+            if ((fd = readiness_next(readiness, &events)) >= 0)
+                taken += take_bytes(fd);
+    }
+    /* What is left is found without another byte being sent. */
+    for (int wait = 0; wait < 3; wait++) {
+        assert_true(readiness_wait(readiness, 0));
+        while ((fd = readiness_next(readiness, &events)) >= 0)
+            taken += take_bytes(fd);
+    }
+    assert_int_equal(taken, sent);
+}
+
+#define BOTH_WAYS(test)                                                                            \
+    {#test " (bell)", test, set_up, tear_down, NULL},                                              \
+    {                                                                                              \
+#test " (plain)", test, set_up, tear_down, plain                                           \
+    }
+
+int main(void)
+{
+    static char plain[] = "plain";
+    const struct CMUnitTest tests[] = {
+        BOTH_WAYS(finds_what_came_before_it_was_added),
+        BOTH_WAYS(finds_what_comes_later),
+        BOTH_WAYS(finds_the_end_behind_bytes),
+        BOTH_WAYS(finds_the_end_that_came_before_it_was_added),
+        BOTH_WAYS(finds_the_end_that_came_while_it_was_not_watched),
+        BOTH_WAYS(keeps_what_came_while_it_was_not_watched),
+        BOTH_WAYS(finds_room_to_write),
+        BOTH_WAYS(again_counts_once_and_does_not_block),
+        BOTH_WAYS(who_was_left_out_comes_first),
+        BOTH_WAYS(finds_all_of_many),
+        BOTH_WAYS(a_number_used_again_is_another_socket),
+        BOTH_WAYS(forgotten_is_not_found),
+        BOTH_WAYS(a_full_queue_loses_nobody),
+        BOTH_WAYS(random_traffic_is_all_taken),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,152 @@
+/*
+ * The reply is what a client sees of the server: its template says exactly these bytes, and a
+ * template with a mistake is refused when the configuration is read, not guessed at.
+ */
+#include "common/reply.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static const struct reply_values values = {
+    .seq = 42, .bytes = 7, .time = "2026-01-02T03:04:05.000006Z and more", .time_size = 27};
+
+static void assert_renders(const char *template, const char *expected, size_t size)
+{
+    const char *problem = NULL;
+    struct reply *reply = reply_compile(template, &problem);
+    struct buffer out = {0};
+
+    assert_null(problem);
+    assert_non_null(reply);
+    assert_true(buffer_append(&out, ">", 1));
+    assert_true(reply_render(reply, &values, &out));
+    assert_int_equal(out.size, 1 + size);
+    assert_memory_equal(out.bytes + 1, expected, size);
+    assert_true(reply_render(reply, &values, &out)); /* once more, behind the first */
+    assert_int_equal(out.size, 1 + 2 * size);
+    assert_memory_equal(out.bytes + 1 + size, expected, size);
+    buffer_free(&out);
+    reply_free(reply);
+}
+
+static void test_renders(void **unused)
+{
+    static const char *const pairs[][2] = {
+        {"", ""},
+        {"server received you message.", "server received you message."},
+        {"{seq}", "42"},
+        {"{bytes}{seq}", "742"},
+        {"ok {seq} {bytes} {time}!", "ok 42 7 2026-01-02T03:04:05.000006Z!"},
+        {"{{seq}", "{seq}"},
+        {"{{{seq}}", "{42}"},
+        {"{{{{", "{{"},
+        {"}", "}"},
+        {"}}", "}}"},
+        {"{{\"seq\":{seq}}", "{\"seq\":42}"},
+        {"a\\nb\\rc\\td\\\\e", "a\nb\rc\td\\e"},
+        {"\\x41\\x7B\\x7bseq}", "A{{seq}"},
+        {"\\\\n", "\\n"},
+        {"\xff\xe8\xaf\xb7", "\xff\xe8\xaf\xb7"},
+    };
+
+    (void)unused;
+    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++)
+        assert_renders(pairs[i][0], pairs[i][1], strlen(pairs[i][1]));
+    assert_renders("a\\x00b\\xff", "a\0b\xff", 4);
+}
+
+static void test_numbers(void **unused)
+{
+    static const struct {
+        uint64_t seq;
+        const char *text;
+    } numbers[] = {{0, "0"}, {9, "9"}, {10, "10"}, {UINT64_MAX, "18446744073709551615"}};
+    const char *problem = NULL;
+    struct reply *reply = reply_compile("{seq}", &problem);
+
+    (void)unused;
+    assert_non_null(reply);
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        struct reply_values these = {.seq = numbers[i].seq, .time = ""};
+        struct buffer out = {0};
+        assert_true(reply_render(reply, &these, &out));
+        assert_int_equal(out.size, strlen(numbers[i].text));
+        assert_memory_equal(out.bytes, numbers[i].text, out.size);
+        buffer_free(&out);
+    }
+    reply_free(reply);
+}
+
+static void test_refuses(void **unused)
+{
+    static const char field[] =
+        "unknown placeholder: {seq}, {bytes} and {time} are known, a brace is \"{{\"";
+    static const char escape[] = "unknown escape: \\n, \\r, \\t, \\\\ and \\xHH are known";
+    static const char hexadecimal[] = "\"\\x\" needs two hexadecimal digits, as in \\x0a";
+    static const char *const pairs[][2] = {
+        {"{", field},
+        {"{}", field},
+        {"{seq", field},
+        {"{ seq}", field},
+        {"{SEQ}", field},
+        {"{seqs}", field},
+        {"a {{{", field},
+        {"{message}", field},
+        {"\\", escape},
+        {"\\N", escape},
+        {"\\0", escape},
+        {"\\{seq}", escape},
+        {"\\\\\\", escape},
+        {"{seq}\\\"", escape},
+        {"\\x", hexadecimal},
+        {"\\x4", hexadecimal},
+        {"\\xg0", hexadecimal},
+        {"\\x0g", hexadecimal},
+        {"\\x{seq}", hexadecimal},
+    };
+
+    (void)unused;
+    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
+        const char *problem = NULL;
+        assert_null(reply_compile(pairs[i][0], &problem));
+        assert_string_equal(problem, pairs[i][1]);
+    }
+}
+
+static void test_constant(void **unused)
+{
+    static const char *const constant[] = {"", "ok", "{{seq}", "\\x7bseq}"};
+    static const char *const other[] = {"{seq}", "at {time}", "{{{bytes}"};
+    const char *problem = NULL;
+
+    (void)unused;
+    for (size_t i = 0; i < sizeof constant / sizeof constant[0]; i++) {
+        struct reply *reply = reply_compile(constant[i], &problem);
+        assert_true(reply_is_constant(reply));
+        reply_free(reply);
+    }
+    for (size_t i = 0; i < sizeof other / sizeof other[0]; i++) {
+        struct reply *reply = reply_compile(other[i], &problem);
+        assert_false(reply_is_constant(reply));
+        reply_free(reply);
+    }
+    reply_free(NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_renders),
+        cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_refuses),
+        cmocka_unit_test(test_constant),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

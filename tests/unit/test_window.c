@@ -1,0 +1,183 @@
+/*
+ * Why: what leaves the window by mistake is lost, what stays is sent twice. So: many random steps
+ * against a plain list of messages, with connections lost in between; and each guard by itself.
+ */
+#include "client/window.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* xorshift64: the same numbers in every run. */
+static size_t next_random(void)
+{
+    static uint64_t random = 88172645463325252;
+
+    random ^= random << 13;
+    random ^= random >> 7;
+    random ^= random << 17;
+    return (size_t)random;
+}
+
+static void add(struct window *window, uint64_t line, const char *text)
+{
+    assert_true(window_has_room(window));
+    assert_true(window_add(window, FRAMING_LINE, line, (int64_t)line * 10, text, strlen(text)));
+}
+
+static void send_bytes(struct window *window, size_t size)
+{
+    size_t unsent;
+
+    assert_non_null(window_unsent(window, &unsent));
+    assert_true(size <= unsent);
+    window_advance(window, size);
+}
+
+static void test_one_message(void **state)
+{
+    struct window window;
+    size_t size;
+
+    (void)state;
+    assert_true(window_init(&window, 1));
+    assert_null(window_unsent(&window, &size));
+    assert_int_equal(size, 0);
+    assert_false(window_awaits(&window));
+    add(&window, 7, "abc");
+    assert_false(window_has_room(&window));
+    assert_memory_equal(window_unsent(&window, &size), "abc\n", 4);
+    assert_int_equal(size, 4);
+    send_bytes(&window, 3);
+    assert_false(window_awaits(&window));
+    assert_true(window_sent_in_part(&window));
+    assert_int_equal(window_count_sent(&window), 0);
+    send_bytes(&window, 1);
+    assert_true(window_awaits(&window));
+    assert_false(window_sent_in_part(&window));
+    assert_int_equal(window_count_sent(&window), 1);
+    struct window_message message = window_acknowledge(&window);
+    assert_int_equal(message.line, 7);
+    assert_int_equal(message.start_us, 70);
+    assert_int_equal(window.count, 0);
+    assert_false(window_awaits(&window));
+    window_free(&window);
+}
+
+static void test_sent_again(void **state)
+{
+    struct window window;
+    size_t size;
+
+    (void)state;
+    assert_true(window_init(&window, 4));
+    add(&window, 1, "a");
+    add(&window, 2, "bb");
+    add(&window, 3, "ccc");
+    send_bytes(&window, 2 + 3 + 1); /* a, bb, and a part of ccc */
+    (void)window_acknowledge(&window);
+    assert_int_equal(window_rewind(&window), 1);
+    assert_memory_equal(window_unsent(&window, &size), "bb\nccc\n", 7);
+    assert_int_equal(size, 7);
+    assert_int_equal(window_count_sent(&window), 1); /* bb went out, if not over this connection */
+    assert_false(window_sent_in_part(&window));
+    assert_false(window_awaits(&window));
+    assert_int_equal(window_rewind(&window), 0); /* nothing went out in between */
+    assert_int_equal(window_count_sent(&window), 1);
+    send_bytes(&window, 7);
+    (void)window_acknowledge(&window);
+    (void)window_acknowledge(&window);
+    add(&window, 4, "d");
+    assert_int_equal(window_count_sent(&window), 0);
+    window_free(&window);
+}
+
+static void test_bytes_bound_it_too(void **state)
+{
+    struct window window;
+    enum { LARGE = WINDOW_BYTES_MAX / 2 };
+    char *text = calloc(1, LARGE);
+    size_t size;
+
+    (void)state;
+    assert_non_null(text);
+    assert_true(window_init(&window, 1000));
+    for (uint64_t line = 1; line <= 2; line++) {
+        assert_true(window_has_room(&window));
+        assert_true(window_add(&window, FRAMING_OCTET, line, 0, text, LARGE));
+    }
+    assert_false(window_has_room(&window));
+    (void)window_unsent(&window, &size);
+    window_advance(&window, size);
+    assert_false(window_has_room(&window)); /* sent is not acknowledged */
+    (void)window_acknowledge(&window);
+    assert_true(window_has_room(&window));
+    window_free(&window);
+    free(text);
+}
+
+static void test_random_steps(void **state)
+{
+    enum { STEPS = 100000, CAPACITY = 13 };
+    struct window window;
+    uint64_t next_line = 1, next_due = 1;
+
+    (void)state;
+    assert_true(window_init(&window, CAPACITY));
+    for (int step = 0; step < STEPS; step++) {
+        char text[32];
+        size_t size;
+        const unsigned char *unsent;
+        switch (next_random() % 4) {
+        case 0:
+            if (!window_has_room(&window))
+                break;
+            (void)snprintf(text, sizeof text, "%0*llu", (int)(next_random() % 20),
+                           (unsigned long long)next_line);
+            add(&window, next_line++, text);
+            break;
+        case 1:
+            unsent = window_unsent(&window, &size);
+            if (unsent == NULL)
+                break;
+            size = 1 + next_random() % size;
+            window_advance(&window, size);
+            break;
+        case 2:
+            if (!window_awaits(&window))
+                break;
+            assert_int_equal(window_acknowledge(&window).line, next_due);
+            next_due++;
+            break;
+        default:
+            if (next_random() % 10 > 0)
+                break;
+            (void)window_rewind(&window);
+            unsent = window_unsent(&window, &size);
+            assert_true((unsent == NULL) == (window.count == 0));
+            if (unsent != NULL)
+                assert_int_equal(strtoull((const char *)unsent, NULL, 10), next_due);
+        }
+        assert_int_equal(window.count, next_line - next_due);
+        assert_true(window.bytes.capacity <= 4096); /* what is acknowledged is dropped */
+    }
+    window_free(&window);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_one_message),
+        cmocka_unit_test(test_sent_again),
+        cmocka_unit_test(test_bytes_bound_it_too),
+        cmocka_unit_test(test_random_steps),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
