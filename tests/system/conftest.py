@@ -1,0 +1,67 @@
+"""Options and fixtures of the system tests: real processes and real sockets on loopback."""
+
+import resource
+import sys
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+pytest.register_assert_rewrite("harness")
+
+from harness.server import Server  # noqa: E402
+
+sys.dont_write_bytecode = True  # `make distcheck` runs with a source folder that cannot be written
+
+# Clients by the thousand need descriptors of their own, in this process.
+hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def pytest_addoption(parser):
+    parser.addoption("--long", action="store_true", help="the long versions: make check-long")
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "long: runs with --long only")
+    # The short run takes the same examples each time; the long one looks for new ones.
+    settings.register_profile("tcpack", database=None, deadline=None, print_blob=True,
+                              derandomize=not config.getoption("--long"),
+                              suppress_health_check=[HealthCheck.function_scoped_fixture,
+                                                     HealthCheck.too_slow])
+    settings.load_profile("tcpack")
+
+
+def pytest_collection_modifyitems(config, items):
+    if not config.getoption("--long"):
+        for item in items:
+            if "long" in item.keywords:
+                item.add_marker(pytest.mark.skip(reason="long: make check-long runs it"))
+
+
+@pytest.fixture(scope="session")
+def long(request):
+    """Whether the long version was asked for."""
+    return request.config.getoption("--long")
+
+
+@pytest.fixture
+def server(tmp_path):
+    """A factory: server({"section.key": value}, ...) starts one; all are stopped at the end."""
+    servers = []
+
+    def start(settings=None, **options):
+        servers.append(Server(tmp_path, settings, **options))
+        return servers[-1].start()
+
+    yield start
+    failures = []
+    for one in servers:
+        print(f"{one.name} said:\n{one.log}")
+        try:
+            if one.running:
+                one.stop()
+        except Exception as failure:
+            one.kill()
+            failures.append(failure)
+    if failures:
+        raise failures[0]

@@ -1,0 +1,1 @@
+"""What the system tests share: programs as processes, clients, journals, ways to break things."""

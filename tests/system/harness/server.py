@@ -1,0 +1,224 @@
+"""tcpackd as a process: started with a configuration of its own, awaited, asked, stopped."""
+
+import itertools
+import os
+import re
+import signal
+import socket
+import subprocess
+import threading
+from collections import defaultdict
+from pathlib import Path
+
+from harness import programs
+from harness.journal import Journal, read_journal
+from harness.waiting import DEADLINE, wait_until
+
+READY = "tcpackd: wait for connection..."
+LISTENING = re.compile(r"tcpackd: server start at (.+)")
+SANITIZER = re.compile(r"Sanitizer|runtime error:")
+# A sanitizer must not look for leaks in a traced process, and be content with others' libraries.
+SANITIZER_BESIDE = {"ASAN_OPTIONS": "detect_leaks=0:verify_asan_link_order=0"}
+numbers = itertools.count(1)
+
+
+def ini(settings):
+    """A configuration file's text from {"section.key": value}."""
+    sections = defaultdict(list)
+    for name, value in settings.items():
+        section, key = name.rsplit(".", 1)
+        sections[section].append(f"{key} = {value}\n")
+    return "".join(f"[{section}]\n{''.join(keys)}" for section, keys in sections.items())
+
+
+def parse_address(text):
+    """What getaddrinfo and connect take, from `127.0.0.1:80`, `[::1]:80` or `/path`."""
+    if text.startswith("/"):
+        return socket.AF_UNIX, text
+    host, port = text.rsplit(":", 1)
+    if host.startswith("["):
+        return socket.AF_INET6, (host[1:-1], int(port))
+    return socket.AF_INET, (host, int(port))
+
+
+class Log:
+    """A process's standard error, read as it comes; shared with whoever waits for a line."""
+
+    def __init__(self, stream):
+        self.lines = []
+        self.ended = False
+        self.news = threading.Condition()
+        self.thread = threading.Thread(target=self._read, args=(stream,), daemon=True)
+        self.thread.start()
+
+    def _read(self, stream):
+        with stream:
+            for line in stream:
+                with self.news:
+                    self.lines.append(line.decode(errors="backslashreplace").rstrip("\n"))
+                    self.news.notify_all()
+        with self.news:
+            self.ended = True
+            self.news.notify_all()
+
+    def matches(self, pattern):
+        return [match for line in self.lines if (match := re.search(pattern, line))]
+
+    def wait(self, pattern, count=1, deadline=DEADLINE):
+        """The match in the count-th line that has one; an error at the end of the log without."""
+        with self.news:
+            self.news.wait_for(lambda: self.ended or len(self.matches(pattern)) >= count, deadline)
+            matches = self.matches(pattern)
+        assert len(matches) >= count, f"{count} times {pattern!r} is not in:\n{self}"
+        return matches[count - 1]
+
+    def __str__(self):
+        return "\n".join(self.lines)
+
+
+class Server:
+    """
+    One tcpackd. `settings` are {"section.key": value}, `arguments` what follows on its command
+    line, `wrap` a command in front of it that ends up as the same process (strace -D, prlimit,
+    eatmydata, setpriv, ...). It listens on 127.0.0.1 and a port of the kernel's choice unless
+    settings say otherwise. As a context manager: started, then stopped, which must go well.
+    """
+
+    def __init__(self, folder, settings=None, arguments=(), wrap=(), stdout=None, environment=None):
+        self.name = f"tcpackd-{next(numbers)}"
+        self.folder = Path(folder)
+        self.settings = {"server.port": "0", **(settings or {})}
+        self.arguments = list(map(str, arguments))
+        self.wrap = list(map(str, wrap))
+        self.environment = environment or {}
+        self.stdout_path = self.folder / f"{self.name}.stdout"
+        self.stdout = stdout
+        self.config = self.folder / f"{self.name}.ini"
+        self.process = None
+        self.log = None
+        self.addresses = []
+
+    # Its life.
+
+    def spawn(self):
+        """Start the process and do not wait for anything."""
+        self.config.write_text(ini(self.settings))
+        command = [*self.wrap, programs.tcpackd(), "-c", str(self.config), *self.arguments]
+        environment = {**os.environ, **(SANITIZER_BESIDE if self.wrap else {}), **self.environment}
+        with open(self.stdout_path, "ab") as records:
+            self.process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, env=environment, bufsize=-1,
+                stdout=records if self.stdout is None else self.stdout, stderr=subprocess.PIPE)
+        self.log = Log(self.process.stderr)
+        self.addresses = []
+        return self
+
+    def start(self):
+        """Start and wait until it takes connections."""
+        self.spawn()
+        self.log.wait("^" + re.escape(READY) + "$")
+        self.addresses = [parse_address(match[1]) for match in self.log.matches(LISTENING)]
+        return self
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    @property
+    def running(self):
+        return self.process is not None and self.process.poll() is None
+
+    def send_signal(self, number):
+        self.process.send_signal(number)
+
+    def wait(self, deadline=DEADLINE):
+        """Wait for the process's own end; its exit status, or minus the signal that ended it."""
+        status = self.process.wait(deadline)
+        self.log.thread.join(deadline)
+        assert not self.log.matches(SANITIZER), str(self.log)
+        return status
+
+    def stop(self, status=0, by=signal.SIGTERM):
+        """Ask it to stop; it must, with this exit status."""
+        self.send_signal(by)
+        ended = self.wait()
+        assert ended == status, f"exit status {ended}, not {status}:\n{self.log}"
+
+    def kill(self):
+        """End it at once, whatever it does."""
+        if self.running:
+            self.process.kill()
+        self.process.wait(DEADLINE)
+        self.log.thread.join(DEADLINE)
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, kind, value, trace):
+        if not self.running:
+            self.kill()
+        elif kind is None:
+            self.stop()
+        else:
+            self.kill()
+            print(f"{self.name} said:\n{self.log}")
+
+    # How to reach it.
+
+    @property
+    def port(self):
+        return self.addresses[0][1][1]
+
+    @property
+    def host(self):
+        return self.addresses[0][1][0]
+
+    # What it did.
+
+    @property
+    def format(self):
+        return self.settings.get("journal.format", "text")
+
+    @property
+    def journal_path(self):
+        file = self.settings.get("journal.file", "-")
+        return self.stdout_path if file == "-" else Path(file)
+
+    def journal(self, first=1):
+        """A reader of its journal."""
+        return Journal(self.journal_path, self.format, first)
+
+    def records(self):
+        """The journal as it is now; it must be whole."""
+        return read_journal(self.journal_path, self.format)
+
+    def messages(self):
+        return [record.message for record in self.records()]
+
+    def wait_messages(self, count, deadline=DEADLINE):
+        """The journal's messages once there are `count`; for what nobody acknowledged."""
+        journal = self.journal()
+        messages = []
+
+        def enough():
+            messages.extend(record.message for record in journal.read())
+            return len(messages) >= count
+
+        wait_until(enough, f"{count} messages in {journal.path}", deadline)
+        assert len(messages) == count
+        return messages
+
+    # What it uses of the machine.
+
+    def descriptors(self):
+        return len(os.listdir(f"/proc/{self.pid}/fd"))
+
+    def cpu_ticks(self):
+        """Clock ticks of processor time, in user and in system mode."""
+        with open(f"/proc/{self.pid}/stat", encoding="ascii") as file:
+            fields = file.read().rsplit(")", 1)[1].split()
+        return int(fields[11]) + int(fields[12])
+
+    def resident_bytes(self):
+        with open(f"/proc/{self.pid}/statm", encoding="ascii") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")

@@ -1,0 +1,267 @@
+"""
+tcpack does what a first user tries: words, lines, files, wrong hosts; and its exit status tells a
+script what became of the messages.
+"""
+
+import os
+import socket
+
+import pytest
+from harness import programs
+from harness.classroom import REPLY, ClassroomServer
+from harness.peers import Peer, receive_all, receive_until
+from harness.tcpack import finish, start, tcpack
+
+SEQ = {"server.reply": "{seq}"}
+
+
+def closed_port():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+def test_words_are_one_message(server):
+    one = server()
+    result = tcpack(one, "hello", "my", "world")
+    assert (result.status, result.stdout, result.stderr) == (0, REPLY + b"\n", "")
+    assert one.messages() == [b"hello my world"]
+
+
+def test_words_that_look_like_options_belong_to_the_message(server):
+    one = server()
+    assert tcpack(one, "rm", "-r", "--json").status == 0
+    assert tcpack(one, "--", "-r").status == 0
+    assert tcpack(one, "").status == 0
+    assert one.messages() == [b"rm -r --json", b"-r", b""]
+
+
+def test_each_line_is_a_message(server):
+    one = server(SEQ)
+    result = tcpack(one, data=b"one\n\ntwo with \0 and \xff and a tab\t\r\nlast without newline")
+    assert (result.status, result.replies) == (0, [b"1", b"2", b"3", b"4"])
+    assert one.messages() == [b"one", b"", b"two with \0 and \xff and a tab\t",
+                              b"last without newline"]
+
+
+def test_nothing_to_send_is_well_sent(server):
+    one = server()
+    assert tcpack(one).status == 0
+    assert one.messages() == []
+
+
+def test_long_lines(server):
+    one = server({"server.framing": "line", "server.max_message": "8000000", **SEQ})
+    lines = [b"x" * size for size in (65535, 65536, 65537, 7_000_000, 1)]
+    assert tcpack(one, data=b"\n".join(lines)).status == 0
+    assert one.messages() == lines
+
+
+@pytest.mark.parametrize("framing", ["auto", "line", "nul", "octet"])
+def test_every_framing(server, framing):
+    one = server({"server.framing": framing, **SEQ})
+    lines = [b"%d" % number * (number % 9) for number in range(1000)]
+    result = tcpack(one, "-f", framing, data=b"\n".join(lines) + b"\n")
+    assert (result.status, result.replies) == (0, [b"%d" % seq for seq in range(1, 1001)])
+    assert one.messages() == lines
+
+
+def test_octet_carries_every_byte(server):
+    one = server({"server.framing": "octet", **SEQ})
+    assert tcpack(one, "-f", "octet", "two\nlines").status == 0
+    assert one.messages() == [b"two\nlines"]
+
+
+@pytest.mark.parametrize("framing, words, name",
+                         [("auto", "a\nb", "newline"), ("line", "a\nb", "newline")])
+def test_words_that_the_framing_cannot_carry(server, framing, words, name):
+    one = server()
+    result = tcpack(one, "-f", framing, words)
+    assert result.status == 65
+    assert f"has a {name} in it" in result.stderr and "framing octet can" in result.stderr
+    assert one.messages() == []
+
+
+def test_a_line_that_the_framing_cannot_carry_stops_after_those_before_it(server):
+    one = server({"server.framing": "nul", **SEQ})
+    result = tcpack(one, "-f", "nul", data=b"one\ntwo\nbad\0line\nfour\n")
+    assert (result.status, result.replies) == (65, [b"1", b"2"])
+    assert "message 3 has a NUL in it" in result.stderr
+    assert one.messages() == [b"one", b"two"]
+
+
+def test_quiet_prints_no_replies(server):
+    result = tcpack(server(), "-q", data=b"one\ntwo\n")
+    assert (result.status, result.stdout, result.stderr) == (0, b"", "")
+
+
+def test_classroom_server():
+    """It answers without a newline: one message at a time, words, lines, all the same."""
+    with ClassroomServer() as classroom:
+        result = tcpack(classroom, data=b"first\nsecond\nthird\n")
+        assert (result.status, result.replies) == (0, [REPLY] * 3)
+    assert classroom.received == [b"first\n", b"second\n", b"third\n"]
+
+
+def test_classroom_server_that_ends_after_its_answer():
+    def serve(connection):
+        connection.recv(1024)
+        connection.sendall(REPLY)
+
+    with Peer(serve) as peer:
+        result = tcpack(peer, "hello")
+        assert (result.status, result.replies) == (0, [REPLY])
+
+
+def test_first_reply_in_pieces_is_still_a_line():
+    """auto decides on the whole first reply, not on what one recv() happened to return."""
+    def serve(connection):
+        receive_until(connection, lambda data: data == b"a\n")
+        for piece in b"r", b"eply", b" one", b"\n":
+            connection.sendall(piece)
+        receive_until(connection, lambda data: data == b"b\nc\n")  # both at once: pipelined
+        connection.sendall(b"reply two\nreply three\n")
+        assert receive_all(connection) == b""
+
+    with Peer(serve) as peer:
+        result = tcpack(peer, data=b"a\nb\nc\n")
+        assert (result.status, result.replies) == (0, [b"reply one", b"reply two", b"reply three"])
+
+
+def test_connection_refused():
+    result = tcpack(None, "-H", "127.0.0.1", "-p", closed_port(), "hello")
+    assert result.status == 69
+    assert "cannot connect to 127.0.0.1:" in result.stderr and "refused" in result.stderr
+
+
+def test_unknown_host():
+    result = tcpack(None, "-H", "no-such-host.invalid", "hello")
+    assert result.status == 68
+    assert "no-such-host.invalid" in result.stderr
+
+
+def test_connecting_takes_no_longer_than_told():
+    """A listener whose queue is full does not answer."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        queued = [socket.socket() for _ in range(4)]
+        for one in queued:
+            one.setblocking(False)
+            one.connect_ex(listener.getsockname())
+        result = tcpack(None, "-H", "127.0.0.1", "-p", listener.getsockname()[1], "-t", "0.3", "x")
+        for one in queued:
+            one.close()
+    assert result.status == 69
+    assert "timed out" in result.stderr
+
+
+def test_silence_is_not_an_acknowledgement():
+    with Peer(receive_all) as peer:
+        result = tcpack(peer, "-t", "0.3", "hello")
+    assert result.status == 75
+    assert "no acknowledgement within 0.3 seconds" in result.stderr
+    assert "1 sent, 0 acknowledged, 1 not" in result.stderr
+
+
+def test_a_server_that_goes_away_leaves_a_count():
+    def serve(connection):
+        receive_until(connection, lambda data: data.count(b"\n") == 5)
+        connection.sendall(b"ok\nok\nhalf a rep")
+
+    with Peer(serve) as peer:
+        result = tcpack(peer, "-f", "line", data=b"1\n2\n3\n4\n5\n")
+    assert (result.status, result.replies) == (75, [b"ok", b"ok"])
+    assert "the server closed the connection" in result.stderr
+    assert "5 sent, 2 acknowledged, 3 not" in result.stderr
+    assert "--from 3" in result.stderr
+
+
+def test_a_reply_too_many_is_an_error():
+    """It would count for the next message."""
+    def serve(connection):
+        receive_until(connection, lambda data: data == b"a\n")
+        connection.sendall(b"ok\nok\n")
+        receive_all(connection)
+
+    with Peer(serve) as peer:
+        client = start(peer)
+        client.stdin.write(b"a\n")
+        client.stdin.flush()
+        result = finish(client)
+    assert result.status == 75
+    assert "answers no message" in result.stderr
+
+
+def test_a_server_that_speaks_first_acknowledges_nothing():
+    with Peer(lambda connection: (connection.sendall(b"220 mail\r\n"), receive_all(connection))) as peer:
+        client = start(peer)
+        client.wait(30)
+        result = finish(client)
+    assert result.status == 75
+    assert "before any message was sent" in result.stderr
+
+
+@pytest.mark.parametrize("arguments, problem", [
+    (["-Z"], "there is no option -Z"),
+    (["--nonsense"], "there is no option --nonsense"),
+    (["-p"], "-p needs a value"),
+    (["-p", "0", "x"], "-p takes a number from 1 to 65535, not '0'"),
+    (["-p", "80x", "x"], "not '80x'"),
+    (["-w", "0", "x"], "-w takes a number from 1 to 65536"),
+    (["-t", "-1", "x"], "-t takes seconds"),
+    (["-t", "1.", "x"], "-t takes seconds"),
+    (["-t", ".", "x"], "-t takes seconds"),
+    (["-t", "0.1234567", "x"], "-t takes seconds"),
+    (["-f", "lines", "x"], "-f takes auto, line, nul or octet, not 'lines'"),
+    (["--load", "5", "x"], "there can be no MESSAGE"),
+    (["--from", "5", "x"], "there can be no MESSAGE"),
+])
+def test_usage(arguments, problem):
+    result = tcpack(None, *arguments)
+    assert result.status == 64
+    assert problem in result.stderr and "tcpack -h" in result.stderr
+
+
+def test_help_and_version():
+    result = tcpack(None, "-h")
+    assert result.status == 0 and result.stdout.startswith(b"usage: tcpack ")
+    result = tcpack(None, "-V")
+    assert result.status == 0 and result.stdout.startswith(b"tcpack ")
+
+
+def test_configuration_says_where_and_how(server, tmp_path):
+    one = server({"server.framing": "nul", **SEQ})
+    config = tmp_path / "client.ini"
+    config.write_text(f"[client]\nhost = {one.host}\nport = {one.port}\nframing = nul\n")
+    result = programs.run(programs.tcpack(), "-c", config, "hello")
+    assert (result.returncode, result.stdout) == (0, "1\n")
+
+
+def test_configuration_errors(tmp_path):
+    config = tmp_path / "client.ini"
+    config.write_text("[client]\nport = 99999\n\nprot = 1\n")
+    result = programs.run(programs.tcpack(), "-c", config, "hello")
+    assert result.returncode == 78
+    assert f"tcpack: error: {config}:2: " in result.stderr
+    assert f"tcpack: error: {config}:4: " in result.stderr
+    result = programs.run(programs.tcpack(), "-c", tmp_path / "none.ini", "hello")
+    assert result.returncode == 78 and "none.ini" in result.stderr
+
+
+def test_standard_output_that_is_gone_is_said(server):
+    client = start(server(SEQ))
+    client.stdout.close()
+    client.stdin.write(b"one\n")
+    client.stdin.flush()
+    assert client.wait(30) == 75
+    assert b"cannot write to standard output: Broken pipe" in client.stderr.read()
+    client.stdin.close()
+    client.stderr.close()
+
+
+def test_input_that_cannot_be_read(server):
+    folder = os.open("/", os.O_RDONLY)
+    result = finish(start(server(), stdin=folder))
+    os.close(folder)
+    assert result.status == 75
+    assert "cannot read standard input: Is a directory" in result.stderr

@@ -1,0 +1,116 @@
+"""
+What tcpack(1) and -h say is what tcpack does: the page's examples run as they stand, and every
+option is in the page, in -h and in the completion.
+"""
+
+import re
+import subprocess
+
+import pytest
+from harness import programs
+from harness.tcpack import environment, tcpack
+from harness.waiting import DEADLINE
+
+PAGE = (programs.SOURCE / "man" / "tcpack.1.in").read_text(encoding="utf-8")
+COMPLETIONS = programs.SOURCE / "etc" / "bash-completion"
+NUMBER = re.compile(r"\d+(\.\d+)?")
+
+
+def examples():
+    """Each literal display of the section as [(command, output)]."""
+    section = PAGE.split(".Sh EXAMPLES\n")[1].split("\n.Sh ")[0]
+    for block in re.findall(r"^\.Bd -literal.*?\n(.*?)^\.Ed$", section, re.DOTALL | re.MULTILINE):
+        parts = re.split(r"^\$ (.*)\n", block.replace("\\e", "\\"), flags=re.MULTILINE)[1:]
+        yield list(zip(parts[::2], parts[1::2]))
+
+
+def alike(text):
+    """Measured times and rates are other ones each time, and so is the port."""
+    text = re.sub(r"connected to 127\.0\.0\.1:\d+", "connected", text)
+    text = re.sub(r"in [\d.]+ s: \d+/s", "in TIME: RATE", text)
+    return re.sub(r"\d+ us|(?<=latency_us\":)\d+", "TIME", text)
+
+
+@pytest.mark.parametrize("steps", examples(), ids=lambda steps: steps[-1][0])
+def test_example(server, tmp_path, steps):
+    programs.need("bash")
+    config = tmp_path / "client.ini"
+    config.write_text(f"[client]\nport = {server().port}\n")
+    for command, output in steps:
+        script = f'tcpack() {{ {programs.tcpack()} -c {config} "$@"; }}\n{command}'
+        result = subprocess.run(["bash", "-c", script], cwd=tmp_path, env=environment(),
+                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                stderr=subprocess.STDOUT, timeout=DEADLINE, check=True)
+        assert alike(result.stdout.decode()) == alike(output), command
+
+
+def options_of_page():
+    """The options of tcpack(1)'s lists."""
+    found = set()
+    for line in re.findall(r"^\.It (Fl .*)$", PAGE, re.MULTILINE):
+        found.update("-" + option for option in re.findall(r"Fl (-?[\w-]+)", line))
+    return found
+
+
+def test_help_has_the_options_of_the_page():
+    said = tcpack(None, "-h").stdout.decode()
+    assert options_of_page() - {"--help", "--version", "--window"} <= set(re.findall(
+        r"(?<![\w-])(-[A-Za-z]|--[a-z-]+)", said))
+    assert all(len(line) <= 80 for line in said.splitlines())
+
+
+def test_page_has_the_options_of_the_help():
+    said = tcpack(None, "-h").stdout.decode()
+    listed = set(re.findall(r"^  (-[A-Za-z]|--[a-z-]+)", said, re.MULTILINE))
+    assert len(listed) > 15
+    assert listed <= options_of_page()
+
+
+def complete(program, line, folder):
+    """What bash offers for a command line."""
+    script = f"""
+        source {COMPLETIONS / program}
+        COMP_WORDS=({line}) COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1))
+        _{program}
+        printf '%s\\n' "${{COMPREPLY[@]}}"
+    """
+    result = subprocess.run(["bash", "-c", script], cwd=folder, capture_output=True,
+                            encoding="utf-8", timeout=DEADLINE, check=True)
+    assert result.stderr == ""
+    return set(result.stdout.split())
+
+
+def test_completion_offers_the_options_of_the_page(tmp_path):
+    assert complete("tcpack", "tcpack -", tmp_path) == options_of_page()
+
+
+@pytest.mark.parametrize("line, offered", [
+    ("tcpack -f ''", {"auto", "line", "nul", "octet"}),
+    ("tcpack -f n", {"nul"}),
+    ("tcpack --l", {"--load"}),
+    ("tcpack -p ''", set()),
+    ("tcpack -p 80 -f li", {"line"}),
+    ("tcpack hello -f ''", set()),
+    ("tcpack -- -", set()),
+    ("tcpack -c some", {"some.ini"}),
+    ("tcpack -H /", None),
+])
+def test_completion(tmp_path, line, offered):
+    (tmp_path / "some.ini").touch()
+    found = complete("tcpack", line, tmp_path)
+    if offered is None:
+        assert "/tmp" in found
+    else:
+        assert found == offered
+
+
+def test_completion_of_the_server(tmp_path):
+    program = programs.tcpackd()
+    (tmp_path / "some.ini").touch()
+    options = programs.run(program, "-h").stdout
+    assert complete("tcpackd", f"{program} -", tmp_path) == set(
+        re.findall(r"(?<=[\[| ])-[A-Za-z]\b", options.splitlines()[0]))
+    assert complete("tcpackd", f"{program} -c so", tmp_path) == {"some.ini"}
+    assert complete("tcpackd", f"{program} -o jou", tmp_path) == {
+        "journal.file=", "journal.format=", "journal.sync=", "journal.mode="}
+    assert "client.prompt=" in complete("tcpackd", f"{program} -o ''", tmp_path)

@@ -1,0 +1,79 @@
+"""
+System calls fail. Whatever call of tcpack does, with -r all lines are acknowledged, once it works
+again; without, the exit status and standard error say what was not.
+"""
+
+import pytest
+from harness import programs
+from harness.tcpack import finish, start
+
+LINES = [b"line %d" % number for number in range(1000)]
+SEQ = {"server.framing": "line", "server.reply": "{seq}"}
+
+
+@pytest.fixture(autouse=True)
+def strace():
+    programs.need_strace()
+    with open(programs.tcpack(), "rb") as program:
+        if b"__lsan_" in program.read():
+            pytest.skip("LeakSanitizer, which is built into tcpack, does not work under strace")
+
+
+def inject(server, fault, *arguments):
+    client = start(server, "-f", "line", "-w", 50, *arguments,
+                   wrap=["strace", "-o", "/dev/null", "-e", f"inject={fault}"])
+    return finish(client, b"\n".join(LINES))
+
+
+@pytest.mark.parametrize("fault", [
+    "sendto:error=EINTR:when=1+2",
+    "sendto:error=EAGAIN:when=1+2",
+    "recvfrom:error=EINTR:when=1+2",
+    "recvfrom:error=EAGAIN:when=1+2",
+    "pselect6:error=EINTR:when=1+2",
+    "write:error=EINTR:when=1+2",
+    "write:error=EAGAIN:when=1+2",
+])
+def test_what_only_means_to_try_again(server, fault):
+    one = server(SEQ)
+    result = inject(one, fault)
+    assert (result.status, result.stderr) == (0, "")
+    assert len(result.replies) == len(LINES)
+    assert one.messages() == LINES
+
+
+@pytest.mark.parametrize("fault, said", [
+    ("sendto:error=ECONNRESET:when=3+4", "Connection reset by peer"),
+    ("sendto:error=EPIPE:when=3+4", "Broken pipe"),
+    ("sendto:error=ENOBUFS:when=3+4", "No buffer space available"),
+    ("recvfrom:error=ECONNRESET:when=3+4", "Connection reset by peer"),
+    ("recvfrom:error=EHOSTUNREACH:when=3+4", "No route to host"),
+    ("recvfrom:retval=0:when=3+4", "the server closed the connection"),
+    ("connect:error=ENETUNREACH:when=1..2", "Network is unreachable"),
+    ("socket:error=EMFILE:when=1..2", "Too many open files"),
+    ("getsockopt:error=ENOBUFS:when=1", "No buffer space available"),
+])
+def test_what_breaks_a_connection(server, fault, said):
+    one = server(SEQ)
+    result = inject(one, fault, "-r")
+    assert result.status == 0, result.stderr
+    assert f": {said}" in result.stderr
+    assert "no acknowledgement within" not in result.stderr
+    assert len(result.replies) == len(LINES)
+    assert list(dict.fromkeys(one.messages())) == LINES
+
+
+@pytest.mark.parametrize("fault, status, said", [
+    ("sendto:error=ENOBUFS:when=2", 75, "No buffer space available"),
+    ("recvfrom:error=ECONNRESET:when=2", 75, "Connection reset by peer"),
+    ("pselect6:error=EBADF:when=4", 75, "cannot wait: Bad file descriptor"),
+    ("write:error=ENOSPC:when=2", 75, "cannot write to standard output: No space left on device"),
+    ("socket:error=EMFILE:when=1", 69, "Too many open files"),
+])
+def test_what_ends_it(server, fault, status, said):
+    one = server(SEQ)
+    result = inject(one, fault)
+    assert result.status == status
+    assert said in result.stderr
+    assert status != 75 or "to resume: --from " in result.stderr
+    assert one.messages() == LINES[:len(one.messages())]

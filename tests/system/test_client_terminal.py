@@ -1,0 +1,346 @@
+"""
+tcpack at a terminal: a person types, edits, interrupts and resizes. With libedit or without, on a
+terminal that can nothing, and with a server that goes away while the prompt waits.
+"""
+
+import re
+import signal
+import stat
+import subprocess
+
+import pytest
+from harness import programs
+from harness.peers import Peer, receive_all, receive_until
+from harness.tcpack import address_of, environment, finish, start
+from harness.terminal import Terminal
+
+PROMPT = "Please input msg:"
+UP, LEFT, CTRL_A, CTRL_C, CTRL_D, CTRL_R = "\x1b[A", "\x1b[D", "\x01", "\x03", "\x04", "\x12"
+
+
+@pytest.fixture
+def libedit():
+    with open(programs.tcpack(), "rb") as file:
+        if b"el_gets" not in file.read():
+            pytest.skip("tcpack was built without libedit")
+
+
+def terminal(server, *arguments, state="", term="xterm", **options):
+    return Terminal([programs.tcpack(), "-c", "/dev/null", *address_of(server), *map(str, arguments)],
+                    environment(TERM=term, XDG_STATE_HOME=str(state)), **options)
+
+
+@pytest.fixture(params=["xterm", "dumb", ""])
+def term(request):
+    return request.param
+
+
+def test_conversation(server, term):
+    one = server({"server.reply": "recorded {seq}"})
+    with terminal(one, term=term) as screen:
+        screen.expect(PROMPT)
+        screen.type("hello\r")
+        screen.expect("recorded 1\r\n" + PROMPT)
+        screen.type("\r")
+        screen.expect("recorded 2\r\n" + PROMPT)
+        screen.type("gr\u00fc\u00df dich\r")
+        screen.expect("recorded 3\r\n" + PROMPT)
+        screen.type(CTRL_D)
+        assert screen.end() == 0
+        assert screen.shown.endswith(b"\r\n")
+    assert one.messages() == [b"hello", b"", "gr\u00fc\u00df dich".encode()]
+
+
+def test_typing_ahead(server, term):
+    """Nothing is lost of what is typed while an acknowledgement is awaited."""
+    one = server({"server.reply": "recorded {seq}"})
+    with terminal(one, term=term) as screen:
+        screen.expect(PROMPT)
+        screen.type("one\r")
+        screen.expect("recorded 1")
+        screen.type("two\rthree\rfour\r")
+        screen.expect("recorded 4")
+        screen.type(CTRL_D)
+        assert screen.end() == 0
+    assert one.messages() == [b"one", b"two", b"three", b"four"]
+
+
+def test_interrupt_drops_the_line(server, term):
+    one = server({"server.reply": "recorded {seq}"})
+    with terminal(one, term=term) as screen:
+        screen.expect(PROMPT)
+        screen.type("not this")
+        screen.expect("not this")
+        screen.type(CTRL_C)
+        screen.expect("\r\n" + PROMPT)
+        screen.type("but this\r")
+        screen.expect("recorded 1")
+        screen.type(CTRL_D)
+        assert screen.end() == 0
+    assert one.messages() == [b"but this"]
+
+
+def test_interrupt_while_it_waits_for_an_acknowledgement_ends_it():
+    with Peer(lambda connection: receive_until(connection, lambda data: b"\n" in data) and
+              receive_all(connection)) as peer, terminal(peer) as screen:
+        screen.expect(PROMPT)
+        screen.type("hello\r")
+        screen.expect("hello\r\n")
+        screen.type(CTRL_C)
+        assert screen.end() == 75
+        screen.expect("interrupted\r\n.*1 sent, 0 acknowledged, 1 not")
+
+
+def test_termination_at_the_prompt_restores_the_terminal(server):
+    with terminal(server()) as screen:
+        screen.expect(PROMPT)
+        screen.process.send_signal(signal.SIGTERM)
+        assert screen.end() == 75
+        screen.expect("0 sent, 0 acknowledged, 0 not")
+
+
+def test_the_server_going_away_is_noticed_at_the_prompt(term):
+    with Peer(lambda connection: connection.recv(100) and connection.sendall(b"bye\n")) as peer:
+        with terminal(peer, term=term) as screen:
+            screen.expect(PROMPT)
+            screen.type("hello\r")
+            screen.expect("bye\r\n")
+            screen.expect("the server closed the connection")  # nobody typed anything
+            assert screen.end() == 75
+
+
+def test_a_bare_reply_with_which_the_server_goes_away():
+    """A classroom server that serves one message: no second connection is made behind one's back."""
+    def serve(connection):
+        connection.recv(100)
+        connection.sendall(b"bye")
+
+    with Peer(serve) as peer, terminal(peer) as screen:
+        screen.expect(PROMPT)
+        screen.type("hello\r")
+        screen.expect("bye\r\n")
+        screen.expect("the server closed the connection")
+        assert screen.end() == 75
+
+
+def test_hangup_keeps_the_history(libedit, server, tmp_path):
+    with terminal(server(), state=tmp_path) as screen:
+        screen.expect(PROMPT)
+        screen.type("hello\r")
+        screen.expect("received.*\r\n" + PROMPT)
+        screen.process.send_signal(signal.SIGHUP)
+        assert screen.end() == 75
+    assert b"hello" in (tmp_path / "tcpack" / "history").read_bytes()
+
+
+def test_with_r_the_prompt_stays_when_the_server_goes_away():
+    def serve(connection):
+        connection.recv(100)
+        connection.sendall(b"bye\n")
+
+    with Peer(serve, serve) as peer, terminal(peer, "-r") as screen:
+        screen.expect(PROMPT)
+        screen.type("hello\r")
+        screen.expect("bye\r\n")
+        screen.expect("the server closed the connection")
+        screen.type("again\r")
+        screen.expect("bye\r\n")
+        screen.type(CTRL_D)
+        assert screen.end() == 0
+
+
+def test_a_message_that_cannot_be_sent_does_not_end_the_conversation(server):
+    one = server({"server.framing": "nul", "server.reply": "recorded {seq}"})
+    with terminal(one, "-f", "nul", term="dumb") as screen:
+        screen.expect(PROMPT)
+        screen.type("hello\r")
+        screen.expect("recorded 1")
+        screen.type(CTRL_D)
+        assert screen.end() == 0
+
+
+def test_replies_cannot_control_the_terminal(server):
+    one = server({"server.reply": r"\x1b]0;title\x07 \x9b31m"})
+    with terminal(one, term="dumb") as screen:
+        screen.expect(PROMPT)
+        screen.type("hello\r")
+        screen.expect(r"\\x1B\]0;title\\x07 \\x9B31m\r\n")
+        screen.type(CTRL_D)
+        assert screen.end() == 0
+
+
+def test_replies_go_to_a_file_and_the_prompt_does_not(server, tmp_path):
+    one = server({"server.reply": "recorded {seq}"})
+    with open(tmp_path / "replies", "wb") as replies, terminal(one, stdout=replies) as screen:
+        screen.expect(PROMPT)
+        screen.type("hello\r")
+        screen.expect(PROMPT)
+        screen.type(CTRL_D)
+        assert screen.end() == 0
+    assert (tmp_path / "replies").read_bytes() == b"recorded 1\n"
+
+
+def test_editing(libedit, server):
+    one = server({"server.reply": "recorded {seq}"})
+    with terminal(one) as screen:
+        screen.expect(PROMPT)
+        screen.type("wrld" + LEFT * 3 + "o" + CTRL_A + "hello \r")
+        screen.expect("recorded 1")
+        screen.type(UP + "!\r")
+        screen.expect("recorded 2")
+        screen.type(CTRL_R + "wor")
+        screen.expect("world")
+        screen.type("\r")
+        screen.expect("recorded 3")
+        screen.type(CTRL_D)
+        assert screen.end() == 0
+    assert one.messages() == [b"hello world", b"hello world!", b"hello world!"]
+
+
+def test_history_across_runs(libedit, server, tmp_path):
+    one = server({"server.reply": "recorded {seq}"})
+    history = tmp_path / "state" / "tcpack" / "history"
+    for number, keys in enumerate(["first\r", UP + " and second\r", UP + UP + "\r"], 1):
+        with terminal(one, state=tmp_path / "state") as screen:
+            screen.expect(PROMPT)
+            screen.type(keys)
+            screen.expect(f"recorded {number}")
+            screen.type(CTRL_D)
+            assert screen.end() == 0
+        assert stat.S_IMODE(history.stat().st_mode) == 0o600
+        assert stat.S_IMODE(history.parent.stat().st_mode) == 0o700
+    assert one.messages() == [b"first", b"first and second", b"first"]
+
+
+def test_history_that_others_could_read_is_closed_to_them(libedit, server, tmp_path):
+    history = tmp_path / "tcpack" / "history"
+    history.parent.mkdir()
+    history.touch(0o644)
+    with terminal(server(), state=tmp_path) as screen:
+        screen.expect(PROMPT)
+        screen.type("hello\r")
+        screen.expect("received")
+        screen.type(CTRL_D)
+        assert screen.end() == 0
+    assert stat.S_IMODE(history.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_history_below_a_home_that_is_there(libedit, server, tmp_path, there):
+    """A user without a home has /nonexistent for one: root must not make it."""
+    home = tmp_path / "home"
+    if there:
+        home.mkdir()
+    command = [programs.tcpack(), "-c", "/dev/null", *address_of(server())]
+    with Terminal(command, environment(TERM="xterm", HOME=str(home))) as screen:
+        screen.expect(PROMPT)
+        screen.type("hello\r")
+        screen.expect("received")
+        screen.type(CTRL_D)
+        assert screen.end() == 0
+    assert (home / ".local" / "state" / "tcpack" / "history").exists() == there
+    assert home.exists() == there
+
+
+def test_no_history(server, tmp_path):
+    with terminal(server(), "--no-history", state=tmp_path) as screen:
+        screen.expect(PROMPT)
+        screen.type("secret\r")
+        screen.expect("received")
+        screen.type(CTRL_D)
+        assert screen.end() == 0
+    assert list(tmp_path.rglob("history")) == []
+
+
+def test_resize(libedit, server):
+    """A line that is longer than the new width goes on being edited."""
+    one = server({"server.reply": "recorded {seq}"})
+    with terminal(one) as screen:
+        screen.expect(PROMPT)
+        screen.type("x" * 40)
+        screen.expect("x" * 40)
+        screen.resize(24, 30)
+        screen.process.send_signal(signal.SIGWINCH)
+        screen.expect("x")  # painted again
+        screen.type("y\r")
+        screen.expect("recorded 1")
+        screen.type(CTRL_D)
+        assert screen.end() == 0
+    assert one.messages() == [b"x" * 40 + b"y"]
+
+
+def test_stopped_and_continued(server):
+    one = server({"server.reply": "recorded {seq}"})
+    with terminal(one) as screen:
+        screen.expect(PROMPT)
+        screen.process.send_signal(signal.SIGSTOP)
+        screen.process.send_signal(signal.SIGCONT)
+        screen.type("hello\r")
+        screen.expect("recorded 1")
+        screen.type(CTRL_D)
+        assert screen.end() == 0
+
+
+def progress_of(peer, *arguments, data, **options):
+    """What a terminal on standard error shows while standard input is not one."""
+    screen = Terminal([programs.tcpack(), "-c", "/dev/null", *address_of(peer), *map(str, arguments)],
+                      environment(TERM="xterm"), stdin=data, stdout=subprocess.DEVNULL, **options)
+    with screen:
+        status = screen.end()
+    return status, screen.shown
+
+
+def slow_server(count):
+    """Answers half of the lines at once, the other half when the progress had time to show."""
+    def serve(connection):
+        receive_until(connection, lambda data: data.count(b"\n") == count)
+        connection.sendall(b"ok\n" * (count // 2))
+        connection.settimeout(1)
+        try:
+            connection.recv(1)
+        except TimeoutError:
+            connection.sendall(b"ok\n" * (count - count // 2))
+        connection.settimeout(30)
+        receive_all(connection)
+    return serve
+
+
+def test_progress_of_a_file(tmp_path):
+    file = tmp_path / "input"
+    file.write_bytes(b"line\n" * 100)
+    with Peer(slow_server(100)) as peer, open(file, "rb") as data:
+        status, shown = progress_of(peer, "-f", "line", data=data)
+    assert status == 0
+    lines = shown.decode().replace("\r\n", "\n").split("\r")
+    assert "\x1b" not in shown.decode()
+    half = [line for line in lines if "100 messages, 50 acknowledged, " in line]
+    assert half and re.search(r"/s \[#+-+\]  50 %, \d:\d\d left", half[0])
+    assert re.fullmatch(r"100 messages, 100 acknowledged, \d+/s \[#+\] 100 % *\n", lines[-1])
+    assert all(len(line) <= 80 for line in lines)
+
+
+def test_progress_fits_a_narrow_terminal(tmp_path):
+    file = tmp_path / "input"
+    file.write_bytes(b"line\n" * 100)
+    with Peer(slow_server(100)) as peer, open(file, "rb") as data:
+        status, shown = progress_of(peer, "-f", "line", data=data, size=(24, 20))
+    assert status == 0
+    assert all(len(line) < 20 for line in re.split("[\r\n]+", shown.decode()))
+
+
+def test_progress_only_where_it_was_asked_for_or_is_seen(tmp_path):
+    with Peer(slow_server(10)) as peer:
+        data = subprocess.Popen(["printf", "line\\n%.0s", *map(str, range(10))],
+                                stdout=subprocess.PIPE)
+        status, shown = progress_of(peer, "-f", "line", "--no-progress", data=data.stdout)
+        data.stdout.close()
+        data.wait()
+    assert (status, shown) == (0, b"")
+    with Peer(slow_server(10)) as peer:
+        result = finish(start(peer, "-f", "line"), b"line\n" * 10)
+    assert (result.status, result.stderr) == (0, "")
+    with Peer(slow_server(10)) as peer:
+        result = finish(start(peer, "-f", "line", "--progress"), b"line\n" * 10)
+    assert result.status == 0
+    assert "10 messages, 5 acknowledged" in result.stderr
+    assert "%" not in result.stderr and "\x1b" not in result.stderr

@@ -1,0 +1,327 @@
+"""
+tcpack keeps many messages under way: replies belong to messages in order, whatever pieces sockets
+make of both; and it never waits for a server that waits for it.
+"""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import time
+
+import pytest
+from harness import programs
+from harness.peers import Peer, receive_all, receive_until
+from harness.tcpack import finish, start, tcpack
+from harness.waiting import wait_until
+
+# Without sync: the disk is not what is tested here, and others use it, too.
+SEQ = {"server.framing": "line", "server.reply": "{seq} {bytes}", "journal.sync": "no"}
+
+
+def lines(count):
+    return [b"message %d " % number + b"." * (number % 97) for number in range(1, count + 1)]
+
+
+def test_as_many_as_the_window_are_under_way():
+    def serve(connection):
+        receive_until(connection, lambda data: data.count(b"\n") == 7)
+        connection.settimeout(0.3)
+        with pytest.raises(socket.timeout):
+            connection.recv(1)  # no eighth message: it waits for acknowledgements
+        connection.sendall(b"ok\n" * 3)
+        connection.settimeout(30)
+        assert receive_until(connection, lambda data: data.count(b"\n") == 3).startswith(b"message 8 ")
+        connection.sendall(b"ok\n" * 7)
+        receive_all(connection)
+
+    with Peer(serve) as peer:
+        result = tcpack(peer, "-f", "line", "-w", 7, data=b"\n".join(lines(10)))
+    assert (result.status, result.replies) == (0, [b"ok"] * 10)
+
+
+@pytest.mark.parametrize("framing", ["line", "nul", "octet", "auto"])
+@pytest.mark.parametrize("window", [1, 2, 1000])
+def test_replies_belong_to_messages(server, framing, window):
+    one = server({**SEQ, "server.framing": framing})
+    sent = lines(3000)
+    result = tcpack(one, "-f", framing, "-w", window, data=b"\n".join(sent))
+    assert result.status == 0
+    assert result.replies == [b"%d %d" % (seq, len(line)) for seq, line in enumerate(sent, 1)]
+    assert one.messages() == sent
+
+
+def test_replies_in_pieces():
+    """One byte at a time: a reply is whole when its newline is there."""
+    replies = b"".join(b"reply %d\r\n" % number for number in range(50))
+
+    def serve(connection):
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        receive_until(connection, lambda data: data.count(b"\n") == 50)
+        for at in range(len(replies)):
+            connection.sendall(replies[at:at + 1])
+        receive_all(connection)
+
+    with Peer(serve) as peer:
+        result = tcpack(peer, "-f", "line", data=b"\n".join(lines(50)))
+    assert (result.status, result.replies) == (0, [b"reply %d" % number for number in range(50)])
+
+
+def test_no_deadlock_when_both_directions_are_full():
+    """
+    A server that does not read on before its replies are read, with small buffers; replies are
+    longer than messages.
+    """
+    count = 4000
+
+    def serve(connection):
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        left, rest = count, b""
+        while left > 0:
+            *whole, rest = (rest + connection.recv(4096)).split(b"\n")
+            connection.sendall(b"".join(b"reply to " + line * 3 + b"\n" for line in whole))
+            left -= len(whole)
+        receive_all(connection)
+
+    with Peer(serve, receive_buffer=4096) as peer:
+        sent = [b"%d" % number + b"x" * 1000 for number in range(count)]
+        result = tcpack(peer, "-f", "line", "-w", 65536, data=b"\n".join(sent) + b"\n")
+    assert result.status == 0
+    assert result.replies == [b"reply to " + line * 3 for line in sent]
+
+
+def start_with_much_to_print(server, tmp_path):
+    """Replies of a megabyte: more than the pipe and what tcpack keeps for it hold."""
+    file = tmp_path / "input"
+    file.write_bytes(b"\n".join(lines(6000)))
+    one = server({**SEQ, "server.reply": "x" * 150})
+    with open(file, "rb") as data:
+        client = start(one, "-f", "line", "-t", "0.5", stdin=data)
+    assert os.read(client.stdout.fileno(), 1) == b"x"
+    return client
+
+
+def test_slow_reader_of_the_replies(server, tmp_path):
+    """What stops is the reading of replies, not the time of the server."""
+    client = start_with_much_to_print(server, tmp_path)
+    with pytest.raises(subprocess.TimeoutExpired):
+        client.wait(1)  # longer than -t: the server answered in time, nobody looked
+    rest, errors = client.communicate(timeout=30)
+    assert (client.returncode, len(rest), errors) == (0, 6000 * 151 - 1, b"")
+
+
+def test_interrupted_while_nobody_reads_the_replies(server, tmp_path):
+    client = start_with_much_to_print(server, tmp_path)
+    client.send_signal(signal.SIGTERM)
+    assert client.wait(30) == 75
+    assert b"interrupted" in client.stderr.read()
+    client.stdout.close()
+    client.stderr.close()
+
+
+def test_interrupted_says_where_to_resume(server, tmp_path):
+    """INT under load, over and over: resumed with --from, every line is recorded, in order."""
+    one = server(SEQ)
+    sent = lines(20000)
+    file = tmp_path / "input"
+    file.write_bytes(b"\n".join(sent) + b"\n")
+    line, runs = 1, 0
+    while True:
+        with open(file, "rb") as data:
+            client = start(one, "--from", line, "-w", 5, stdin=data)
+            if runs < 8:
+                client.stdout.read(2000)  # so many bytes of replies
+                client.send_signal(signal.SIGINT if runs % 2 else signal.SIGTERM)
+            result = finish(client)
+        runs += 1
+        if result.status == 0:
+            break
+        assert result.status == 75 and "interrupted" in result.stderr
+        resumed = int(re.search(r"to resume: --from (\d+)", result.stderr)[1])
+        assert resumed > line
+        line = resumed
+    assert runs > 3
+    # Without those that were sent and not acknowledged, each line is there once.
+    recorded = one.messages()
+    assert list(dict.fromkeys(recorded)) == sent
+    assert len(recorded) - len(sent) <= 5 * (runs - 1)
+
+
+def test_ignored_signals_stay_ignored(server):
+    """As under nohup, or as a shell's job in the background."""
+    one = server(SEQ)
+    client = start(one, wrap=["sh", "-c", 'trap "" INT HUP; exec "$@"', "sh"])
+    client.stdin.write(b"one\n")
+    client.stdin.flush()
+    assert client.stdout.readline() == b"1 3\n"
+    for number in signal.SIGINT, signal.SIGHUP:
+        client.send_signal(number)
+    result = finish(client, b"two\n")
+    assert (result.status, result.stdout, result.stderr) == (0, b"2 3\n", "")
+
+
+def test_time_counts_from_the_last_acknowledgement():
+    """A server that answers slowly but steadily is not given up."""
+    def serve(connection):
+        receive_until(connection, lambda data: data.count(b"\n") == 5)
+        for _ in range(5):
+            time.sleep(0.4)
+            connection.sendall(b"ok\n")
+        receive_all(connection)
+
+    with Peer(serve) as peer:
+        assert tcpack(peer, "-f", "line", "-t", "1.2", data=b"1\n2\n3\n4\n5\n").status == 0
+
+
+def test_an_unfinished_message_is_not_left_behind(server):
+    """
+    A client that gives up in the middle of a message resets the connection: an end in order would
+    make the server take the part for the whole.
+    """
+    outcome = []
+
+    def serve(connection):
+        connection.recv(10)
+        time.sleep(1)
+        outcome.append(receive_all(connection))
+
+    with Peer(serve, receive_buffer=4096) as peer:
+        result = tcpack(peer, "-f", "line", "-t", "0.5", data=b"x" * 3_000_000)
+    assert result.status == 75
+    assert "0 sent, 0 acknowledged, 1 not" in result.stderr
+    assert outcome == [None]
+
+
+def test_bare_replies_to_a_large_message():
+    """The classroom server answers each recv(): the first answers count, none for the next message."""
+    def serve(connection):
+        received = b""
+        while not received.endswith(b"\n"):
+            received += connection.recv(1024)
+        connection.sendall(b"server received you message.")
+        assert connection.recv(1024) == b"second\n"
+        connection.sendall(b"server received you message.")
+        assert receive_all(connection) == b""
+
+    with Peer(serve) as peer:
+        result = tcpack(peer, data=b"y" * 100_000 + b"\nsecond\n")
+    assert (result.status, len(result.replies)) == (0, 2)
+
+
+def test_json(server):
+    one = server({**SEQ, "server.reply": "recorded {seq} \\xff\"" })
+    result = tcpack(one, "--json", data=b"a\nb\n")
+    assert result.status == 0
+    objects = [json.loads(line) for line in result.replies]
+    assert [(one["line"], one["seq"]) for one in objects] == [(1, 1), (2, 2)]
+    assert all(one["latency_us"] > 0 and one["reply_base64"] for one in objects)
+    result = tcpack(server(SEQ), "--json", "--from", 2, data=b"a\nbb\n")
+    assert {**json.loads(result.stdout), "latency_us": 0} == {
+        "line": 2, "seq": 1, "latency_us": 0, "reply": "1 2"}
+
+
+def test_summary(server):
+    result = tcpack(server(SEQ), "-v", "-q", data=b"\n".join(lines(500)))
+    assert result.status == 0
+    assert re.search(r"tcpack: 500 sent, 500 acknowledged, 0 resent in [\d.]+ s: \d+/s\n"
+                     r"latency p50 \d+ us, p90 \d+ us, p99 \d+ us, p99.9 \d+ us, max \d+ us\n",
+                     result.stderr), result.stderr
+
+
+def test_load(server):
+    one = server(SEQ)
+    result = tcpack(None, *where(one), "--load", 5000, "--clients", 20, "--size", 40, "-w", 8)
+    assert result.status == 0
+    assert re.match(rb"5000 sent, 5000 acknowledged, 0 resent in [\d.]+ s: \d+/s\nlatency p50 ",
+                    result.stdout)
+    messages = one.messages()
+    assert sorted(messages) == [b"%010d" % number + b"x" * 30 for number in range(5000)]
+    peers = {record.peer for record in one.records()}
+    assert len(peers) == 20
+
+
+def where(server):
+    return ["-H", server.host, "-p", server.port]
+
+
+def test_load_beyond_fd_setsize(server):
+    one = server({**SEQ, "server.backlog": 2000})
+    result = tcpack(None, *where(one), "--load", 1500, "--clients", 1100)
+    assert result.status == 0, result.stderr
+    assert len({record.peer for record in one.records()}) == 1100
+
+
+def test_load_with_a_rate_keeps_to_it(server):
+    one = server(SEQ)
+    result = tcpack(None, *where(one), "--load", 300, "--clients", 3, "--rate", 600)
+    assert result.status == 0
+    seconds = float(re.search(rb"in ([\d.]+) s", result.stdout)[1])
+    assert seconds + 0.001 >= 299 / 600  # it is rounded
+
+
+def test_load_counts_waiting_as_latency():
+    """With a rate, what could not be sent in time was late from then on (coordinated omission)."""
+    def serve(connection):
+        time.sleep(1)
+        for _ in range(50):
+            receive_until(connection, lambda data: data.endswith(b"\n"))
+            connection.sendall(b"ok\n")
+        receive_all(connection)
+
+    with Peer(serve) as peer:
+        result = tcpack(peer, "--load", 50, "--rate", 100, "-f", "line")
+    assert result.status == 0
+    # 100 a second for half a second, and nothing done in the first: half wait for over 0.7 s.
+    assert int(re.search(rb"p50 (\d+) us", result.stdout)[1]) > 500_000
+
+
+def test_load_that_is_not_acknowledged():
+    with Peer(receive_all) as peer:
+        result = tcpack(peer, "--load", 5, "-t", "0.3")
+    assert result.status == 75
+    assert "connection 1: no acknowledgement within 0.3 seconds" in result.stderr
+    assert result.stdout.startswith(b"1 sent, 0 acknowledged")
+
+
+def test_load_interrupted_says_how_far_it_came(server):
+    one = server(SEQ)
+    client = start(one, "--load", 1_000_000, "--rate", 1000)
+    wait_until(lambda: len(one.journal().read()) > 5, "some messages")
+    client.send_signal(signal.SIGTERM)
+    result = finish(client)
+    assert result.status == 75
+    assert "interrupted" in result.stderr
+    assert re.match(rb"[1-9]\d* sent, [1-9]\d* acknowledged", result.stdout)
+
+
+def test_memory_does_not_grow_with_the_input(server):
+    """40 MB of lines: the window bounds what is kept."""
+    one = server(SEQ)
+    client = start(one, "-q")
+    for _ in range(40):
+        client.stdin.write(b"x" * 99 + b"\n" + b"\n".join([b"y" * 999] * 1000) + b"\n")
+    client.stdin.flush()
+    with open(f"/proc/{client.pid}/status", encoding="ascii") as status:
+        peak = int(re.search(r"VmHWM:\s+(\d+) kB", status.read())[1])
+    result = finish(client)
+    assert result.status == 0
+    assert peak < 64 * 1024
+
+
+def test_a_line_that_is_larger_than_memory(server, tmp_path):
+    programs.need("prlimit")
+    with open(programs.tcpack(), "rb") as program:
+        if b"__asan_" in program.read():
+            pytest.skip("AddressSanitizer needs more address space than this test allows")
+    file = tmp_path / "input"
+    file.write_bytes(b"first\n")
+    os.truncate(file, 500_000_000)
+    with open(file, "rb") as data:
+        client = start(server(SEQ), "-f", "line", stdin=data,
+                       wrap=["prlimit", f"--as={100 * 1024 * 1024}"])
+    result = finish(client)
+    assert result.status == 75
+    assert "line 2 of the input is too long for the memory there is" in result.stderr
+    assert "to resume: --from 2" in result.stderr

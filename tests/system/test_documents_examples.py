@@ -1,0 +1,89 @@
+"""
+Why: people copy what a document shows. So the commands of README and of the man pages run here as
+they stand there, and give what the document says, but for times and ports.
+"""
+
+import re
+import shlex
+import subprocess
+
+from harness import programs
+from harness.client import Client
+from harness.waiting import DEADLINE
+
+# What is another one each time: when, from which port, and the server's port.
+TIME = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z")
+CLIENT_PORT = re.compile(r"(127\.0\.0\.1):\d+")
+
+AWKWARD = [b"", b" ", b"\\", b"\\n", b"\\x41", b"a\nb\r\t\x00", bytes(range(256)), b"\xff",
+           "é \u0085 €".encode(), b'"', b"1 2 3 4"]
+
+
+def examples(page):
+    """The literal displays of a man page's source."""
+    text = (programs.SOURCE / "man" / f"{page}.in").read_text(encoding="utf-8")
+    return [block.replace("\\e", "\\") for block in
+            re.findall(r"^\.Bd -literal -offset indent\n(.*?)^\.Ed$", text, re.DOTALL | re.MULTILINE)]
+
+
+def transcript(text):
+    """[(command, output)] of lines that begin with `$ `, and what follows each."""
+    parts = re.split(r"^\$ (.*)\n", text, flags=re.MULTILINE)[1:]
+    return list(zip(parts[::2], parts[1::2]))
+
+
+def shell(command, folder):
+    """What a command prints; `tcpack` is the one that was built."""
+    line = f"tcpack() {{ {shlex.quote(str(programs.tcpack()))} \"$@\"; }}; {command}"
+    result = subprocess.run(["bash", "-c", line], cwd=folder, capture_output=True,
+                            timeout=DEADLINE, check=True)
+    return result.stdout.decode()
+
+
+def alike(text):
+    return CLIENT_PORT.sub(r"\1:PORT", TIME.sub("TIME", text))
+
+
+def test_transcript_of_readme(server, tmp_path):
+    programs.need("bash", "nc")
+    readme = (programs.SOURCE / "README").read_text(encoding="utf-8")
+    block = re.search(r"^    \$ tcpackd .*?\n\n", readme, re.DOTALL | re.MULTILINE)[0]
+    start, *steps = transcript(re.sub(r"^    ", "", block, flags=re.MULTILINE).strip() + "\n")
+    assert start == ("tcpackd -q -o journal.file=journal &", "")
+    one = server({"journal.file": tmp_path / "journal"})
+    assert len(steps) == 3
+    for command, output in steps:
+        command = command.replace("8001", str(one.port)).replace("tcpack ", f"tcpack -p {one.port} ")
+        assert alike(shell(command, tmp_path)) == alike(output), command
+
+
+def test_nc_in_the_protocol_page(server, tmp_path):
+    programs.need("bash", "nc")
+    one = server({})
+    block, = [block for block in examples("tcpack-protocol.7") if "nc -N" in block]
+    (command, output), = transcript(block)
+    assert shell(command.replace("8001", str(one.port)), tmp_path) == output.rstrip("\n")
+
+
+def decoded(server, tmp_path, format, program):
+    """What the page's command for a format makes of a journal with awkward messages."""
+    programs.need(program)
+    one = server({"server.framing": "octet", "journal.file": tmp_path / "journal",
+                  "journal.format": format})
+    with Client(one) as client:
+        client.send(b"".join(b"%d %s" % (len(message), message) for message in AWKWARD))
+        client.end_sending()
+        client.receive_all()
+    command, = [block for block in examples("tcpackd.8") if block.startswith(program)]
+    return subprocess.run(["sh", "-c", command], cwd=tmp_path, capture_output=True,
+                          timeout=DEADLINE, check=True).stdout
+
+
+def test_text_journal_is_decoded_by_the_command_of_the_page(server, tmp_path):
+    expected = b"".join(message + b"\n" for message in AWKWARD)
+    assert decoded(server, tmp_path, "text", "perl") == expected
+
+
+def test_json_journal_is_decoded_by_the_command_of_the_page(server, tmp_path):
+    expected = b"".join(message + b"\n" for message in AWKWARD)
+    assert decoded(server, tmp_path, "json", "python3") == expected

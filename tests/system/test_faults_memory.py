@@ -1,0 +1,57 @@
+"""
+Memory that runs out, for real, by a limit on the process: who asks for too much is cut off and the
+log says so; nobody else notices, and nothing is acknowledged that is not recorded.
+"""
+
+import contextlib
+
+import pytest
+
+from harness import programs
+from harness.client import Client
+from harness.load import ANSWER_SEQ, Load
+
+MEGABYTE = 1 << 20
+
+
+@pytest.fixture
+def starved(server, tmp_path):
+    """A server with room for some ten messages of a megabyte, not for fifty."""
+    programs.need("prlimit")
+    if programs.is_sanitized():
+        pytest.skip("AddressSanitizer ends a process that is out of memory")
+    limit = 16 * MEGABYTE
+    return server({**ANSWER_SEQ, "server.max_message": str(4 * MEGABYTE),
+                   "journal.file": str(tmp_path / "journal"), "journal.sync": "no"},
+                  wrap=["prlimit", f"--data={limit}:{limit}"])
+
+
+def test_unfinished_messages_beyond_memory(starved):
+    one = starved
+    with Client(one) as polite:
+        assert polite.say(b"polite") == b"1"
+        greedy = [Client(one) for _ in range(50)]
+        for number, client in enumerate(greedy, 2):
+            with contextlib.suppress(ConnectionError):  # it was cut off already
+                client.send(b"m" * MEGABYTE)
+            assert polite.say(b"polite") == b"%d" % number
+        one.log.wait("^tcpackd: (error|warning): .*out of memory")
+        for client in greedy:
+            client.reset()
+        # What they held is there again.
+        with Client(one) as later:
+            assert later.say(b"m" * 2 * MEGABYTE) == b"52"
+    assert len(one.records()) == 52
+
+
+def test_large_batches_beyond_memory(starved):
+    """Whole messages, many at once: the batch, or what it is made from, is what runs out."""
+    one = starved
+    load = Load(one, clients=12, window=2, size=MEGABYTE)
+    load.run_until(lambda: one.log.matches("out of memory") and load.acknowledged > 5)
+    load.finish()
+    load.close()
+    with Client(one) as client:
+        assert client.say(b"still there")
+    one.stop()
+    load.check(one.records())

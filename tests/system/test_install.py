@@ -1,0 +1,72 @@
+"""Why: `make install` runs as root over what an administrator has edited, and `make uninstall`
+after it. Nothing edited may be lost, and nothing else may stay."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from harness import programs
+
+
+@pytest.fixture
+def root(tmp_path):
+    """Stands for / : DESTDIR of each make."""
+    return tmp_path / "root"
+
+
+def make(target, root):
+    """Runs make as from a shell: nothing of the make that runs these tests reaches it."""
+    environment = {name: value for name, value in os.environ.items()
+                   if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "DESTDIR")}
+    done = subprocess.run(["make", target, f"DESTDIR={root}"], env=environment, text=True,
+                          cwd=os.environ.get("TCPACK_BUILDDIR") or programs.SOURCE,
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, check=False)
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+def files(root):
+    """Each with its folder: bin/tcpack."""
+    return sorted(f"{path.parent.name}/{path.name}" for path in root.rglob("*")
+                  if not path.is_dir())
+
+
+def configuration(root, name="tcpack.ini"):
+    found, = root.rglob(f"etc/{name}")
+    return found
+
+
+def test_installs_what_is_needed(root):
+    make("install", root)
+    installed = files(root)
+    for name in ("bin/tcpack", "sbin/tcpackd", "etc/tcpack.ini", "man1/tcpack.1",
+                 "man8/tcpackd.8", "man5/tcpack.ini.5", "man7/tcpack-protocol.7"):
+        assert name in installed
+    make("installcheck", root)
+    shipped = Path(programs.SOURCE, "etc", "tcpack.ini").read_bytes()
+    assert configuration(root).read_bytes() == shipped
+
+
+def test_an_unedited_configuration_is_neither_doubled_nor_left(root):
+    make("install", root)
+    make("install", root)
+    assert "etc/tcpack.ini.new" not in files(root)
+    make("uninstall", root)
+    assert files(root) == []
+
+
+def test_an_edited_configuration_stays(root):
+    make("install", root)
+    edited = configuration(root)
+    edited.write_text("[server]\nport = 9001\n")
+    said = make("install", root)
+    assert "tcpack.ini.new" in said
+    assert edited.read_text() == "[server]\nport = 9001\n"
+    shipped = Path(programs.SOURCE, "etc", "tcpack.ini").read_bytes()
+    assert configuration(root, "tcpack.ini.new").read_bytes() == shipped
+    make("uninstall", root)
+    assert files(root) == ["etc/tcpack.ini"]
+    assert edited.read_text() == "[server]\nport = 9001\n"

@@ -1,0 +1,174 @@
+"""
+Why: each [listener NAME] is a promise of its own (its framing, reply, limits), and a Unix socket
+leaves a file behind. So: what a section says holds for the connections that came in by it, a
+socket file that nobody serves is replaced, one that somebody serves is not, and none stays.
+"""
+
+import os
+import re
+import socket
+import stat
+import sys
+
+import pytest
+
+from harness import programs
+from harness.client import Client
+from harness.server import ini, parse_address
+
+UNAVAILABLE = 69
+
+
+def address_of(server, number):
+    """The number-th address that the server said it listens on."""
+    return server.addresses[number]
+
+
+def test_sections_differ_and_inherit(server):
+    one = server({
+        "server.framing": "line", "server.reply": "plain {seq}", "journal.format": "json",
+        "listener counted.port": "0", "listener counted.framing": "octet",
+        "listener quiet.port": "0", "listener quiet.acknowledge": "no",
+    })
+    with Client(address_of(one, 0)) as client:
+        assert client.say(b"to server") == b"plain 1"
+    with Client(address_of(one, 1)) as client:
+        client.send(b"10 to counted")
+        client.end_sending()
+        assert client.receive_all() == b"7 plain 2"
+    with Client(address_of(one, 2)) as client:
+        client.send(b"to quiet\n")
+        client.end_sending()
+        assert client.receive_all() == b""
+    assert [(record.listener, record.message) for record in one.records()] == [
+        (None, b"to server"), ("counted", b"to counted"), ("quiet", b"to quiet")]
+
+
+def test_unix_socket(server, tmp_path):
+    path = tmp_path / "socket"
+    one = server({"server.host": path, "server.socket_mode": "0600", "server.framing": "line"})
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert one.addresses == [(socket.AF_UNIX, str(path))]
+    with Client(one) as client:
+        assert client.say(b"hello") == b"server received you message."
+    assert [record.peer for record in one.records()] == ["unix"]
+    one.stop()
+    assert not path.exists()
+
+
+def test_stale_unix_socket_is_replaced(server, tmp_path):
+    path = tmp_path / "socket"
+    one = server({"server.host": path})
+    one.kill()
+    assert path.exists()
+    two = server({"server.host": path, "server.framing": "line"})
+    with Client(two) as client:
+        assert client.say(b"hello") == b"server received you message."
+
+
+def refused(tmp_path, path):
+    """What a server says that cannot listen on `path`."""
+    config = tmp_path / "refused.ini"
+    config.write_text(ini({"server.host": path}))
+    result = programs.run(programs.tcpackd(), "-c", config)
+    assert result.returncode == UNAVAILABLE
+    assert result.stderr == f"tcpackd: error: cannot listen on {path}: Address already in use\n"
+
+
+def test_live_unix_socket_is_refused(server, tmp_path):
+    path = tmp_path / "socket"
+    one = server({"server.host": path, "server.framing": "line"})
+    refused(tmp_path, path)
+    with Client(one) as client:
+        assert client.say(b"still here") == b"server received you message."
+
+
+def test_file_that_is_no_socket_is_refused(tmp_path):
+    path = tmp_path / "notes"
+    path.write_text("precious")
+    refused(tmp_path, path)
+    assert path.read_text() == "precious"
+
+
+def test_socket_of_another_server_is_not_removed(server, tmp_path):
+    path = tmp_path / "socket"
+    one = server({"server.host": path})
+    os.rename(path, tmp_path / "renamed")
+    two = server({"server.host": path, "server.framing": "line"})
+    one.stop()
+    with Client(two) as client:
+        assert client.say(b"hello") == b"server received you message."
+
+
+@pytest.mark.parametrize("keepalive, stall, idle, interval, user", [
+    (60, 60, 60, 12, 120000),
+    (10, 60, 10, 2, 61000),  # stall_timeout is to be first
+    (1, 0, 1, 1, 0),  # whoever may leave replies unread for ever is not cut off by the kernel
+    (0, 60, None, None, 0),
+])
+def test_keepalive_options(server, tmp_path, keepalive, stall, idle, interval, user):
+    programs.need_strace()
+    trace = tmp_path / "trace"
+    server({"server.keepalive": keepalive, "server.stall_timeout": stall},
+           wrap=["strace", "-D", "-o", trace, "-e", "trace=setsockopt"])
+    options = dict(re.findall(r"(TCP_\w+|SO_KEEPALIVE), \[(\d+)\]", trace.read_text()))
+    expected = {"SO_KEEPALIVE": int(keepalive > 0), "TCP_USER_TIMEOUT": user, "TCP_NODELAY": 1,
+                "TCP_KEEPIDLE": idle, "TCP_KEEPINTVL": interval, "TCP_KEEPCNT": idle and 5}
+    assert options == {name: str(value) for name, value in expected.items() if value is not None}
+
+
+@pytest.mark.parametrize("settings, said", [
+    ({"server.host": "/nowhere", "listener two.reply": "two"},
+     "/nowhere twice: for [server] and [listener two]"),
+    ({"server.port": "0", "listener one.port": "9", "listener two.port": "9"},
+     "127.0.0.1:9 twice: for [listener one] and [listener two]"),
+])
+def test_two_sections_on_one_address(tmp_path, settings, said):
+    """As happens to who forgets that a section inherits its address."""
+    config = tmp_path / "refused.ini"
+    config.write_text(ini(settings))
+    result = programs.run(programs.tcpackd(), "-c", config)
+    assert (result.returncode, result.stderr) == (
+        UNAVAILABLE, f"tcpackd: error: cannot listen on {said}\n")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_port_in_use_is_refused_with_its_address(server, tmp_path, host):
+    one = server({"server.host": host})
+    family, (name, port) = one.addresses[0]
+    config = tmp_path / "refused.ini"
+    config.write_text(ini({"server.port": "0", "listener two.host": host,
+                           "listener two.port": port}))
+    result = programs.run(programs.tcpackd(), "-c", config)
+    assert result.returncode == UNAVAILABLE
+    text = f"[{name}]:{port}" if family == socket.AF_INET6 else f"{name}:{port}"
+    assert parse_address(text) == one.addresses[0]
+    assert result.stderr == f"tcpackd: error: cannot listen on {text}: Address already in use\n"
+
+
+# Becomes its arguments in a network of its own, where the kernel has eight ports to choose from, and
+# all but one are taken on an address of IPv4. (Linux prefers odd ones of the lower half.)
+FEW_PORTS = """
+import ctypes, os, socket, sys
+if ctypes.CDLL(None, use_errno=True).unshare(0x40000000) != 0:
+    sys.exit("no network namespace: " + os.strerror(ctypes.get_errno()))
+with open("/proc/sys/net/ipv4/ip_local_port_range", "w") as file:
+    file.write("40000 40007")
+for port in (40000, 40001, 40002, 40004, 40005, 40006, 40007):
+    one = socket.socket()
+    one.bind(("127.0.0.1", port))
+    one.listen()
+    one.set_inheritable(True)
+    one.detach()
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
+
+
+def test_port_that_the_kernel_chooses_is_free_on_every_address(server):
+    programs.need_root()
+    wrap = [sys.executable, "-c", FEW_PORTS]
+    probe = programs.run(*wrap, "true")
+    if probe.returncode != 0:
+        pytest.skip(probe.stderr.splitlines()[-1])
+    one = server({"server.host": "*"}, wrap=wrap)
+    assert [address[1] for _, address in one.addresses] == [40003, 40003]

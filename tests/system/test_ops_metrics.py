@@ -1,0 +1,134 @@
+"""
+Why: figures are believed when something is wrong, and only then. So: each is checked against what
+was done to the server, the file is whole whenever it is read, promtool accepts it, and a file that
+cannot be written is said once.
+"""
+
+import re
+import signal
+import subprocess
+
+import pytest
+
+from harness import programs
+from harness.client import Client
+from harness.waiting import wait_until
+
+
+def figures(path):
+    """{name with labels: value}."""
+    lines = path.read_text().splitlines()
+    return {name: float(value) for name, value in
+            (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))}
+
+
+def report(server):
+    """Ask for the line of figures; the file is written by then, too."""
+    count = len(server.log.matches("messages .* commits"))
+    server.send_signal(signal.SIGUSR1)
+    server.log.wait("messages .* commits", count + 1)
+    return server.log.matches("messages .* commits")[-1].string
+
+
+@pytest.fixture
+def metrics(tmp_path):
+    return tmp_path / "tcpackd.prom"
+
+
+def test_figures_are_what_happened(server, tmp_path, metrics):
+    one = server({"server.framing": "line", "server.max_message": 5, "journal.file": tmp_path / "j",
+                  "server.deny": "127.0.0.2", "metrics.file": metrics})
+    assert figures(metrics)["tcpackd_connections_accepted_total"] == 0
+    with Client(one) as client, Client(one) as other:
+        assert client.say(b"one") and client.say(b"four") and other.say(b"")
+        other.send(b"too long\n")
+        other.receive_all()
+        line = report(one)
+        now = figures(metrics)
+    assert now["tcpackd_messages_total"] == now["tcpackd_journal_sequence"] == 3
+    assert now["tcpackd_message_bytes_total"] == 7
+    assert now["tcpackd_received_bytes_total"] == len("one\nfour\n\ntoo long\n")
+    assert now["tcpackd_sent_bytes_total"] == 3 * len("server received you message.\n")
+    assert now["tcpackd_journal_commits_total"] == 3
+    assert now["tcpackd_journal_bytes_total"] == (tmp_path / "j").stat().st_size
+    assert now["tcpackd_journal_sync_seconds_count"] == 3
+    assert now["tcpackd_journal_sync_seconds_sum"] > 0
+    assert now['tcpackd_journal_sync_seconds_bucket{le="+Inf"}'] == 3
+    assert now["tcpackd_connections_accepted_total"] == 2
+    assert now["tcpackd_connections"] in (1, 2)  # the refused one may not be closed yet
+    assert now["tcpackd_start_time_seconds"] > 1.7e9
+    assert line.startswith("tcpackd: 3 messages (7 bytes) in 3 commits, last record 3; ")
+    one.stop()
+    now = figures(metrics)  # written once more at the end
+    assert now["tcpackd_connections"] == 0
+    assert now['tcpackd_connections_closed_total{reason="too_long"}'] == 1
+    closed = sum(value for name, value in now.items() if "connections_closed_total" in name)
+    assert closed == 2
+
+
+def test_refusals_and_reloads_are_counted(server, metrics):
+    one = server({"server.framing": "line", "server.max_clients_per_address": 1,
+                  "metrics.file": metrics})
+    with Client(one) as client:
+        client.say(b"hello")
+        Client(one).receive_all()
+        one.send_signal(signal.SIGHUP)
+        one.log.wait("read again")
+        one.config.write_text("[server]\nport = x\n")
+        one.send_signal(signal.SIGHUP)
+        one.log.wait("nothing is changed")
+        report(one)
+    now = figures(metrics)
+    assert now['tcpackd_connections_refused_total{reason="address_limit"}'] == 1
+    assert now["tcpackd_connections_accepted_total"] == 2
+    assert now["tcpackd_reloads_total"] == now["tcpackd_reload_errors_total"] == 1
+
+
+def test_journal_errors_are_counted(server, tmp_path, metrics):
+    one = server({"server.framing": "line", "journal.file": tmp_path / "journal",
+                  "metrics.file": metrics}, wrap=["prlimit", "--fsize=65536"])
+    with Client(one) as client:
+        client.send(b"x" * 100000 + b"\n")
+        assert client.receive_all() == b""
+    report(one)
+    now = figures(metrics)
+    assert now["tcpackd_journal_errors_total"] == 1
+    assert now["tcpackd_messages_total"] == 0
+
+
+def test_every_interval(server, metrics):
+    one = server({"server.framing": "line", "metrics.file": metrics, "metrics.interval": 1})
+    with Client(one) as client:
+        client.say(b"hello")
+        wait_until(lambda: figures(metrics)["tcpackd_messages_total"] == 1, "the next file")
+
+
+def test_promtool(server, metrics):
+    programs.need("promtool")
+    server({"metrics.file": metrics})
+    with open(metrics, "rb") as file:
+        result = subprocess.run(["promtool", "check", "metrics"], stdin=file, check=False,
+                                capture_output=True, timeout=60)
+    assert (result.returncode, result.stdout, result.stderr) == (0, b"", b"")
+
+
+def test_readers_find_whole_files(server, metrics):
+    one = server({"metrics.file": metrics})
+    lines = len(metrics.read_text().splitlines())
+    for _ in range(200):
+        one.send_signal(signal.SIGUSR1)
+        text = metrics.read_text()
+        assert text.endswith("\n") and len(text.splitlines()) == lines
+
+
+def test_file_that_cannot_be_written_is_said_once(server, tmp_path):
+    path = tmp_path / "later" / "tcpackd.prom"
+    one = server({"server.framing": "line", "metrics.file": path})
+    one.log.wait(re.escape(f"error: cannot write metrics to {path}: No such file or directory"))
+    for _ in range(3):
+        report(one)
+    assert len(one.log.matches("cannot write metrics")) == 1
+    path.parent.mkdir()
+    report(one)
+    one.log.wait("writing metrics works again")
+    assert path.exists()

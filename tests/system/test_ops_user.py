@@ -1,0 +1,73 @@
+"""
+Why: a server that was started as root for its port must not stay it. So: what the running process
+is, as the kernel sees it, is the user and group of the configuration, and what it made belongs to
+them; where that fails, nothing is served.
+"""
+
+import grp
+import os
+import pwd
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from harness import programs
+from harness.client import Client
+from harness.server import ini
+from harness.waiting import DEADLINE
+
+
+def identity(pid):
+    """{"Uid": [...], "Gid": [...], "Groups": [...]} of a process."""
+    with open(f"/proc/{pid}/status", encoding="ascii") as file:
+        fields = dict(line.rstrip("\n").split(":", 1) for line in file)
+    return {name: [int(word) for word in fields[name].split()] for name in ("Uid", "Gid", "Groups")}
+
+
+@pytest.fixture
+def folder():
+    """One that everybody may use; pytest's are closed to others."""
+    with tempfile.TemporaryDirectory() as name:
+        os.chmod(name, 0o777)
+        yield Path(name)
+
+
+def test_user_and_group(server, folder):
+    programs.need_root()
+    nobody = pwd.getpwnam("nobody")
+    one = server({"server.framing": "line", "server.user": "nobody", "server.group": "daemon",
+                  "journal.file": folder / "journal", "listener local.host": folder / "socket"})
+    group = grp.getgrnam("daemon").gr_gid
+    now = identity(one.pid)
+    assert now["Uid"] == [nobody.pw_uid] * 4 and now["Gid"] == [group] * 4
+    assert 0 not in now["Groups"]
+    for path in ("journal", "socket"):
+        status = os.stat(folder / path)
+        assert (status.st_uid, status.st_gid) == (nobody.pw_uid, group)
+    with Client(one) as client:
+        assert client.say(b"hello") == b"server received you message."
+
+
+@pytest.mark.parametrize("settings, status, said", [
+    ({"server.user": "no-such-user"}, 78, "there is no user no-such-user (user, group)"),
+    ({"server.group": "no-such-group"}, 78, "there is no group no-such-group (user, group)"),
+])
+def test_unknown_names(tmp_path, settings, status, said):
+    config = tmp_path / "one.ini"
+    config.write_text(ini({"server.port": 0, **settings}))
+    result = programs.run(programs.tcpackd(), "-c", config, timeout=DEADLINE)
+    assert (result.returncode, result.stderr) == (status, f"tcpackd: error: {said}\n")
+
+
+def test_without_root(folder):
+    programs.need_root()  # to become somebody who may not
+    programs.need("setpriv")
+    config = folder / "one.ini"
+    config.write_text(ini({"server.port": 0, "server.user": "daemon"}))
+    program = shutil.copy(programs.tcpackd(), folder)
+    result = programs.run("setpriv", "--reuid=nobody", "--clear-groups", program, "-c", config)
+    assert result.returncode == 77
+    assert result.stderr == \
+        "tcpackd: error: cannot take the groups of user daemon: Operation not permitted\n"

@@ -1,0 +1,203 @@
+"""
+What only happens at edges: many clients with more than a round takes, a reset at the wrong moment,
+odd standard descriptors. Each test here stands for a fault that the server once had.
+"""
+
+import os
+import re
+import signal
+import socket
+import time
+
+import pytest
+
+from harness import programs
+from harness.client import Client
+from harness.server import Server, ini
+from harness.tracing import finished, tracer
+from harness.waiting import wait_until
+
+LINE = {"server.framing": "line"}
+
+
+def test_what_a_round_leaves_over_is_served_without_news_from_the_client(server):
+    """
+    A round ends when its batch is large. Clients that it left out and of which everything was
+    received before are not ready for the kernel: the server itself must come back to them.
+    """
+    one = server(LINE)
+    lines = 6_000  # more replies than one client gets in a round, and all in one recv()
+    clients = [Client(one) for _ in range(60)]
+    one.send_signal(signal.SIGSTOP)
+    for client in clients:
+        client.send(b"\n" * lines)
+    one.send_signal(signal.SIGCONT)
+    for client in clients:
+        replies = 0
+        while replies < lines:
+            data = client.receive()
+            assert data, f"closed after {replies} replies"
+            replies += data.count(b"\n")
+        client.close()
+    assert len(one.records()) == 60 * lines
+
+
+def test_accepting_pauses_when_no_connection_can_be_taken_for_good(tmp_path):
+    """
+    An error that accept() reports for a single connection can stay (a rule of the firewall or of
+    seccomp): then trying again at once, for ever, would take a whole processor.
+    """
+    programs.need_strace()
+    strace = ("strace", "-D", "-f", "-o", "/dev/null", "-e", "trace=accept4",
+              "-e", "inject=accept4:error=EPERM")
+    with Server(tmp_path, LINE, wrap=strace) as one, Client(one):
+        one.log.wait("warning: Operation not permitted: new connections wait")
+
+
+def test_a_reload_that_leaves_no_room_ends_the_attempts_to_accept(tmp_path):
+    """
+    While it is out of descriptors the server tries to accept ten times a second. When a reload
+    lowers max_clients below those that are there, the next attempt never came and was always due.
+    """
+    programs.need_strace()
+    trace = tmp_path / "trace"
+    strace = ("strace", "-D", "-f", "-o", trace, "-e", "trace=accept4,select,pselect6",
+              "-e", "inject=accept4:error=EMFILE:when=3+")
+    with Server(tmp_path, LINE, wrap=strace) as one, Client(one) as first, Client(one) as second:
+        one.log.wait("connected by", 2)
+        with Client(one):
+            one.log.wait("out of descriptors: new connections wait")
+            one.settings.update({"server.max_clients": 1, "server.idle_timeout": 1})
+            one.config.write_text(ini(one.settings))
+            one.send_signal(signal.SIGHUP)
+            assert first.receive_all() == second.receive_all() == b""  # a second later
+    assert len(re.findall("select", trace.read_text())) < 200
+
+
+def test_a_name_that_has_an_ipv6_address_too_where_ipv6_is_turned_off(tmp_path):
+    """As localhost in a container: its IPv4 address was not listened on, either."""
+    programs.need_root()
+    programs.need("unshare", "ip", "mount")
+    hosts = tmp_path / "hosts"
+    hosts.write_text("127.0.0.1 both\n::1 both six\n")
+    apart = ["unshare", "--net", "--mount", "sh", "-c",
+             "ip link set lo up && echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6 &&"
+             f' mount --bind {hosts} /etc/hosts && exec "$@"', "sh"]
+    if programs.run(*apart, "true").returncode != 0:
+        pytest.skip("no network or mounts of its own")
+    with Server(tmp_path, {"server.host": "both"}, wrap=apart) as one:
+        assert one.host == "127.0.0.1" and len(one.addresses) == 1
+    six = Server(tmp_path, {"server.host": "six"}, wrap=apart).spawn()
+    assert six.wait() == 69
+    six.log.wait("cannot listen on .::1.:0: Cannot assign requested address")
+
+
+def closed(*descriptors):
+    """A `wrap` for Server: these descriptors are closed from the beginning."""
+    return ["sh", "-c", 'exec "$@" ' + " ".join(f"{one}>&-" for one in descriptors), "sh"]
+
+
+def test_a_closed_standard_output_is_no_journal(tmp_path):
+    """The pipe that signals come through got its number: messages vanished in it, acknowledged."""
+    one = Server(tmp_path, LINE, wrap=closed(0, 1)).spawn()
+    assert one.wait() == 74
+    one.log.wait("error: cannot record on standard output: it is closed")
+
+
+def test_nothing_becomes_the_standard_error_that_is_closed(tmp_path):
+    """The pipe that signals come through got its number: log lines in it were taken for signals."""
+    journal = tmp_path / "journal"
+    path = str(tmp_path / "socket")
+    one = Server(tmp_path, {**LINE, "server.host": path, "journal.file": journal},
+                 wrap=closed(0, 2)).spawn()
+    try:
+        wait_until(lambda: accepts(path), "a server at " + path)
+        with Client((socket.AF_UNIX, path)) as client:
+            assert client.say(b"hello") == b"server received you message."
+    finally:
+        one.kill()
+    assert one.messages() == [b"hello"]
+
+
+def accepts(path):
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(path) == 0
+
+
+@pytest.mark.long
+def test_the_time_of_an_unfinished_message_stands_still_while_replies_are_unread(server, tmp_path):
+    """
+    While its replies are unread nothing is received of a client. What it had to finish a message
+    with may be waiting all that time, and it was closed for an unfinished message.
+    """
+    stall, replies, reply = 4, 1620, "r" * 150  # more than a Unix socket holds, by less than 64 KiB
+    one = server({**LINE, "server.host": tmp_path / "socket", "server.stall_timeout": stall,
+                  "server.reply": reply})
+    with Client(one) as client:
+        client.send(b"\n" * replies + b"half a ")
+        time.sleep(stall * 5 / 8)  # a slow reader, but not too slow
+        for _ in range(replies):
+            client.receive_until()
+        time.sleep(stall * 3 / 4)  # a slow writer, likewise
+        assert client.say(b"message").decode() == reply
+    assert one.messages()[-1] == b"half a message"
+
+
+def test_a_refused_client_that_had_ended_is_gone_at_once(server):
+    """It was waited for two seconds, to end what it had ended already, and blamed for not doing so."""
+    one = server({"server.framing": "octet"}, arguments=["-v"])
+    with Client(one) as client:
+        client.send(b"2 ok3 ab")
+        client.end_sending()
+        assert client.receive_all() == b"28 server received you message."
+        expected = f"tcpackd: closed {client.peer}"
+        assert one.log.wait("closed").string == expected
+
+
+def test_stopping_with_a_client_is_no_shortage_of_descriptors(server):
+    """The place of each one closed was offered to others and, since it stops, missing."""
+    one = server(LINE)
+    with Client(one) as client:
+        client.say(b"hello")
+        one.stop()
+    assert not one.log.matches("warning:")
+
+
+@pytest.mark.skipif(os.environ.get("TCPACK_SANITIZED") == "yes", reason="a sanitizer keeps memory")
+def test_memory_of_a_crowd_that_left_goes_back_to_the_system(server):
+    """What was freed stayed with the process, below a buffer that was allocated last."""
+    one = server({**LINE, "server.backlog": 1000, "journal.file": "/dev/null"})
+    count, piece = 2500, b"x" * 3000
+
+    with Client(one) as client:
+        client.say(b"hello")
+        before, descriptors = one.resident_bytes(), one.descriptors()
+        crowd = [Client(one) for _ in range(count)]
+        for _ in range(3):
+            for other in crowd:
+                other.send(piece)
+            client.say(b"hello")
+        for other in crowd:
+            assert other.say(b"") == b"server received you message."
+        for other in crowd:
+            other.close()
+        wait_until(lambda: one.descriptors() == descriptors, "the crowd to be gone")
+        assert one.resident_bytes() - before < 4 * 1024 * 1024
+
+
+def test_the_folder_is_synced_when_a_reload_turns_sync_on(tmp_path):
+    """A file made with sync = no might not have been there after a power cut, with what it had."""
+    programs.need_strace()
+    trace = tmp_path / "trace"
+    settings = {**LINE, "journal.file": tmp_path / "journal", "journal.sync": "no"}
+    with Server(tmp_path, settings, wrap=tracer(trace, "trace=fsync,fdatasync")) as one:
+        with Client(one) as client:
+            client.say(b"before")
+            one.settings["journal.sync"] = "yes"
+            one.config.write_text(ini(one.settings))
+            one.send_signal(signal.SIGHUP)
+            one.log.wait("the configuration was read again")
+            client.say(b"after")
+        one.kill()  # stopping would sync more
+    calls = re.findall(r"\b(f\w*sync)\(", "\n".join(finished(trace)))
+    assert calls == ["fsync", "fdatasync"]

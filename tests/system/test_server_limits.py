@@ -1,0 +1,217 @@
+"""
+What happens when something runs out, and when signals rain: clients wait or are told, the others
+are served, and the server neither spins nor dies.
+"""
+
+import os
+import signal
+import threading
+import time
+
+import pytest
+
+from harness import programs
+from harness.classroom import REPLY
+from harness.client import Client, send_until_stuck
+from harness.load import ANSWER_SEQ, Load
+from harness.tracing import tracer
+from harness.waiting import DEADLINE, wait_until
+
+
+def served(client):
+    """Whether this client, which sent a line before, has its answer by now."""
+    client.socket.setblocking(False)
+    try:
+        return client.receive_until() == REPLY
+    except BlockingIOError:
+        return False
+    finally:
+        client.socket.settimeout(DEADLINE)
+
+
+def test_descriptors_exhausted(server):
+    """Those who do not fit wait in the backlog; as soon as some leave, they are served."""
+    programs.need("prlimit")
+    one = server({"server.framing": "line", "server.backlog": "200"},
+                 wrap=["prlimit", "--nofile=40:40"])
+    clients = [Client(one) for _ in range(100)]
+    for client in clients:
+        client.send(b"hello\n")
+    pending = set(clients)
+
+    def all_served():
+        ready = {client for client in pending if served(client)}
+        for client in ready:
+            client.close()
+        pending.difference_update(ready)
+        return not pending
+
+    wait_until(all_served, "100 clients served, 40 descriptors")
+    one.stop()
+    assert one.messages() == [b"hello"] * 100
+
+
+def test_full_server_serves_those_who_are_in(server):
+    """One line per episode, no busy loop, nothing for the others to notice."""
+    programs.need("prlimit")
+    one = server({"server.framing": "line", "server.backlog": "200"},
+                 wrap=["prlimit", "--nofile=40:40"])
+    inside = [Client(one)]
+    assert inside[0].say(b"inside") == REPLY
+    waiting = [Client(one) for _ in range(100)]
+    one.log.wait("^tcpackd: (warning|error): .*(descriptor|open files|clients)")
+    before = one.cpu_ticks()
+    for _ in range(200):
+        assert inside[0].say(b"inside") == REPLY
+    assert len(one.log.matches("^tcpackd: (warning|error): ")) == 1, str(one.log)
+    # 200 messages cost a fraction of that; accepting in vain in a loop would cost all there is.
+    assert one.cpu_ticks() - before < 2 * os.sysconf("SC_CLK_TCK")
+    for client in waiting:
+        client.close()
+    assert inside[0].say(b"still inside") == REPLY
+
+
+def test_max_clients(server):
+    """The one too many waits in the backlog and is served when another one leaves."""
+    one = server({"server.framing": "line", "server.max_clients": "3"})
+    inside = [Client(one) for _ in range(3)]
+    for client in inside:
+        assert client.say(b"inside") == REPLY
+    late = Client(one)
+    late.send(b"late\n")
+    for client in inside:
+        assert client.say(b"inside") == REPLY
+    assert not served(late)
+    inside[0].close()
+    assert late.receive_until() == REPLY
+    assert one.messages() == [b"inside"] * 6 + [b"late"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGHUP, signal.SIGPIPE])
+def test_signal_storm(server, tmp_path, number):
+    """Whatever call a signal interrupts, nothing is lost, doubled or answered in vain."""
+    one = server({**ANSWER_SEQ, "journal.file": str(tmp_path / "journal")})
+    stop = threading.Event()
+
+    def storm():
+        while not stop.is_set():
+            os.kill(one.pid, number)
+
+    thread = threading.Thread(target=storm, daemon=True)
+    load = Load(one, clients=4, window=16)
+    thread.start()
+    try:
+        load.run_until(lambda: load.acknowledged > 2000)
+        load.finish()
+    finally:
+        stop.set()
+        thread.join()
+    load.close()
+    one.stop()
+    load.check(one.records(), exact=True)
+
+
+@pytest.mark.parametrize("call", ["pselect6,select", "recvfrom", "write", "fdatasync", "sendto",
+                                  "accept4,accept"])
+def test_interrupted_calls(server, tmp_path, call):
+    """EINTR from every second call: it is tried again, and nobody notices."""
+    programs.need_strace()
+    one = server({**ANSWER_SEQ, "journal.file": str(tmp_path / "journal")},
+                 wrap=tracer("/dev/null", f"trace={call}", f"inject={call}:error=EINTR:when=2+2"))
+    load = Load(one, clients=3, window=4)
+    load.run_until(lambda: load.acknowledged > 200)
+    load.finish()
+    load.close()
+    one.stop()
+    load.check(one.records(), exact=True)
+
+
+def test_idle_timeout(server):
+    """Who sends no message for so long is closed; half a message is none."""
+    one = server({"server.framing": "line", "server.idle_timeout": "1"})
+    with Client(one) as idle, Client(one) as busy:
+        idle.send(b"unfinished")
+        peer = idle.peer
+        one_left = threading.Event()
+
+        def keep_busy():
+            while not one_left.is_set():
+                assert busy.say(b"busy") == REPLY
+
+        thread = threading.Thread(target=keep_busy, daemon=True)
+        thread.start()
+        try:
+            assert idle.receive_all() == b""
+        finally:
+            one_left.set()
+            thread.join()
+        one.log.wait(f"^tcpackd: .*{peer}.*idle_timeout")
+        assert busy.say(b"busy") == REPLY
+    assert set(one.messages()) == {b"busy"}
+
+
+def test_stall_timeout_of_an_unfinished_message(server):
+    one = server({"server.framing": "line", "server.stall_timeout": "1"})
+    with Client(one) as stalled, Client(one) as silent:
+        stalled.send(b"whole\nunfinished")
+        assert stalled.receive_until() == REPLY
+        peer = stalled.peer
+        assert stalled.receive_all() == b""
+        one.log.wait(f"^tcpackd: .*{peer}.*stall_timeout")
+        # A client with nothing under way is no stalled one.
+        assert silent.say(b"still here") == REPLY
+    assert one.messages() == [b"whole", b"still here"]
+
+
+def test_stall_timeout_of_unread_replies(server):
+    one = server({"server.framing": "line", "server.stall_timeout": "1",
+                  "server.reply": "r" * 150})
+    with Client(one, receive_buffer=4096) as rude:
+        peer = rude.peer
+        try:
+            send_until_stuck(rude, b"message\n" * 1000)
+        except ConnectionError:
+            pass  # it was closed already
+        one.log.wait(f"^tcpackd: .*{peer}.*stall_timeout")
+    with Client(one) as client:
+        assert client.say(b"message") == b"r" * 150
+
+
+def test_idle_clients_hold_no_buffer(server, long):
+    """What a client sent or was answered before is no memory of the server's afterwards."""
+    if programs.is_sanitized():
+        pytest.skip("AddressSanitizer keeps what is freed")
+    one = server({"server.framing": "line", "server.backlog": "4096"})
+    clients = []
+
+    def talk(count):
+        while len(clients) < count:
+            clients.append(Client(one))
+            clients[-1].send(b"m" * 50000)  # unfinished for a moment: it must be kept
+            assert clients[-1].say(b"end") == REPLY
+
+    talk(100)
+    before = one.resident_bytes()
+    talk(10000 if long else 1000)
+    each = (one.resident_bytes() - before) / (len(clients) - 100)
+    print(f"{each:.0f} bytes a client")
+    assert each < 1024
+
+
+def test_idle_clients_wake_nobody(server, tmp_path, long):
+    """With timeouts that are configured and not due, the server sleeps: no system call at all."""
+    programs.need_strace()
+    trace = tmp_path / "trace"
+    one = server({"server.framing": "line", "server.idle_timeout": "3600", "server.backlog": "4096",
+                  "journal.file": str(tmp_path / "journal")}, wrap=tracer(trace))
+    clients = [Client(one) for _ in range(1000 if long else 100)]
+    for client in clients:
+        assert client.say(b"hello") == REPLY
+    begin = time.monotonic()
+    quiet_since, size = begin, trace.stat().st_size
+    while time.monotonic() - quiet_since < (10 if long else 2):
+        assert time.monotonic() - begin < 4 * DEADLINE, trace.read_text()[-2000:]
+        time.sleep(0.01)  # the test's own; what it waits for is that nothing happens
+        if trace.stat().st_size != size:
+            quiet_since, size = time.monotonic(), trace.stat().st_size
+    assert clients[0].say(b"still there") == REPLY

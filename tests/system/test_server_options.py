@@ -1,0 +1,188 @@
+"""
+tcpackd's command line and what it does with a configuration, as a user meets them: every option,
+exit codes, and errors that are complete in one run.
+"""
+
+import re
+import socket
+
+import pytest
+
+from harness import programs
+from harness.classroom import REPLY
+from harness.client import Client
+from harness.server import ini
+from harness.waiting import wait_until
+
+
+def tcpackd(*arguments):
+    return programs.run(programs.tcpackd(), *arguments)
+
+
+@pytest.fixture
+def config(tmp_path):
+    """A function that writes a file and returns its path."""
+    def write(text):
+        path = tmp_path / "test.ini"
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return path
+    return write
+
+
+def effective(*arguments):
+    """{"section.key": value} that `tcpackd -T` prints."""
+    result = tcpackd(*arguments, "-T")
+    assert (result.returncode, result.stderr) == (0, "")
+    settings, section = {}, None
+    for line in result.stdout.splitlines():
+        if line.startswith("["):
+            section = line.strip("[]")
+        elif line and line[0] not in ";#":
+            key, value = line.split("=", 1)
+            settings[f"{section}.{key.strip()}"] = value.strip()
+    return settings
+
+
+def test_version():
+    result = tcpackd("-V")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.startswith("tcpackd ") and result.stdout.count("\n") == 1
+
+
+def test_help():
+    result = tcpackd("-h")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert all(f"-{option}" in result.stdout for option in "cotTqvVh")
+    shown = re.sub(r"/\S+/tcpack\.ini", "/etc/tcpack.ini", result.stdout)
+    assert max(map(len, shown.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("arguments, words", [
+    (["-x"], ["x"]), (["-c"], ["c", "argument"]), (["-o"], ["o", "argument"]), (["word"], ["word"]),
+    (["--nonsense"], ["-"]), (["-t", "word"], ["word"]), (["-t", "-T"], []), (["-q", "-v"], []),
+])
+def test_usage_errors(arguments, words):
+    """64, a line that names what was wrong, the usage; nothing on standard output."""
+    result = tcpackd(*arguments)
+    assert result.returncode == 64, result
+    assert result.stdout == ""
+    error, usage = result.stderr.rsplit("usage: tcpackd ", 1)
+    assert usage.startswith("[-c FILE]") and all(word in error for word in words)
+
+
+def test_check_a_good_file(config):
+    result = tcpackd("-c", config("[server]\nport = 9000\n"), "-t")
+    assert (result.returncode, result.stdout) == (0, "")
+
+
+def test_check_does_not_listen_or_write(config, tmp_path):
+    journal = tmp_path / "journal"
+    assert tcpackd("-c", config(f"[journal]\nfile = {journal}\n"), "-t").returncode == 0
+    assert not journal.exists()
+
+
+@pytest.mark.parametrize("arguments", [["-t"], ["-T"], []])
+def test_broken_file_says_everything_at_once(config, arguments):
+    path = config("[server]\nprot = 9000\nport = 70000\n[sever]\nframing = lines\n"
+                  "[journal]\nsync = maybe\nsync = yes\n")
+    result = tcpackd("-c", path, *arguments)
+    assert result.returncode == 78
+    assert result.stdout == ""
+    lines = result.stderr.splitlines()
+    for number, words in [(2, ["prot", "port"]), (3, ["70000", "65535"]), (4, ["sever", "server"]),
+                          (7, ["maybe"])]:
+        prefix = f"tcpackd: error: {path}:{number}: "
+        found = [line for line in lines if line.startswith(prefix)]
+        assert found and all(word in found[0] for word in words), (number, result.stderr)
+
+
+def test_reply_that_does_not_compile(config):
+    path = config("[server]\nreply = {sequence}\n")
+    result = tcpackd("-c", path, "-t")
+    assert result.returncode == 78
+    assert result.stderr.startswith(f"tcpackd: error: {path}:2: ")
+
+
+def test_named_file_must_exist(tmp_path):
+    result = tcpackd("-c", tmp_path / "absent.ini", "-t")
+    assert result.returncode == 78
+    assert f"{tmp_path}/absent.ini: No such file or directory" in result.stderr
+
+
+def test_a_directory_is_no_file(tmp_path):
+    result = tcpackd("-c", tmp_path, "-t")
+    assert result.returncode == 78 and "irectory" in result.stderr
+
+
+def test_override(config):
+    path = config("[server]\nport = 9000\nreply = file\n")
+    settings = effective("-c", path, "-o", "server.port=9001", "-o", "journal.sync=no")
+    assert settings["server.port"] == "9001"
+    assert settings["server.reply"].strip('"') == "file"
+    assert settings["journal.sync"] == "no"
+
+
+@pytest.mark.parametrize("override, words", [
+    ("server.prot=1", ["prot", "port"]),
+    ("server.port=x", ["x"]),
+    ("nowhere.port=1", ["nowhere"]),
+    ("noequals", ["noequals", "section.key=value"]),
+])
+def test_broken_override(override, words):
+    result = tcpackd("-c", "/dev/null", "-o", override, "-t")
+    assert result.returncode == 78
+    assert all(word in result.stderr for word in words), result.stderr
+
+
+def test_effective_configuration_reads_back_to_the_same(config):
+    """-T prints what -T reads, whatever characters the values have."""
+    path = config(ini({
+        "server.reply": '"  a; b # c {seq} \\x00 \\\\ "', "server.framing": "octet",
+        "server.max_message": "77", "journal.mode": "0600", "client.prompt": '"> "',
+        "server.allow": "10.0.0.0/8 ::1", "listener second.port": "0",
+        "listener second.framing": "nul"}))
+    first = tcpackd("-c", path, "-T")
+    assert first.returncode == 0, first.stderr
+    second = tcpackd("-c", config(first.stdout), "-T")
+    assert second.returncode == 0, second.stderr
+    assert second.stdout == first.stdout
+    assert "77" in first.stdout and "octet" in first.stdout and "0600" in first.stdout
+
+
+def answers_and_refuses(port):
+    """Whether something at this port answers a line, and closes for one that is too long."""
+    try:
+        with Client((socket.AF_INET, ("127.0.0.1", port))) as client:
+            assert client.say(b"hello") == REPLY
+            client.send(b"too long\n")
+            return client.receive_all() == b""
+    except ConnectionRefusedError:
+        return False
+
+
+def test_quiet_logs_warnings_and_errors_only(server):
+    """The start lines are absent too: an answer is the sign of life, at a port that was free."""
+    one = server()
+    port = one.port
+    one.stop()
+    one.settings.update({"server.port": str(port), "server.max_message": "7",
+                         "server.framing": "line"})
+    one.arguments = ["-q"]
+    one.spawn()
+    wait_until(lambda: answers_and_refuses(port), "an answer")
+    one.stop()
+    assert one.log.lines and all("warning: " in line for line in one.log.lines), str(one.log)
+
+
+def test_verbose_logs_more(server):
+    one = server(arguments=["-v"])
+    with Client(one) as client:
+        client.send(b"hello")
+        assert client.receive() == REPLY
+    loud = server()
+    with Client(loud) as client:
+        client.send(b"hello")
+        assert client.receive() == REPLY
+    one.stop()
+    loud.stop()
+    assert len(one.log.lines) > len(loud.log.lines)

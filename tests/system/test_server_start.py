@@ -1,0 +1,209 @@
+"""
+Starting and stopping: where it listens, what it says, and what a user reads when it cannot.
+"""
+
+import os
+import re
+import signal
+import socket
+from pathlib import Path
+
+import pytest
+
+from harness import programs
+from harness.classroom import REPLY
+from harness.client import Client, send_until_stuck
+from harness.load import ANSWER_SEQ, Load
+from harness.server import Server
+from harness.waiting import wait_until
+
+
+def refused(*overrides, wrap=()):
+    """Run tcpackd, which must end by itself because it cannot listen: its standard error."""
+    arguments = [part for override in overrides for part in ("-o", override)]
+    command = [*wrap, programs.tcpackd(), "-c", "/dev/null", *arguments]
+    result = programs.run(*command)
+    assert result.returncode == 69, result.stderr
+    assert result.stdout == ""
+    return result.stderr
+
+
+def has_ipv6():
+    try:
+        with socket.create_server(("::1", 0), family=socket.AF_INET6):
+            return True
+    except OSError:
+        return False
+
+
+ipv6 = pytest.mark.skipif(not has_ipv6(), reason="no IPv6 on this machine")
+
+
+def test_the_first_lines(server):
+    one = server()
+    assert one.log.lines == [f"tcpackd: server start at 127.0.0.1:{one.port}",
+                             "tcpackd: wait for connection..."]
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "0.0.0.0"])
+def test_hosts(server, host):
+    one = server({"server.host": host})
+    with Client((socket.AF_INET, ("127.0.0.1", one.port))) as client:
+        assert client.say(b"hello") == REPLY
+        assert one.records()[0].peer == client.peer
+
+
+@ipv6
+def test_ipv6(server):
+    one = server({"server.host": "::1"})
+    with Client(one) as client:
+        assert client.say(b"hello") == REPLY
+        assert one.records()[0].peer == client.peer
+        assert client.peer.startswith("[::1]:")
+
+
+def free_port():
+    """A port that, a moment ago, nobody had, neither with IPv4 nor with IPv6."""
+    with socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True) as both:
+        return both.getsockname()[1]
+
+
+@ipv6
+def test_star_is_ipv4_and_ipv6_on_one_port(server):
+    one = server({"server.host": "*", "server.port": str(free_port())})
+    for family, host in [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")]:
+        with Client((family, (host, one.port))) as client:
+            assert client.say(b"hello") == REPLY
+            assert one.records()[-1].peer == client.peer
+
+
+def test_port_in_use():
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        assert refused(f"server.port={port}").splitlines() == [
+            f"tcpackd: error: cannot listen on 127.0.0.1:{port}: Address already in use"]
+
+
+def test_a_port_can_be_taken_again_at_once(server):
+    """After a restart with connections left in TIME_WAIT."""
+    one = server({"server.framing": "line"})
+    with Client(one) as client:
+        assert client.say(b"hello") == REPLY
+        one.settings["server.port"] = str(one.port)
+        one.stop()
+    one.start()
+    with Client(one) as client:
+        assert client.say(b"hello") == REPLY
+
+
+def test_privileged_port():
+    with open("/proc/sys/net/ipv4/ip_unprivileged_port_start", encoding="ascii") as file:
+        if int(file.read()) <= 1:
+            pytest.skip("this machine has no privileged ports")
+    wrap = ()
+    if os.geteuid() == 0:
+        programs.need("setpriv")
+        wrap = ("setpriv", "--bounding-set=-net_bind_service", "--inh-caps=-net_bind_service")
+    assert refused("server.port=1", wrap=wrap).splitlines() == [
+        "tcpackd: error: cannot listen on 127.0.0.1:1: Permission denied"]
+
+
+@pytest.mark.parametrize("host, reason", [
+    ("192.0.2.1", "cannot listen on 192.0.2.1:8001: Cannot assign requested address"),
+    ("no-such-host.invalid", "cannot listen on no-such-host.invalid"),
+])
+def test_hosts_that_are_not_ours(host, reason):
+    assert refused(f"server.host={host}").startswith(f"tcpackd: error: {reason}")
+
+
+def test_backlog_that_the_kernel_cuts(server):
+    with open("/proc/sys/net/core/somaxconn", encoding="ascii") as file:
+        allowed = int(file.read())
+    if allowed >= 65535:
+        pytest.skip("this kernel allows every backlog that can be configured")
+    one = server({"server.backlog": str(allowed + 1)})
+    line = one.log.matches("^tcpackd: warning: .*backlog")[0].string
+    assert str(allowed) in line and str(allowed + 1) in line and "somaxconn" in line
+    fits = server({"server.backlog": str(allowed)})
+    assert not fits.log.matches("somaxconn")
+
+
+def test_more_clients_than_descriptors(server):
+    """max_clients beyond the descriptor limit is lowered, and that is said."""
+    programs.need("prlimit")
+    one = server({"server.max_clients": "5000"}, wrap=["prlimit", "--nofile=100:100"])
+    assert "5000" in one.log.wait("^tcpackd: warning: .*max_clients").string
+
+
+def test_soft_limit_is_raised(server):
+    """Only the hard limit counts."""
+    programs.need("prlimit")
+    one = server({"server.framing": "line", "server.backlog": "2000"},
+                 wrap=["prlimit", "--nofile=20:1500"])
+    clients = [Client(one) for _ in range(1200)]
+    for client in clients:  # and all of them stay
+        assert client.say(b"hello") == REPLY
+    for client in clients:
+        client.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_stop_finishes_the_round(server, number):
+    """What was read is recorded and answered, and nothing else; the exit is clean."""
+    one = server(ANSWER_SEQ)
+    load = Load(one, clients=4, window=64)
+    load.run_until(lambda: load.acknowledged > 1000)
+    one.send_signal(number)
+    load.drain()
+    load.close()
+    assert one.wait() == 0, str(one.log)
+    load.check(one.records(), exact=True)
+
+
+def test_stop_with_idle_clients_and_unread_replies(server):
+    """Nobody who does not read keeps the server from stopping."""
+    one = server({"server.framing": "line", "server.reply": "r" * 150})
+    with Client(one), Client(one, receive_buffer=4096) as rude:
+        send_until_stuck(rude, b"message\n" * 100)
+        one.stop()
+
+
+def caught(one, number):
+    """Whether the process has a handler for a signal."""
+    status = (Path("/proc") / str(one.pid) / "status").read_text(encoding="ascii")
+    mask = int(re.search(r"^SigCgt:\s*([0-9a-f]+)$", status, re.MULTILINE)[1], 16)
+    return bool(mask >> (number - 1) & 1)
+
+
+def test_second_signal_ends_at_once(tmp_path):
+    """A round that hangs, here in a journal whose reader is stuck, can be ended all the same."""
+    reading, writing = os.pipe()
+    one = Server(tmp_path, {"server.framing": "line"}, stdout=writing).start()
+    os.close(writing)
+    with Client(one) as client:
+        send_until_stuck(client, b"message\n" * 1000)
+        one.send_signal(signal.SIGTERM)
+        wait_until(lambda: not caught(one, signal.SIGTERM), "the first signal's arrival")
+        assert one.running
+        one.send_signal(signal.SIGTERM)
+        assert one.wait() == -signal.SIGTERM
+    os.close(reading)
+
+
+def test_signals_that_mean_nothing_are_survived(server):
+    """PIPE and XFSZ are ignored: their calls return errors instead."""
+    one = server()
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):
+        one.send_signal(number)
+    with Client(one) as client:
+        client.send(b"hello")
+        assert client.receive() == REPLY
+
+
+def test_standard_descriptors_closed(tmp_path):
+    """Started with descriptor 0 closed, no client's socket may become it by accident."""
+    one = Server(tmp_path, {"server.framing": "line"},
+                 wrap=["sh", "-c", 'exec "$@" <&-', "sh"])
+    with one, Client(one) as client:
+        assert client.say(b"hello") == REPLY
+        assert one.messages() == [b"hello"]
