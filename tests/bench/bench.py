@@ -1,0 +1,137 @@
+#!/usr/bin/python3
+"""What `make bench` runs: tcpackd measured beside redis, a floor and a plain select(), on loopback.
+
+Prints a line per row as it goes and a table at the end; writes the table, all samples as CSV and
+the plot to the output directory. Exits 0 where every target is met, 1 where one is missed, 2 where
+it could not measure.
+"""
+
+import argparse
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import time
+
+import instructions
+import loads
+import report
+import rows
+import servers
+
+
+CALLGRIND = "callgrind"  # the name of the row of instructions
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--tcpackd", default="./tcpackd", help="the server (%(default)s)")
+    parser.add_argument(
+        "--programs", default="tests/bench", help="where floor, hold and latency are (%(default)s)"
+    )
+    parser.add_argument("--output", default="bench-results", help="directory (%(default)s)")
+    parser.add_argument("--rounds", type=int, help="of each row (5; 1 with --quick)")
+    parser.add_argument("--quick", action="store_true", help="less exact, within two minutes")
+    parser.add_argument("--row", action="append", help="only rows whose name begins so")
+    parser.add_argument("--list", action="store_true", help="print the rows' names")
+    given = parser.parse_args()
+    if given.rounds is None:
+        given.rounds = 1 if given.quick else 5
+    if given.rounds < 1:
+        parser.error("--rounds: at least 1")
+    return given
+
+
+def raise_descriptor_limit():
+    wanted = servers.CLIENTS_MOST + 100
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < wanted:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, wanted))
+        except (OSError, ValueError):
+            raise servers.BenchError(
+                f"10,000 clients need {wanted} descriptors, the hard limit is {hard}: "
+                f"raise it (as root: ulimit -Hn {wanted})"
+            ) from None
+    else:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def measure(load, rounds):
+    """Alternating rounds: what disturbs the machine disturbs all contenders."""
+    if load.warm:
+        for once in load.contenders.values():
+            once()
+    for _ in range(min(rounds, load.rounds_most)):
+        for contender, once in load.contenders.items():
+            for figure, value in zip(load.figures, once()):
+                figure.samples.setdefault(contender, []).append(value)
+
+
+def selected(given, machine):
+    chosen = rows.Loads(machine, given.quick).all()
+    if given.row:
+        chosen = [load for load in chosen if load.name.startswith(tuple(given.row))]
+        if not chosen and CALLGRIND not in given.row:
+            raise servers.BenchError("no row's name begins so; --list prints them")
+    return chosen
+
+
+def run(given, machine):
+    """Measures, reports, and returns whether every target was met."""
+    figures = []
+    chosen = selected(given, machine)
+    for at, load in enumerate(chosen, 1):
+        start = time.monotonic()
+        measure(load, given.rounds)
+        seconds = time.monotonic() - start
+        for figure in load.figures:
+            _, text, wanted, verdict = report.judge(figure)
+            verdict = f"{wanted}: {verdict}" if verdict else "for the plot"
+            progress(f"[{at:2}/{len(chosen)}] {seconds:4.0f} s  {figure.title}: {text}, {verdict}")
+        figures += load.figures
+    counted = []
+    if not given.row or CALLGRIND in given.row:
+        counted = instructions.table(machine, progress)
+    lines = [*report.description(machine, given), "", *report.table(figures, counted)]
+    with open(os.path.join(given.output, "bench.txt"), "w", encoding="utf-8") as file:
+        file.write("\n".join(lines) + "\n")
+    report.write_csv(os.path.join(given.output, "bench.csv"), figures, counted)
+    report.write_plot(os.path.join(given.output, "bench.svg"), figures)
+    print("", *lines, "", f"Written to {given.output}.", sep="\n")
+    return all(report.judge(figure)[3] != "MISSED" for figure in figures)
+
+
+def progress(text):
+    print(text, flush=True)
+
+
+def main():
+    given = arguments()
+    machine = servers.Machine(given.tcpackd, given.programs, os.path.join(given.output, "tmp"))
+    try:
+        if given.list:
+            print(*[load.name for load in selected(given, machine)], CALLGRIND, sep="\n")
+            return 0
+        lacking = loads.missing()
+        if lacking:
+            lacking = ", ".join(lacking)
+            raise servers.BenchError(f"missing: {lacking}; ./bootstrap --deps brings them")
+        raise_descriptor_limit()
+        os.sched_setaffinity(0, servers.LOAD_CPUS)
+        servers.end_on_signals()
+        os.makedirs(machine.scratch, exist_ok=True)
+        try:
+            return 0 if run(given, machine) else 1
+        finally:
+            shutil.rmtree(machine.scratch, ignore_errors=True)
+    except (servers.BenchError, OSError, subprocess.SubprocessError) as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

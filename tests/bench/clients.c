@@ -1,0 +1,104 @@
+#include "clients.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#define LINE "PING\r\n"
+
+void clients_fail(const char *what)
+{
+    (void)fprintf(stderr, "bench load: %s: %s\n", what, strerror(errno));
+    exit(EXIT_FAILURE);
+}
+
+size_t clients_number(const char *what, const char *text, size_t most)
+{
+    char *end;
+
+    errno = 0;
+    unsigned long number = strtoul(text, &end, 10);
+    if (errno == 0 && (end == text || *end != '\0' || number > most))
+        errno = EINVAL;
+    if (errno != 0)
+        clients_fail(what);
+    return number;
+}
+
+void clients_make_room(size_t count)
+{
+    enum { RESERVE = 16 }; /* standard streams, epoll */
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        clients_fail("descriptor limit");
+    if (limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur < count + RESERVE) {
+        limit.rlim_cur = count + RESERVE;
+        if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+            clients_fail("raising the descriptor limit (ulimit -Hn)");
+    }
+}
+
+static int open_one(const struct sockaddr_in *address)
+{
+    struct linger reset = {.l_onoff = 1, .l_linger = 0};
+    int one = 1;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    if (fd < 0)
+        clients_fail("socket");
+    if (setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset) != 0 ||
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one) != 0)
+        clients_fail("setsockopt");
+    if (connect(fd, (const struct sockaddr *)address, sizeof *address) != 0)
+        clients_fail("connect");
+    return fd;
+}
+
+void clients_open(in_port_t port, int *fds, size_t count)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons(port),
+                                  .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
+
+    for (size_t i = 0; i < count; i++)
+        fds[i] = open_one(&address);
+}
+
+void clients_send(int fd)
+{
+    ssize_t sent = send(fd, LINE, sizeof LINE - 1, MSG_NOSIGNAL);
+
+    if (sent != sizeof LINE - 1) {
+        if (sent >= 0)
+            errno = ENOBUFS; /* six bytes that do not fit: the server stopped reading */
+        clients_fail("send");
+    }
+}
+
+void clients_receive(int fd)
+{
+    char reply[64];
+    ssize_t got = recv(fd, reply, sizeof reply, 0);
+
+    if (got > 0 && reply[got - 1] == '\n')
+        return;
+    if (got >= 0)
+        errno = got == 0 ? ECONNRESET : EPROTO; /* so short a reply is never split on loopback */
+    clients_fail("receive");
+}
+
+uint64_t clients_now(void)
+{
+    struct timespec now;
+
+    if (clock_gettime(CLOCK_MONOTONIC, &now) != 0)
+        clients_fail("clock_gettime");
+    return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
+}

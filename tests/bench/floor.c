@@ -1,0 +1,106 @@
+/*
+ * floor.c: the least that answering a line can cost: a bare epoll loop that only reads, counts
+ * newlines and writes as many "+PONG" back. It keeps nothing, checks nothing and survives nothing;
+ * `make bench` measures it beside tcpackd and redis, to show how much of the price is the kernel's.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define REPLY "+PONG\r\n"
+enum { REPLY_SIZE = sizeof REPLY - 1, BUFFER_SIZE = 16384, BACKLOG = 4096, EVENTS = 1024 };
+
+static char replies[BUFFER_SIZE * REPLY_SIZE]; /* as many as one full buffer can ask for */
+
+static void stop(const char *what)
+{
+    perror(what);
+    exit(EXIT_FAILURE);
+}
+
+static void watch(int epoll, int fd)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data = {.fd = fd}};
+
+    if (epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) != 0)
+        stop("floor: epoll_ctl");
+}
+
+static int listen_at(in_port_t port)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons(port),
+                                  .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+
+    if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) != 0 ||
+        listen(fd, BACKLOG) != 0)
+        stop("floor: listen");
+    return fd;
+}
+
+static void accept_all(int epoll, int listener)
+{
+    int one = 1;
+    int fd;
+
+    while ((fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK)) >= 0) {
+        if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one) != 0)
+            stop("floor: TCP_NODELAY");
+        watch(epoll, fd);
+    }
+    if (errno != EAGAIN)
+        stop("floor: accept");
+}
+
+static void answer(int fd)
+{
+    char buffer[BUFFER_SIZE];
+    ssize_t got = read(fd, buffer, sizeof buffer);
+    size_t lines = 0;
+
+    if (got <= 0) {
+        if (got == 0 || errno != EAGAIN)
+            close(fd);
+        return;
+    }
+    for (ssize_t i = 0; i < got; i++)
+        lines += buffer[i] == '\n';
+    if (lines > 0 && write(fd, replies, lines * REPLY_SIZE) != (ssize_t)(lines * REPLY_SIZE))
+        close(fd); /* a client that does not read is none of the floor's business */
+}
+
+int main(int argc, char **argv)
+{
+    struct epoll_event events[EVENTS];
+
+    if (argc != 2) {
+        (void)fputs("usage: floor PORT\n", stderr);
+        return EXIT_FAILURE;
+    }
+    for (size_t i = 0; i < sizeof replies; i += REPLY_SIZE)
+        memcpy(replies + i, REPLY, REPLY_SIZE);
+    int listener = listen_at((in_port_t)strtoul(argv[1], NULL, 10));
+    int epoll = epoll_create1(0);
+    if (epoll < 0)
+        stop("floor: epoll_create1");
+    watch(epoll, listener);
+    for (;;) {
+        int ready = epoll_wait(epoll, events, EVENTS, -1);
+        if (ready < 0 && errno != EINTR)
+            stop("floor: epoll_wait");
+        for (int i = 0; i < ready; i++) {
+            if (events[i].data.fd == listener)
+                accept_all(epoll, listener);
+            else
+                answer(events[i].data.fd);
+        }
+    }
+}
