@@ -16,6 +16,9 @@ from harness.server import Server
 from harness.waiting import DEADLINE
 
 REPLY = b"r" * 99 + b"\n"  # long: replies to a large burst must wait for their reader
+# Small, yet not so small that the window TCP offers can stay below half of the largest segment:
+# then the kernel would send one segment with each probe of a closed window, five a second.
+RECEIVE_BUFFER = 16384
 BUFFER_SIZES = [1, 2, 5, 64, 16384, 1000000]
 ways = pytest.mark.parametrize("wrap, environment", [
     pytest.param((), {}, id="ringing"),
@@ -36,7 +39,7 @@ class Talker:
         if family != socket.AF_UNIX:
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if chance.random() < 0.3:
-                self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+                self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
         self.socket.connect(where)
         self.socket.setblocking(False)
         self.bursts = chance.choice([1, 2, 5])
@@ -55,7 +58,7 @@ class Talker:
             self.unsent += b"tail"
             self.expected += len(REPLY) - 1  # it has no newline, so its reply has none
         self.reads_at = time.monotonic() + chance.choice([0, 0, 0.05, 0.2])
-        self.since = time.monotonic()
+        self.progress_at = time.monotonic()
 
     def send(self):
         if self.urgent and len(self.unsent) > 50 and self.chance.random() < 0.1:
@@ -70,6 +73,7 @@ class Talker:
     def receive(self):
         """False at the end of the connection."""
         data = self.socket.recv(self.chance.choice([10, 1000, 65536]))
+        self.progress_at = time.monotonic()
         self.expected -= len(data)
         assert self.expected >= 0
         assert data or (self.ended and self.expected == 0), "closed too early"
@@ -88,7 +92,7 @@ class Talker:
                 pass
         if self.expected == 0 and not self.unsent and not self.last:
             self.begin()
-        assert time.monotonic() - self.since < DEADLINE, \
+        assert time.monotonic() - self.progress_at < DEADLINE, \
             f"buffer_size {self.buffer_size}: {self.expected} bytes of replies are missing"
         return True
 
