@@ -85,7 +85,7 @@ def test_no_deadlock_when_both_directions_are_full():
             left -= len(whole)
         receive_all(connection)
 
-    with Peer(serve, receive_buffer=4096) as peer:
+    with Peer(serve, receive_buffer=16384) as peer:
         sent = [b"%d" % number + b"x" * 1000 for number in range(count)]
         result = tcpack(peer, "-f", "line", "-w", 65536, data=b"\n".join(sent) + b"\n")
     assert result.status == 0
