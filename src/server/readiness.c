@@ -14,6 +14,7 @@ enum {
     FAILURES_MAX =
         16, /* select() may lack memory for a moment; so often in a row, it is for good */
     BELL_TAKES_MAX = 64, /* takes of BELL_RINGS_MAX rings in one wait: then it is time to serve */
+    RINGS_ALONE_MAX = 8, /* waits in a row that find rings alone: then select() for the others */
 };
 
 /* What is known of a descriptor. */
@@ -32,7 +33,9 @@ struct readiness {
     struct descriptor_set read_found; /* for select() to write into */
     struct descriptor_set write_found;
     int beyond; /* one more than the highest descriptor that is given to select() */
-    int bell;   /* -1: none */
+    int bell;         /* -1: none */
+    bool rings_often; /* the last take found several: by now there may be some again */
+    int rings_alone;  /* waits in a row without select() */
 
     unsigned char *states; /* by descriptor */
     int *queue;            /* a ring of descriptors, first in, first out, each at most once */
@@ -222,8 +225,10 @@ static void take_rings(struct readiness *readiness)
     size_t count = BELL_RINGS_MAX;
     bool lost = false;
 
+    readiness->rings_often = false;
     for (int take = 0; take < BELL_TAKES_MAX && count == BELL_RINGS_MAX; take++) {
         count = bell_take(readiness->bell, rings, &lost);
+        readiness->rings_often = readiness->rings_often || count > 1;
         for (size_t at = 0; at < count; at++)
             heed(readiness, &rings[at]);
     }
@@ -262,8 +267,28 @@ static bool find_ready(struct readiness *readiness, int64_t timeout)
     return found >= 0 || errno == EINTR;
 }
 
+/*
+ * Under load, somebody has rung while the last round was served: then select() would only say so.
+ * False when it is to be asked.
+ */
+static bool rings_again(struct readiness *readiness)
+{
+    if (!readiness->rings_often || readiness->rings_alone == RINGS_ALONE_MAX) {
+        readiness->rings_alone = 0;
+        return false;
+    }
+    size_t queued = readiness->queued;
+    readiness->rings_alone++;
+    take_rings(readiness);
+    return readiness->queued > queued;
+}
+
 bool readiness_wait(struct readiness *readiness, int64_t timeout)
 {
+    if (rings_again(readiness)) {
+        readiness->left = readiness->queued;
+        return true;
+    }
     if (find_ready(readiness, timeout))
         readiness->failures = 0;
     else if (errno != ENOMEM || ++readiness->failures == FAILURES_MAX)

@@ -8,7 +8,7 @@
  * does not grow with the number of clients. Where there is no bell, or TCPACKD_READINESS=plain is
  * in the environment, select() gets them all.
  *
- * Five things keep a ring from being lost or heeded too late:
+ * Six things keep a ring from being lost or heeded too late:
  *
  * - What came before a socket was made to ring does not ring: so it counts as ready when it is
  * added, and when it is watched for reading again.
@@ -19,7 +19,8 @@
  * - A full queue loses rings and says so: then all count as ready.
  * - A descriptor's number is used again after close(): a ring of its predecessor finds nothing.
  * - Whoever is ready stays so until readiness_next() has returned it; rings are taken in every
- *   wait, so neither those nor what select() found can starve the other.
+ *   wait, and under load select() is left out of some, but never of more than a few in a row: so
+ *   neither rings nor what select() finds can starve the other.
  */
 #ifndef TCPACK_READINESS_H
 #define TCPACK_READINESS_H

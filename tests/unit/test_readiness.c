@@ -319,6 +319,27 @@ static void a_full_queue_loses_nobody(void **state)
     assert_true(reads_to_the_end(ours[0], 4));
 }
 
+/* A listener, say, which only select() finds. */
+static void rings_do_not_starve_others(void **state)
+{
+    int found = 0;
+
+    (void)state;
+    add_quietly(0);
+    add_quietly(1);
+    assert_true(readiness_watch(readiness, ours[2], READY_READ));
+    for (int wait = 0; wait < 20; wait++) {
+        say(0);
+        say(1);
+        if (wait == 5) /* select() was left out before, and nothing stops ringing */
+            say(2);
+        found += find(ours[2]);
+        assert_int_equal(take_bytes(ours[0]), 1);
+        assert_int_equal(take_bytes(ours[1]), 1);
+    }
+    assert_true(found > 0);
+}
+
 static void random_traffic_is_all_taken(void **state)
 {
     enum { STEPS = 20000, USED = 40 };
@@ -375,6 +396,7 @@ int main(void)
         BOTH_WAYS(a_number_used_again_is_another_socket),
         BOTH_WAYS(forgotten_is_not_found),
         BOTH_WAYS(a_full_queue_loses_nobody),
+        BOTH_WAYS(rings_do_not_starve_others),
         BOTH_WAYS(random_traffic_is_all_taken),
     };
 
