@@ -4,6 +4,7 @@
 #include "client/prompt.h"
 #include "client/signals.h"
 #include "client/transfer.h"
+#include "common/address.h"
 #include "common/config.h"
 #include "common/descriptors.h"
 #include "common/log.h"
@@ -61,12 +62,6 @@ static bool load_config(const struct arguments *arguments, struct config *config
     return config_load(&source, &report, config);
 }
 
-/* A server that listens on every address is found on this machine. */
-static const char *host_to_connect(const char *host)
-{
-    return strcmp(host, "*") == 0 ? "localhost" : host;
-}
-
 static enum answer_form form_of(const struct arguments *arguments)
 {
     if (arguments->quiet)
@@ -96,7 +91,7 @@ static struct transfer_settings settings_of(const struct arguments *arguments,
     return (struct transfer_settings){
         .target =
             {
-                .host = host_to_connect(host),
+                .host = address_to_connect_to(host),
                 .port = (unsigned)port,
                 .timeout_us = arguments->timeout_us >= 0
                                   ? arguments->timeout_us

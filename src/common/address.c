@@ -31,6 +31,20 @@ static size_t ipv6_text(const struct sockaddr_in6 *in6, char *text, size_t size)
     return (size_t)snprintf(text, size, "[%s%s]:%u", digits, zone, (unsigned)ntohs(in6->sin6_port));
 }
 
+const char *address_to_connect_to(const char *host)
+{
+    struct in_addr ipv4;
+    struct in6_addr ipv6;
+
+    if (strcmp(host, "*") == 0 ||
+        (inet_pton(AF_INET, host, &ipv4) == 1 && ipv4.s_addr == INADDR_ANY))
+        return "127.0.0.1";
+    if (strcmp(host, "[::]") == 0 ||
+        (inet_pton(AF_INET6, host, &ipv6) == 1 && IN6_IS_ADDR_UNSPECIFIED(&ipv6)))
+        return "::1";
+    return host;
+}
+
 static size_t cut(size_t length, size_t size)
 {
     return length < size ? length : size - 1;

@@ -48,6 +48,12 @@ enum address_use { ADDRESS_TO_LISTEN, ADDRESS_TO_CONNECT };
 bool address_resolve(const char *host, unsigned port, enum address_use use,
                      struct address_list *list, const char **problem) MUST_USE;
 
+/*
+ * Where a client finds a server that listens on `host`: for one that stands for every address, the
+ * loopback address (static text), since a wildcard is no place to go to; else `host` itself.
+ */
+const char *address_to_connect_to(const char *host);
+
 void address_list_free(struct address_list *list);
 
 #endif

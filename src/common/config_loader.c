@@ -1,11 +1,10 @@
 #include "common/config_loader.h"
 
+#include "common/address.h"
 #include "common/escape.h"
 #include "common/nearest.h"
 
-#include <arpa/inet.h>
 #include <ini.h>
-#include <netinet/in.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -331,21 +330,6 @@ void config_loader_override(struct config_loader *loader, const char *override)
     loader->override = NULL;
 }
 
-/* Where a client finds a server that listens on this host: a wildcard is no place to go to. */
-static const char *host_to_connect_to(const char *host)
-{
-    struct in_addr ipv4;
-    struct in6_addr ipv6;
-
-    if (strcmp(host, "*") == 0 ||
-        (inet_pton(AF_INET, host, &ipv4) == 1 && ipv4.s_addr == INADDR_ANY))
-        return "127.0.0.1";
-    if (strcmp(host, "[::]") == 0 ||
-        (inet_pton(AF_INET6, host, &ipv6) == 1 && IN6_IS_ADDR_UNSPECIFIED(&ipv6)))
-        return "::1";
-    return host;
-}
-
 /* Gives a key that was not set its value: the default, or what [server] has. */
 static void inherit(struct config_loader *loader, struct config_place place,
                     const struct config_option *option)
@@ -358,7 +342,7 @@ static void inherit(struct config_loader *loader, struct config_place place,
         const struct config_option *from = config_option_find(CONFIG_SERVER, option->key);
         value = config_option_value(from, &loader->config->server, room);
         if (place.section == CONFIG_CLIENT && option->type == CONFIG_TEXT)
-            value = host_to_connect_to(value);
+            value = address_to_connect_to(value);
     }
     if (!config_option_set(option, home_of(loader, place, option), value, problem))
         config_loader_wrong_file(loader, problem); /* no memory: the value itself was good */

@@ -173,11 +173,6 @@ bool reply_render(const struct reply *reply, const struct reply_values *values, 
     return true;
 }
 
-bool reply_is_constant(const struct reply *reply)
-{
-    return reply->parts_count == 0;
-}
-
 void reply_free(struct reply *reply)
 {
     if (reply == NULL)

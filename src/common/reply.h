@@ -36,9 +36,6 @@ struct reply *reply_compile(const char *text, const char **problem) MUST_USE;
 bool reply_render(const struct reply *reply, const struct reply_values *values,
                   struct buffer *out) MUST_USE;
 
-/* Whether the reply is the same for every message: it has no placeholder. */
-bool reply_is_constant(const struct reply *reply);
-
 /* NULL is fine. */
 void reply_free(struct reply *reply);
 

@@ -119,33 +119,12 @@ static void test_refuses(void **unused)
     }
 }
 
-static void test_constant(void **unused)
-{
-    static const char *const constant[] = {"", "ok", "{{seq}", "\\x7bseq}"};
-    static const char *const other[] = {"{seq}", "at {time}", "{{{bytes}"};
-    const char *problem = NULL;
-
-    (void)unused;
-    for (size_t i = 0; i < sizeof constant / sizeof constant[0]; i++) {
-        struct reply *reply = reply_compile(constant[i], &problem);
-        assert_true(reply_is_constant(reply));
-        reply_free(reply);
-    }
-    for (size_t i = 0; i < sizeof other / sizeof other[0]; i++) {
-        struct reply *reply = reply_compile(other[i], &problem);
-        assert_false(reply_is_constant(reply));
-        reply_free(reply);
-    }
-    reply_free(NULL);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_renders),
         cmocka_unit_test(test_numbers),
         cmocka_unit_test(test_refuses),
-        cmocka_unit_test(test_constant),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
