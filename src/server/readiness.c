@@ -32,7 +32,7 @@ struct readiness {
     struct descriptor_set write;
     struct descriptor_set read_found; /* for select() to write into */
     struct descriptor_set write_found;
-    int beyond; /* one more than the highest descriptor that is given to select() */
+    int beyond;       /* one more than the highest descriptor that is given to select() */
     int bell;         /* -1: none */
     bool rings_often; /* the last take found several: by now there may be some again */
     int rings_alone;  /* waits in a row without select() */
