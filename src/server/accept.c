@@ -11,6 +11,7 @@
 
 enum {
     ACCEPTS_PER_ROUND = 512, /* of each listener: then it is the connections' turn */
+    GATHER_US = 200,         /* after several came at once: let those that follow gather */
     PAUSE_US = 100 * 1000,   /* until accept() is tried again after an error of the system */
     FAILURES_MAX = 64,       /* of single connections in a row: then it is the system's error */
 };
@@ -150,16 +151,29 @@ static bool accept_one(struct server *server, const struct listener *listener)
     return server->accepting;
 }
 
+/* Takes those that wait at a listener; returns how many. */
+static int accept_waiting(struct server *server, const struct listener *listener)
+{
+    int count = 0;
+
+    while (count < ACCEPTS_PER_ROUND && accept_one(server, listener))
+        count++;
+    return count;
+}
+
 void round_accept(struct server *server)
 {
+    bool burst = false;
+
     if (!server->accepting && server->accept_again <= server->now)
         accept_resume(server);
     for (size_t at = 0; server->accepting && at < server->listeners.count; at++) {
         const struct listener *listener = &server->listeners.all[at];
-        if (!readiness_take(server->readiness, listener->fd))
-            continue;
-        for (int count = 0; count < ACCEPTS_PER_ROUND; count++)
-            if (!accept_one(server, listener))
-                break;
+        if (readiness_take(server->readiness, listener->fd))
+            burst = accept_waiting(server, listener) > 1 || burst;
+    }
+    if (burst && server->accepting) { /* to be woken for each of a burst costs more than to wait */
+        server->accept_again = server->now + GATHER_US;
+        watch_listeners(server, 0);
     }
 }
