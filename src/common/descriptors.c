@@ -71,10 +71,10 @@ void descriptor_set_copy(struct descriptor_set *set, const struct descriptor_set
 {
     size_t words = ((size_t)beyond + DESCRIPTOR_WORD_BITS - 1) / DESCRIPTOR_WORD_BITS;
 
-    if (set->count != from->count)
-        abort(); /* a caller's mistake */
     if (words > from->count)
         words = from->count;
+    if (words > set->count)
+        abort(); /* a caller's mistake that would write out of bounds */
     if (words > 0)
         memcpy(set->words, from->words, words * sizeof *from->words);
 }

@@ -39,7 +39,7 @@ int descriptor_set_next(const struct descriptor_set *set, int from);
 
 /*
  * Copies the descriptors of `from` below `beyond` to `set`; those from there up may come along, to
- * the end of a word. Both sets must have been grown alike (same count).
+ * the end of a word. `set` must have room for them all.
  */
 void descriptor_set_copy(struct descriptor_set *set, const struct descriptor_set *from, int beyond);
 

@@ -172,6 +172,7 @@ void connection_discard(struct connection *connection, int64_t now)
     (void)shutdown(connection->fd,
                    SHUT_WR); /* fails where the peer is gone: the next recv() tells */
     connection->state = CONNECTION_DISCARDING;
+    connection->more = false; /* nothing of `in` is left */
     connection->unfinished_since = 0;
     connection->unsent_since = now;
 }

@@ -357,8 +357,10 @@ static void test_discard(void **state)
 
     (void)state;
     assert_true(buffer_append(&pair->connection->in, "half", 4));
+    pair->connection->more = true; /* as after a commit that was refused */
     say(pair, "garbage");
     connection_discard(pair->connection, NOW);
+    assert_false(pair->connection->more); /* it would be looked at without end */
     assert_int_equal(pair->connection->state, CONNECTION_DISCARDING);
     assert_int_equal(pair->connection->in.capacity, 0);
     assert_int_equal(recv(pair->peer, &byte, 1, 0), 0); /* it sees the end */

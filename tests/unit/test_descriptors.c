@@ -136,6 +136,25 @@ static void test_only_what_is_below_is_copied(void **unused)
     descriptor_set_free(&other);
 }
 
+/* As after an allocation that failed for one of several sets. */
+static void test_copy_to_a_larger_or_smaller_set(void **unused)
+{
+    struct descriptor_set small = {0};
+    struct descriptor_set large = {0};
+
+    (void)unused;
+    assert_true(descriptor_set_grow(&small, 3));
+    assert_true(descriptor_set_grow(&large, HIGHEST));
+    descriptor_set_add(&large, 3);
+    descriptor_set_copy(&small, &large, 4);
+    assert_true(descriptor_set_has(&small, 3));
+    descriptor_set_remove(&small, 3);
+    descriptor_set_copy(&large, &small, 4);
+    assert_false(descriptor_set_has(&large, 3));
+    descriptor_set_free(&small);
+    descriptor_set_free(&large);
+}
+
 static void test_no_room_is_no_member(void **unused)
 {
     struct descriptor_set set = {0};
@@ -204,6 +223,7 @@ int main(void)
         cmocka_unit_test(test_next_finds_all_in_order),
         cmocka_unit_test(test_copy_is_equal_and_separate),
         cmocka_unit_test(test_only_what_is_below_is_copied),
+        cmocka_unit_test(test_copy_to_a_larger_or_smaller_set),
         cmocka_unit_test(test_no_room_is_no_member),
         cmocka_unit_test(test_select_sees_a_high_descriptor),
         cmocka_unit_test(test_limit_goes_up_to_the_hard_one_and_never_down),
