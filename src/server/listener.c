@@ -1,5 +1,6 @@
 #include "server/listener.h"
 
+#include "common/log.h"
 #include "server/listener_socket.h"
 
 #include <errno.h>
@@ -336,22 +337,26 @@ bool listeners_adopt(struct listeners *listeners, const struct activation *activ
     return true;
 }
 
+static void stays(const struct listener *listener, const char *what)
+{
+    log_warning("cannot change %s of %s, which stays as it was: %s", what, listener->address,
+                strerror(errno));
+}
+
 static void refresh(const struct listener *listener)
 {
     const struct config_listener *config = listener->settings->config;
     bool is_unix = listener->wanted.storage.ss_family == AF_UNIX;
 
-    if (!is_unix && !listener_socket_set_inherited(listener->fd, config)) {
-        /* Connections get the options of before. */
-    }
+    if (!is_unix && !listener_socket_set_inherited(listener->fd, config))
+        stays(listener, "keepalive");
     if (listener->passed_as != NULL)
         return;
-    if (is_unix && !unix_socket_set_mode(&listener->wanted, (mode_t)config->socket_mode)) {
-        /* It keeps the permissions of before. */
-    }
-    if (listen(listener->fd, (int)config->backlog) != 0) {
-        /* It goes on listening with the backlog of before. */
-    }
+    if (is_unix &&
+        !unix_socket_set_mode(&listener->wanted, &listener->file, (mode_t)config->socket_mode))
+        stays(listener, "socket_mode");
+    if (listen(listener->fd, (int)config->backlog) != 0)
+        stays(listener, "backlog");
 }
 
 void listeners_refresh(const struct listeners *listeners)

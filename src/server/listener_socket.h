@@ -25,9 +25,10 @@ int listener_socket_open(const struct address *address, const struct config_list
 bool listener_socket_share(int fd, bool share) MUST_USE;
 
 /*
- * What accepted connections inherit (tcp(7)): replies leave at once, and a peer that is gone
- * without a word is found: twice the keepalive time after it was last heard of or, with replies
- * under way, after stall_timeout where that is longer. For a socket of TCP. False with errno.
+ * What accepted connections inherit (tcp(7)), or one that was accepted, after a reload: replies
+ * leave at once, and a peer that is gone without a word is found: twice the keepalive time after it
+ * was last heard of or, with replies under way, after stall_timeout where that is longer. For a
+ * socket of TCP. False with errno.
  */
 bool listener_socket_set_inherited(int fd, const struct config_listener *config) MUST_USE;
 

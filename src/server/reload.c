@@ -3,6 +3,7 @@
  * everything that can fail is done first, beside what is in use; then nothing can fail any more.
  */
 #include "common/log.h"
+#include "server/listener_socket.h"
 #include "server/notify.h"
 #include "server/round.h"
 
@@ -114,6 +115,17 @@ static void replace_listeners(struct server *server, struct listeners *listeners
     listeners_refresh(listeners);
 }
 
+/* What was inherited from the listener when the connection was accepted. */
+static void convert_socket(struct server *server, const struct connection *connection,
+                           const struct config_listener *before, const struct config_listener *now)
+{
+    if ((before->keepalive != now->keepalive || before->stall_timeout != now->stall_timeout) &&
+        strcmp(connection->peer, "unix") != 0 &&
+        !listener_socket_set_inherited(connection->fd, now))
+        connection_complain(server, connection, "cannot change keepalive of %s: %s",
+                            connection->peer, strerror(errno));
+}
+
 /* Connections go over to the section of the name they came in by; without it, nothing changes. */
 static void convert_connections(struct server *server)
 {
@@ -125,6 +137,7 @@ static void convert_connections(struct server *server)
             settings_find(server->settings, connection->settings->config->name);
         if (section == NULL)
             continue;
+        convert_socket(server, connection, connection->settings->config, section->config);
         connection_adopt(connection, section);
         connection_settle(server, connection);
     }

@@ -60,11 +60,23 @@ bool unix_socket_bind(int fd, const struct address *address, mode_t mode, struct
     return true;
 }
 
-bool unix_socket_set_mode(const struct address *address, mode_t mode)
+/* Whether at the path is the file that was bound. False with errno. */
+static bool is_ours(const struct sockaddr_un *name, const struct unix_socket *file)
+{
+    struct stat status;
+
+    if (lstat(name->sun_path, &status) != 0)
+        return false;
+    errno = ENOENT; /* for another one */
+    return status.st_dev == file->device && status.st_ino == file->inode;
+}
+
+bool unix_socket_set_mode(const struct address *address, const struct unix_socket *file,
+                          mode_t mode)
 {
     const struct sockaddr_un name = name_of(address);
 
-    return chmod(name.sun_path, mode) == 0;
+    return is_ours(&name, file) && chmod(name.sun_path, mode) == 0;
 }
 
 bool unix_socket_give(const struct address *address, uid_t uid, gid_t gid)
@@ -77,13 +89,6 @@ bool unix_socket_give(const struct address *address, uid_t uid, gid_t gid)
 bool unix_socket_remove(const struct address *address, const struct unix_socket *file)
 {
     const struct sockaddr_un name = name_of(address);
-    struct stat status;
 
-    if (lstat(name.sun_path, &status) != 0)
-        return false;
-    if (status.st_dev != file->device || status.st_ino != file->inode) {
-        errno = ENOENT;
-        return false;
-    }
-    return unlink(name.sun_path) == 0;
+    return is_ours(&name, file) && unlink(name.sun_path) == 0;
 }

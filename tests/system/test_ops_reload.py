@@ -5,6 +5,7 @@ by name, and reloading under load loses and doubles nothing.
 """
 
 import os
+import re
 import signal
 import socket
 import stat
@@ -141,6 +142,36 @@ def test_backlog_and_socket_mode_change_in_place(server, tmp_path):
     assert path.stat().st_ino == inode
     with Client(one) as client:
         client.say(b"hello")
+
+
+def test_socket_mode_that_cannot_change_is_said(server, tmp_path):
+    path = tmp_path / "socket"
+    one = server({"server.host": path})
+    os.rename(path, tmp_path / "moved")
+    path.write_text("somebody else's")
+    path.chmod(0o600)
+    reload(one, {"server.socket_mode": "0666"},
+           f"tcpackd: warning: cannot change socket_mode of {path}, which stays as it was: No such")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_keepalive_changes_for_connections_that_stay(server, tmp_path):
+    programs.need_strace()
+    trace = tmp_path / "trace"
+    one = server({"server.framing": "line", "listener two.host": tmp_path / "socket"},
+                 wrap=["strace", "-D", "-o", trace, "-e", "trace=accept4,setsockopt"])
+    two = Client(one.addresses[1])
+    with Client(one) as client, two:
+        client.say(b"hello")
+        two.say(b"hello")
+        reload(one, {"server.stall_timeout": 3600})
+        client.say(b"hello")
+        two.say(b"hello")
+    text = trace.read_text()
+    fd = re.search(r"^accept4\(.*AF_INET.* = (\d+)$", text, re.MULTILINE)[1]
+    changed = re.findall(rf"setsockopt\({fd}, SOL_TCP, TCP_USER_TIMEOUT, \[(\d+)\]", text)
+    assert changed == ["3601000"]
+    assert "cannot change" not in str(one.log)
 
 
 def test_invalid_file_changes_nothing(server):
