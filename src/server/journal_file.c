@@ -45,6 +45,34 @@ static bool identify(struct journal_file *file, const char *path, char *problem)
     return true;
 }
 
+/* Whether standard output, a file, has an unfinished line before where it is to be written. */
+static bool line_is_open(bool appending)
+{
+    /* It is open for writing only, more often than not. */
+    int fd = open("/proc/self/fd/1", O_RDONLY | O_CLOEXEC);
+    off_t end = appending ? lseek(fd, 0, SEEK_END) : lseek(STDOUT_FILENO, 0, SEEK_CUR);
+    char last = '\n';
+
+    if (fd < 0)
+        return false; /* nobody can tell */
+    if (end > 0 && pread(fd, &last, 1, end - 1) != 1)
+        last = '\n'; /* a hole */
+    (void)close(fd); /* it was only read */
+    return last != '\n';
+}
+
+/* Ends what a crash left unfinished, so that the first record has a line of its own. */
+static bool end_line(struct journal_file *file, bool appending, char *problem)
+{
+    if (!file->regular || !line_is_open(appending))
+        return true;
+    if (write(file->fd, "\n", 1) != 1)
+        return fail(problem, "end the unfinished last line of", "standard output");
+    (void)snprintf(file->note, sizeof file->note,
+                   "standard output ended in an unfinished line, as after a crash: it is ended");
+    return true;
+}
+
 bool journal_file_standard_output(struct journal_file *file, char *problem)
 {
     int flags = fcntl(STDOUT_FILENO, F_GETFL);
@@ -56,7 +84,8 @@ bool journal_file_standard_output(struct journal_file *file, char *problem)
                        "(set file in [journal], or redirect it)");
         return false;
     }
-    return identify(file, "standard output", problem);
+    return identify(file, "standard output", problem) &&
+           end_line(file, (flags & O_APPEND) != 0, problem);
 }
 
 /* Reads exactly bytes[0..size) at `offset`; an end of file in between is EIO. */

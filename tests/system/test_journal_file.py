@@ -35,6 +35,21 @@ def recording(server, journal):
     return start
 
 
+@pytest.mark.parametrize("before", [b"", b"1 whole\n", b"1 2026-11-23T04:11:12.156296Z 127"])
+@pytest.mark.parametrize("mode", ["ab", "r+b"])
+def test_standard_output_that_goes_on(server, tmp_path, before, mode):
+    """As `tcpackd >> file` does after a crash in the middle of a record."""
+    file = tmp_path / "file"
+    file.write_bytes(before)
+    with open(file, mode) as output:
+        output.seek(0, os.SEEK_END)
+        with Server(tmp_path, ANSWER_SEQ, stdout=output) as one, Client(one) as client:
+            assert client.say(b"hello") == b"1"
+    *lines, record, rest = file.read_bytes().split(b"\n")
+    assert (lines, rest) == ([before.rstrip(b"\n")] if before else [], b"")
+    assert record.startswith(b"1 2") and record.endswith(b" hello")
+
+
 @pytest.fixture
 def refusing(tmp_path):
     """A server that is expected to end by itself, with exit status 74; its log."""
