@@ -63,6 +63,8 @@ def measure(load, rounds):
     if load.warm:
         for once in load.contenders.values():
             once()
+    if load.swings and rounds > 1:
+        rounds = 2 * rounds + 1
     for _ in range(min(rounds, load.rounds_most)):
         for contender, once in load.contenders.items():
             for figure, value in zip(load.figures, once()):

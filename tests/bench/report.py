@@ -82,8 +82,8 @@ def description(machine, arguments):
         f"{memory / 1024 / 1024:.0f} GiB, Linux {platform.release()}",
         f"tcpackd    {first_line([machine.tcpackd_path, '-V'])}",
         f"redis      {first_line(['redis-server', '--version'])}",
-        f"rounds     {arguments.rounds}{', quick' if arguments.quick else ''}; "
-        f"load average {os.getloadavg()[0]:.2f} at the end (a quiet machine: below 2)",
+        f"load       {'quick; ' if arguments.quick else ''}"
+        f"average {os.getloadavg()[0]:.2f} at the end (a quiet machine: below 2)",
     ]
 
 
@@ -92,7 +92,8 @@ def table(figures, instructions):
     for figure in figures:
         _, _, wanted, verdict = judge(figure)
         lines.append("")
-        lines.append(f"{figure.title}, {figure.unit}")
+        rounds = max(map(len, figure.samples.values()))
+        lines.append(f"{figure.title}, {figure.unit}, {rounds} round{'s' if rounds > 1 else ''}")
         for contender, samples in figure.samples.items():
             cells = [number(f(samples)) for f in (min, statistics.median, max)]
             ratio = ""

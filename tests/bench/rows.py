@@ -32,13 +32,15 @@ class Figure:
 @dataclass
 class Load:
     """`contenders`: name -> a function that measures once and returns a value per figure. `warm`:
-    one more round goes before, which does not count."""
+    one more round goes before, which does not count. `swings`: its figures differ much from one round
+    to the next, so that their median takes more than twice as many rounds."""
 
     name: str
     figures: list
     contenders: dict
     rounds_most: int = 1000
     warm: bool = False
+    swings: bool = False
 
 
 class Loads:
@@ -75,7 +77,8 @@ class Loads:
     def active(self, name, title, clients, messages, at_most, pipeline=1):
         figure = Figure(f"cpu-{name}", title, "us/message", "redis", at_most)
         most = 1 if self.quick and clients >= 10_000 else 1000
-        return Load(figure.name, [figure], self.cpu(clients, messages, 0, pipeline), most)
+        contenders = self.cpu(clients, messages, 0, pipeline)
+        return Load(figure.name, [figure], contenders, most, swings=clients == 50)
 
     def beside(self, clients, idle, messages):
         title = f"{clients} client{'s' if clients > 1 else ''} beside {idle:,} idle"
@@ -172,7 +175,7 @@ class Loads:
             "redis": lambda: measure(self.machine.redis),
             "floor": lambda: measure(self.machine.floor),
         }
-        return Load(figure.name, [figure], contenders)
+        return Load(figure.name, [figure], contenders, swings=True)
 
     def idle(self):
         seconds = 5 if self.quick else 10
@@ -245,7 +248,8 @@ class Loads:
 
         title = f"{clients} client{'s' if clients > 1 else ''}, sync = yes (redis: SET, always)"
         figure = Figure(f"sync-{clients}", title, "messages/s", "redis", at_least=1.0)
-        return Load(figure.name, [figure], {"tcpackd": tcpackd, "redis": redis})
+        contenders = {"tcpackd": tcpackd, "redis": redis}
+        return Load(figure.name, [figure], contenders, swings=clients == 500)
 
     def long_lines(self):
         count = 1024 if self.quick else 4096
