@@ -69,11 +69,6 @@ static void keep(struct listeners *listeners, const struct listener *listener,
     kept->settings = settings;
 }
 
-static bool same_address(const struct address *one, const struct address *other)
-{
-    return one->size == other->size && memcmp(&one->storage, &other->storage, one->size) == 0;
-}
-
 /*
  * The socket in `current` for an address that a section wants; NULL where there is none. A port
  * that the kernel chose belongs to the section it was chosen for.
@@ -87,7 +82,7 @@ static const struct listener *find_open(const struct listeners *current,
 
     for (size_t at = 0; at < current->count; at++) {
         const struct listener *listener = &current->all[at];
-        if (listener->passed_as == NULL && same_address(&listener->wanted, wanted) &&
+        if (listener->passed_as == NULL && address_equal(&listener->wanted, wanted) &&
             !listeners_have(taken, listener->fd) &&
             (!chosen || strcmp(listener->settings->config->name, settings->config->name) == 0))
             return listener;
@@ -104,7 +99,7 @@ static bool is_taken(const struct listeners *listeners, struct address *wanted,
 
     for (size_t at = 0; (port == NULL || *port != 0) && at < listeners->count; at++) {
         const char *other = listeners->all[at].settings->config->name;
-        if (!same_address(&listeners->all[at].wanted, wanted))
+        if (!address_equal(&listeners->all[at].wanted, wanted))
             continue;
         (void)address_text(wanted, text, sizeof text);
         (void)snprintf(problem, LISTENER_PROBLEM_MAX,

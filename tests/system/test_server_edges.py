@@ -92,6 +92,19 @@ def test_a_name_that_has_an_ipv6_address_too_where_ipv6_is_turned_off(tmp_path):
     six.log.wait("cannot listen on .::1.:0: Cannot assign requested address")
 
 
+def test_a_name_that_has_an_address_twice(tmp_path):
+    """As localhost where two lines of /etc/hosts say it: the server was in its own way."""
+    programs.need("unshare", "mount")
+    hosts = tmp_path / "hosts"
+    hosts.write_text("127.0.0.1 twice\n127.0.0.1 once twice\n")
+    apart = ["unshare", "-r", "--mount", "sh", "-c",
+             f'mount --bind {hosts} /etc/hosts && exec "$@"', "sh"]
+    if programs.run(*apart, "true").returncode != 0:
+        pytest.skip("no mounts of its own")
+    with Server(tmp_path, {"server.host": "twice"}, wrap=apart) as one:
+        assert one.host == "127.0.0.1" and len(one.addresses) == 1
+
+
 def closed(*descriptors):
     """A `wrap` for Server: these descriptors are closed from the beginning."""
     return ["sh", "-c", 'exec "$@" ' + " ".join(f"{one}>&-" for one in descriptors), "sh"]
