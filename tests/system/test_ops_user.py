@@ -50,6 +50,21 @@ def test_user_and_group(server, folder):
         assert client.say(b"hello") == b"server received you message."
 
 
+@pytest.mark.parametrize("user", ["nobody", pwd.getpwnam("nobody").pw_uid])
+def test_groups_of_the_user(server, tmp_path, user):
+    """Also of one that is named by number: it was without what its groups may read."""
+    programs.need_root()
+    programs.need("unshare", "mount")
+    groups = tmp_path / "group"
+    groups.write_text("root:x:0:\nextra:x:4711:nobody\n")
+    apart = ["unshare", "--mount", "sh", "-c",
+             f'mount --bind {groups} /etc/group && exec "$@"', "sh"]
+    if programs.run(*apart, "true").returncode != 0:
+        pytest.skip("no mounts of its own")
+    one = server({"server.user": user}, wrap=apart)
+    assert 4711 in identity(one.pid)["Groups"]
+
+
 @pytest.mark.parametrize("settings, status, said", [
     ({"server.user": "no-such-user"}, 78, "there is no user no-such-user (user, group)"),
     ({"server.group": "no-such-group"}, 78, "there is no group no-such-group (user, group)"),
