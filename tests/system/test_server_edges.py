@@ -51,7 +51,8 @@ def test_accepting_pauses_when_no_connection_can_be_taken_for_good(tmp_path):
     strace = ("strace", "-D", "-f", "-o", "/dev/null", "-e", "trace=accept4",
               "-e", "inject=accept4:error=EPERM")
     with Server(tmp_path, LINE, wrap=strace) as one, Client(one):
-        one.log.wait("warning: Operation not permitted: new connections wait")
+        one.log.wait("warning: cannot accept connections: Operation not permitted: "
+                     "new connections wait")
 
 
 def test_a_reload_that_leaves_no_room_ends_the_attempts_to_accept(tmp_path):
