@@ -355,15 +355,21 @@ void listeners_refresh(const struct listeners *listeners)
         refresh(&listeners->all[at]);
 }
 
-bool listeners_give(const struct listeners *listeners, uid_t uid, gid_t gid)
+const char *listeners_give(const struct listeners *listeners, uid_t uid, gid_t gid)
 {
-    bool given = true;
+    const char *kept = NULL;
+    int error = 0;
 
-    for (size_t at = 0; at < listeners->count; at++)
-        if (listeners->all[at].wanted.storage.ss_family == AF_UNIX &&
-            listeners->all[at].passed_as == NULL)
-            given = unix_socket_give(&listeners->all[at].wanted, uid, gid) && given;
-    return given;
+    for (size_t at = 0; at < listeners->count; at++) {
+        const struct listener *listener = &listeners->all[at];
+        if (listener->wanted.storage.ss_family != AF_UNIX || listener->passed_as != NULL ||
+            unix_socket_give(&listener->wanted, uid, gid) || kept != NULL)
+            continue;
+        kept = listener->address;
+        error = errno;
+    }
+    errno = error;
+    return kept;
 }
 
 static void close_listener(struct listener *listener)

@@ -86,3 +86,17 @@ def test_without_root(folder):
     assert result.returncode == 77
     assert result.stderr == \
         "tcpackd: error: cannot take the groups of user daemon: Operation not permitted\n"
+
+
+def test_socket_that_cannot_be_given_is_named(folder):
+    """The warning named no socket and, with a group alone, nobody."""
+    programs.need_root()  # to become somebody who may not
+    programs.need("setpriv")
+    config = folder / "one.ini"
+    config.write_text(ini({"server.host": folder / "socket", "server.group": "daemon"}))
+    program = shutil.copy(programs.tcpackd(), folder)
+    result = programs.run("setpriv", "--reuid=nobody", "--clear-groups", program, "-c", config)
+    user, group = pwd.getpwnam("nobody").pw_uid, grp.getgrnam("daemon").gr_gid
+    assert result.stderr.startswith(
+        f"tcpackd: warning: cannot give the Unix socket {folder}/socket to user {user}, "
+        f"group {group}: Operation not permitted\n")
