@@ -22,9 +22,9 @@ static bool out_of_memory(int *status)
 static bool adopt_passed(struct server *server, int *status)
 {
     struct activation activation;
-    const char *problem;
+    char problem[ACTIVATION_PROBLEM_SIZE];
 
-    if (!activation_take(&activation, &problem)) {
+    if (!activation_take(&activation, problem)) {
         log_error("cannot take the sockets of the service manager: %s", problem);
         *status = EX_UNAVAILABLE;
         return false;
