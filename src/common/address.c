@@ -76,17 +76,32 @@ size_t address_text(const struct address *address, char *text, size_t size)
     return cut((size_t)snprintf(text, size, "%.*s", (int)sizeof un.sun_path, un.sun_path), size);
 }
 
+bool address_equal(const struct address *one, const struct address *other)
+{
+    return one->size == other->size && memcmp(&one->storage, &other->storage, one->size) == 0;
+}
+
+static bool list_has(const struct address_list *list, const struct address *address)
+{
+    for (size_t at = 0; at < list->count; at++)
+        if (address_equal(&list->addresses[at], address))
+            return true;
+    return false;
+}
+
+/* Adds an address where it is not in the list yet: two lines of /etc/hosts may say the same. */
 static bool list_add(struct address_list *list, const void *socket_address, socklen_t size)
 {
-    struct address *more = realloc(list->addresses, (list->count + 1) * sizeof *more);
+    struct address added = {.size = size};
 
+    memcpy(&added.storage, socket_address, size);
+    if (list_has(list, &added))
+        return true;
+    struct address *more = realloc(list->addresses, (list->count + 1) * sizeof *more);
     if (more == NULL)
         return false;
     list->addresses = more;
-    struct address *added = &more[list->count++];
-    memset(added, 0, sizeof *added);
-    memcpy(&added->storage, socket_address, size);
-    added->size = size;
+    more[list->count++] = added;
     return true;
 }
 

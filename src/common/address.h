@@ -37,13 +37,16 @@ size_t address_text(const struct address *address, char *text, size_t size);
 /* The same, with `unix` for every Unix socket: how records and log lines name a peer. */
 size_t address_peer_text(const struct address *address, char *text, size_t size);
 
+/* Whether they are the same in every byte: also port, and zone. */
+bool address_equal(const struct address *one, const struct address *other);
+
 enum address_use { ADDRESS_TO_LISTEN, ADDRESS_TO_CONNECT };
 
 /*
  * All stream addresses of `host`: a name, an address, an IPv6 address in brackets, `*` (every
  * address, IPv6 and IPv4; to listen only), or `/path` (a Unix socket; `port` is ignored). True, and
- * a list of at least one that the caller gives to address_list_free(); false, with *problem set to
- * why (static text, or errno's), and an empty list.
+ * a list of at least one, none of them twice, that the caller gives to address_list_free(); false,
+ * with *problem set to why (static text, or errno's), and an empty list.
  */
 bool address_resolve(const char *host, unsigned port, enum address_use use,
                      struct address_list *list, const char **problem) MUST_USE;

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -14,6 +15,7 @@ enum {
     GATHER_US = 200,         /* after several came at once: let those that follow gather */
     PAUSE_US = 100 * 1000,   /* until accept() is tried again after an error of the system */
     FAILURES_MAX = 64,       /* of single connections in a row: then it is the system's error */
+    WHY_BYTES = 128,         /* hold why accepting failed; what is longer is cut */
 };
 
 static void watch_listeners(struct server *server, unsigned interest)
@@ -102,6 +104,8 @@ static bool add_connection(struct server *server, const struct listener *listene
 /* What to do after accept4() failed with errno. */
 static void accept_failed(struct server *server)
 {
+    char why[WHY_BYTES];
+
     switch (errno) {
     case EAGAIN:
 #if EAGAIN != EWOULDBLOCK
@@ -114,7 +118,8 @@ static void accept_failed(struct server *server)
         pause_accepting(server, server->now + PAUSE_US, "out of descriptors");
         return;
     default:
-        pause_accepting(server, server->now + PAUSE_US, strerror(errno));
+        (void)snprintf(why, sizeof why, "cannot accept connections: %s", strerror(errno));
+        pause_accepting(server, server->now + PAUSE_US, why);
     }
 }
 

@@ -21,13 +21,16 @@ struct activation {
     size_t count;
 };
 
+/* Bytes that hold any problem of activation_take(). Longer ones are cut. */
+enum { ACTIVATION_PROBLEM_SIZE = 512 };
+
 /*
  * Takes the sockets passed to this process, none of which must be open otherwise: listening stream
  * sockets, now close-on-exec and non-blocking. True, also where there are none; the descriptors
- * belong to the caller, the rest goes to activation_free(). False, with *problem set to why (static
- * text, or errno's), and *activation empty. Removes the variables from the environment.
+ * belong to the caller, the rest goes to activation_free(). False, with *activation empty, and
+ * `problem` says why. Removes the variables from the environment.
  */
-bool activation_take(struct activation *activation, const char **problem) MUST_USE;
+bool activation_take(struct activation *activation, char problem[ACTIVATION_PROBLEM_SIZE]) MUST_USE;
 
 /* Frees the list and the names; the descriptors stay open. */
 void activation_free(struct activation *activation);

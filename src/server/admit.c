@@ -95,10 +95,10 @@ static bool enter(struct server *server, struct connection *connection, bool has
     return true;
 }
 
-static bool admit(struct server *server, struct connection *connection, const struct address *peer)
+/* Lets the connection in, whose peer is named already, where `peer` has access. */
+static bool admit(struct server *server, struct connection *connection, const struct address *peer,
+                  bool has_address)
 {
-    bool has_address = set_peer(connection, peer);
-
     if (!has_access(connection->settings, peer))
         return refuse(server, connection, METRICS_REFUSED_ACCESS,
                       "its address is not allowed (allow, deny)");
@@ -118,7 +118,7 @@ bool admit_accepted(struct server *server, struct connection *connection,
     /* Who may use a Unix socket is said by its permissions. */
     if (peer->storage.ss_family == AF_UNIX)
         return enter(server, connection, set_peer(connection, peer));
-    return admit(server, connection, peer);
+    return admit(server, connection, peer, set_peer(connection, peer));
 }
 
 /* A header that will never be whole. What only connects, to see whether we listen, is no case. */
@@ -141,11 +141,11 @@ enum admission admit_proxied(struct server *server, struct connection *connectio
 
     switch (proxy_parse(bytes, size, &header)) {
     case PROXY_CLIENT:
-        admitted = admit(server, connection, &header.peer);
+        admitted = admit(server, connection, &header.peer, set_peer(connection, &header.peer));
         break;
-    case PROXY_UNKNOWN:
+    case PROXY_UNKNOWN: /* the peer stays the proxy, as it was named when it connected */
         header.peer = peer_key_address(&connection->key);
-        admitted = admit(server, connection, &header.peer);
+        admitted = admit(server, connection, &header.peer, true);
         break;
     case PROXY_LOCAL:
         server->metrics.health_checks++;

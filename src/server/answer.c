@@ -64,7 +64,6 @@ void connection_close(struct server *server, struct connection *connection, cons
 void connection_settle(struct server *server, struct connection *connection)
 {
     unsigned interest = connection->out.size > 0 ? READY_WRITE : READY_READ;
-    int64_t due;
 
     if (interest != connection->interest) {
         if (!readiness_watch(server->readiness, connection->fd, interest)) {
@@ -74,7 +73,7 @@ void connection_settle(struct server *server, struct connection *connection)
     }
     if ((connection->more || connection->undrained) && interest == READY_READ)
         readiness_again(server->readiness, connection->fd);
-    (void)connection_overdue(connection, server->now, &due); /* only for when it may be */
+    int64_t due = connection_overdue(connection, server->now).due;
     if (due < deadlines_of(server->deadlines, connection->fd) &&
         !deadlines_set(server->deadlines, connection->fd, due)) {
         connection->end = METRICS_ENDED_MEMORY;

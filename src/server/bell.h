@@ -27,7 +27,7 @@ bool bell_attach(int fd) MUST_USE;
 
 struct bell_ring {
     int fd;
-    bool data_only; /* bytes came, and nothing else, such as the peer's end */
+    bool data_only; /* one event: bytes, or the peer's end */
 };
 
 enum { BELL_RINGS_MAX = 256 };

@@ -197,26 +197,34 @@ static bool is_over(int64_t since, uint64_t seconds, int64_t now, int64_t *due)
     return end <= now;
 }
 
-const char *connection_overdue(const struct connection *connection, int64_t now, int64_t *due)
+struct overdue connection_overdue(const struct connection *connection, int64_t now)
 {
     const struct config_listener *config = connection->settings->config;
+    struct overdue overdue = {"", connection->end, DEADLINE_NEVER};
 
-    *due = DEADLINE_NEVER;
-    if (connection->state == CONNECTION_DISCARDING) {
-        *due = connection->unsent_since + DISCARDING_US;
-        return *due <= now ? "it did not close a refused connection" : "";
+    if (connection->state == CONNECTION_DISCARDING) { /* it ends for another reason */
+        overdue.due = connection->unsent_since + DISCARDING_US;
+        if (overdue.due <= now)
+            overdue.why = "it did not close a refused connection";
+        return overdue;
     }
+    overdue.end = METRICS_ENDED_STALLED;
     /* While replies are unsent nothing is received: what would finish a message may be waiting. */
     if (connection->out.size == 0 &&
-        is_over(connection->unfinished_since, config->stall_timeout, now, due))
-        return connection->state == CONNECTION_PROXY
-                   ? "its PROXY header was not there within stall_timeout"
-                   : "an unfinished message is older than stall_timeout";
-    if (is_over(connection->unsent_since, config->stall_timeout, now, due))
-        return "replies were not read within stall_timeout";
+        is_over(connection->unfinished_since, config->stall_timeout, now, &overdue.due)) {
+        overdue.why = connection->state == CONNECTION_PROXY
+                          ? "its PROXY header was not there within stall_timeout"
+                          : "an unfinished message is older than stall_timeout";
+        return overdue;
+    }
+    if (is_over(connection->unsent_since, config->stall_timeout, now, &overdue.due)) {
+        overdue.why = "replies were not read within stall_timeout";
+        return overdue;
+    }
+    overdue.end = METRICS_ENDED_IDLE;
     int64_t active = connection->unsent_since > connection->last_message ? connection->unsent_since
                                                                          : connection->last_message;
-    if (is_over(active, config->idle_timeout, now, due))
-        return "no message came within idle_timeout";
-    return "";
+    if (is_over(active, config->idle_timeout, now, &overdue.due))
+        overdue.why = "no message came within idle_timeout";
+    return overdue;
 }

@@ -98,7 +98,13 @@ void connection_discard(struct connection *connection, int64_t now);
 /* Throws away what came. False when there is nothing more to come: time to close. */
 bool connection_drain(struct connection *connection, unsigned char *scratch, size_t size) MUST_USE;
 
-/* Why a connection's time is up, "": it is not, and *due says when it may be (DEADLINE_NEVER). */
-const char *connection_overdue(const struct connection *connection, int64_t now, int64_t *due);
+/* Whether a connection's time is up. */
+struct overdue {
+    const char *why;      /* static text; "": it is not up */
+    enum metrics_end end; /* where it is: what the connection's end counts as */
+    int64_t due;          /* when it may be up; DEADLINE_NEVER */
+};
+
+struct overdue connection_overdue(const struct connection *connection, int64_t now) MUST_USE;
 
 #endif

@@ -70,11 +70,6 @@ static void keep(struct listeners *listeners, const struct listener *listener,
     kept->settings = settings;
 }
 
-static bool same_address(const struct address *one, const struct address *other)
-{
-    return one->size == other->size && memcmp(&one->storage, &other->storage, one->size) == 0;
-}
-
 /*
  * The socket in `current` for an address that a section wants; NULL where there is none. A port
  * that the kernel chose belongs to the section it was chosen for.
@@ -88,7 +83,7 @@ static const struct listener *find_open(const struct listeners *current,
 
     for (size_t at = 0; at < current->count; at++) {
         const struct listener *listener = &current->all[at];
-        if (listener->passed_as == NULL && same_address(&listener->wanted, wanted) &&
+        if (listener->passed_as == NULL && address_equal(&listener->wanted, wanted) &&
             !listeners_have(taken, listener->fd) &&
             (!chosen || strcmp(listener->settings->config->name, settings->config->name) == 0))
             return listener;
@@ -105,7 +100,7 @@ static bool is_taken(const struct listeners *listeners, struct address *wanted,
 
     for (size_t at = 0; (port == NULL || *port != 0) && at < listeners->count; at++) {
         const char *other = listeners->all[at].settings->config->name;
-        if (!same_address(&listeners->all[at].wanted, wanted))
+        if (!address_equal(&listeners->all[at].wanted, wanted))
             continue;
         (void)address_text(wanted, text, sizeof text);
         (void)snprintf(problem, LISTENER_PROBLEM_MAX,
@@ -365,15 +360,21 @@ void listeners_refresh(const struct listeners *listeners)
         refresh(&listeners->all[at]);
 }
 
-bool listeners_give(const struct listeners *listeners, uid_t uid, gid_t gid)
+const char *listeners_give(const struct listeners *listeners, uid_t uid, gid_t gid)
 {
-    bool given = true;
+    const char *kept = NULL;
+    int error = 0;
 
-    for (size_t at = 0; at < listeners->count; at++)
-        if (listeners->all[at].wanted.storage.ss_family == AF_UNIX &&
-            listeners->all[at].passed_as == NULL)
-            given = unix_socket_give(&listeners->all[at].wanted, uid, gid) && given;
-    return given;
+    for (size_t at = 0; at < listeners->count; at++) {
+        const struct listener *listener = &listeners->all[at];
+        if (listener->wanted.storage.ss_family != AF_UNIX || listener->passed_as != NULL ||
+            unix_socket_give(&listener->wanted, uid, gid) || kept != NULL)
+            continue;
+        kept = listener->address;
+        error = errno;
+    }
+    errno = error;
+    return kept;
 }
 
 static void close_listener(struct listener *listener)

@@ -50,10 +50,10 @@ void listeners_refresh(const struct listeners *listeners);
 bool listeners_adopt(struct listeners *listeners, const struct activation *activation) MUST_USE;
 
 /*
- * Makes the files of Unix sockets that we opened belong to a user and a group. False with errno:
- * at least one does not.
+ * Makes the files of Unix sockets that we opened belong to a user and a group, all that it can.
+ * NULL; or, with errno, the path of the first that does not.
  */
-bool listeners_give(const struct listeners *listeners, uid_t uid, gid_t gid) MUST_USE;
+const char *listeners_give(const struct listeners *listeners, uid_t uid, gid_t gid) MUST_USE;
 
 /* Closes those that are not in `but` (may be NULL) as well, and empties the list. */
 void listeners_close(struct listeners *listeners, const struct listeners *but);

@@ -1,7 +1,8 @@
 /*
  * peer_counts.h: how many connections each address has, for max_clients_per_address. A hash table
  * of the addresses that have one at all. An IPv4-mapped IPv6 address is the IPv4 address; ports
- * make no difference; peers that have no internet address are not counted.
+ * make no difference; peers that have no internet address are counted together, as the address of
+ * all zeros. (No limit is for them: that is up to the caller.)
  */
 #ifndef TCPACK_SERVER_PEER_COUNTS_H
 #define TCPACK_SERVER_PEER_COUNTS_H

@@ -28,25 +28,33 @@ static bool not_found(char *problem, const char *what, const char *name, int err
     return false;
 }
 
+/* Takes over what the system knows of the user; false where its name is too long. */
+static bool take_entry(const struct passwd *entry, struct identity *identity)
+{
+    if (strlen(entry->pw_name) >= sizeof identity->user)
+        return false;
+    memcpy(identity->user, entry->pw_name, strlen(entry->pw_name) + 1);
+    identity->uid = entry->pw_uid;
+    identity->gid = entry->pw_gid;
+    return true;
+}
+
 static bool find_user(const char *user, struct identity *identity, char *problem)
 {
     uint64_t number;
 
     errno = 0;
     const struct passwd *entry = getpwnam(user);
-    if (entry != NULL) {
-        identity->uid = entry->pw_uid;
-        identity->gid = entry->pw_gid;
-        return true;
-    }
     int error = errno;
-    if (!number_parse(user, 10, 0, id_max, &number))
-        return not_found(problem, "user", user, error);
-    identity->uid = (uid_t)number;
-    entry = getpwuid(identity->uid);
-    identity->gid = entry != NULL ? entry->pw_gid : (gid_t)number;
-    identity->user = entry != NULL ? identity->user : "";
-    return true;
+    if (entry == NULL) {
+        if (!number_parse(user, 10, 0, id_max, &number))
+            return not_found(problem, "user", user, error);
+        identity->uid = (uid_t)number;
+        identity->gid = (gid_t)number;
+        entry = getpwuid(identity->uid);
+    }
+    return entry == NULL || take_entry(entry, identity) ||
+           fail(problem, "user", user, ENAMETOOLONG);
 }
 
 static bool find_group(const char *group, struct identity *identity, char *problem)
@@ -69,7 +77,7 @@ static bool find_group(const char *group, struct identity *identity, char *probl
 bool privileges_find(const char *user, const char *group, struct identity *identity,
                      char problem[PRIVILEGES_PROBLEM_SIZE])
 {
-    *identity = (struct identity){.user = user, .uid = geteuid(), .gid = getegid()};
+    *identity = (struct identity){.uid = geteuid(), .gid = getegid()};
     return (*user == '\0' || find_user(user, identity, problem)) &&
            (*group == '\0' || find_group(group, identity, problem));
 }

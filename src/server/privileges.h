@@ -10,19 +10,22 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+/* Bytes that hold a user's name: Linux's LOGIN_NAME_MAX. */
+enum { PRIVILEGES_NAME_SIZE = 256 };
+
 struct identity {
-    const char *user; /* as in the configuration; "" where only the group changes */
+    char user[PRIVILEGES_NAME_SIZE]; /* its name; "": it has none, or only the group changes */
     uid_t uid;
     gid_t gid;
 };
 
 /* Bytes that hold any problem of these functions. Longer ones are cut. */
-enum { PRIVILEGES_PROBLEM_SIZE = 256 };
+enum { PRIVILEGES_PROBLEM_SIZE = 512 };
 
 /*
  * Looks up `user` and `group`, names or numbers. "" for the user is the one that we are; "" for the
- * group is the user's own, or the one that we are in where there is no user. `user` must stay valid
- * as long as *identity. False, and `problem` says why.
+ * group is the user's own, or the one that we are in where there is no user. False, and `problem`
+ * says why.
  */
 bool privileges_find(const char *user, const char *group, struct identity *identity,
                      char problem[PRIVILEGES_PROBLEM_SIZE]) MUST_USE;

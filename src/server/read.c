@@ -37,16 +37,14 @@ static bool add_reply(struct server *server, const struct connection *connection
 }
 
 static bool record(struct server *server, const struct connection *connection,
-                   const struct frame *frame)
+                   const struct frame *frame, uint64_t *seq)
 {
-    uint64_t seq;
-
     if (!journal_append(server->journal, connection->peer, connection->settings->config->name,
-                        frame->message, frame->size, &seq))
+                        frame->message, frame->size, seq))
         return false;
     server->batch_messages++;
     server->batch_bytes += frame->size;
-    return add_reply(server, connection, frame, seq, journal_time(server->journal));
+    return true;
 }
 
 /* A proxy's health check: answered with SEQ 0 where messages are, and not recorded. */
@@ -66,7 +64,8 @@ struct taken {
     enum framing_result result; /* of the last framing_next(); MESSAGE: there may be more */
     size_t used;                /* bytes */
     size_t messages;
-    bool failed; /* no memory */
+    bool unrecorded; /* no memory for the next one's record */
+    bool unanswered; /* no memory for the last one's reply */
 };
 
 static struct taken take_messages(struct server *server, struct connection *connection,
@@ -84,12 +83,17 @@ static struct taken take_messages(struct server *server, struct connection *conn
                          size - taken.used, connection->ended, config->max_message, &frame);
         if (taken.result != FRAMING_MESSAGE)
             break;
-        taken.failed = connection->local ? !answer_check(server, connection, &frame)
-                                         : !record(server, connection, &frame);
-        if (taken.failed)
+        uint64_t seq = 0;
+        taken.unrecorded = !connection->local && !record(server, connection, &frame, &seq);
+        if (taken.unrecorded)
             break;
         taken.used += frame.consumed;
         taken.messages++;
+        taken.unanswered = connection->local ? !answer_check(server, connection, &frame)
+                                             : !add_reply(server, connection, &frame, seq,
+                                                          journal_time(server->journal));
+        if (taken.unanswered)
+            break;
     }
     return taken;
 }
@@ -101,10 +105,15 @@ static void refuse(struct server *server, struct connection *connection, const s
     const struct config_listener *config = connection->settings->config;
 
     connection->state = CONNECTION_REFUSING;
-    if (taken->failed) {
+    if (taken->unrecorded) {
         connection->end = METRICS_ENDED_MEMORY;
         log_error("out of memory for a message of %s: %zu bytes not recorded", connection->peer,
                   left);
+    } else if (taken->unanswered) {
+        connection->end = METRICS_ENDED_MEMORY;
+        log_error("out of memory for a reply to %s: its message is not acknowledged, %zu bytes "
+                  "behind it not recorded",
+                  connection->peer, left);
     } else if (taken->result == FRAMING_TOO_LONG) {
         connection->end = METRICS_ENDED_TOO_LONG;
         connection_complain(server, connection,
@@ -146,10 +155,11 @@ static void take(struct server *server, struct connection *connection, const uns
     struct taken taken = take_messages(server, connection, bytes, size, used);
     size_t left = size - taken.used;
 
-    if (taken.failed || taken.result == FRAMING_TOO_LONG || taken.result == FRAMING_MALFORMED) {
+    if (taken.unrecorded || taken.unanswered || taken.result == FRAMING_TOO_LONG ||
+        taken.result == FRAMING_MALFORMED) {
         refuse(server, connection, &taken, left);
     } else if (!connection_keep(connection, bytes, size, taken.used)) {
-        taken.failed = true;
+        taken.unrecorded = true;
         refuse(server, connection, &taken, left);
     } else {
         connection->more = taken.result == FRAMING_MESSAGE && left > 0;

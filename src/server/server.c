@@ -22,9 +22,9 @@ static bool out_of_memory(int *status)
 static bool adopt_passed(struct server *server, int *status)
 {
     struct activation activation;
-    const char *problem;
+    char problem[ACTIVATION_PROBLEM_SIZE];
 
-    if (!activation_take(&activation, &problem)) {
+    if (!activation_take(&activation, problem)) {
         log_error("cannot take the sockets of the service manager: %s", problem);
         *status = EX_UNAVAILABLE;
         return false;
@@ -70,8 +70,10 @@ static bool drop_privileges(const struct server *server, int *status)
         *status = EX_CONFIG;
         return false;
     }
-    if (!listeners_give(&server->listeners, identity.uid, identity.gid))
-        log_warning("cannot give the Unix socket to user %s: %s", config->user, strerror(errno));
+    const char *kept = listeners_give(&server->listeners, identity.uid, identity.gid);
+    if (kept != NULL)
+        log_warning("cannot give the Unix socket %s to user %lu, group %lu: %s", kept,
+                    (unsigned long)identity.uid, (unsigned long)identity.gid, strerror(errno));
     if (!privileges_drop(&identity, problem)) {
         log_error("%s", problem);
         *status = EX_NOPERM;

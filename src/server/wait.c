@@ -23,15 +23,13 @@ static int64_t time_left(const struct server *server)
     return left > 0 ? left : 0;
 }
 
-static void close_late(struct server *server, struct connection *connection, const char *why)
+static void close_late(struct server *server, struct connection *connection,
+                       const struct overdue *overdue)
 {
-    if (connection->state != CONNECTION_DISCARDING) /* that one ends for another reason */
-        connection->end = connection->unfinished_since != 0 || connection->unsent_since != 0
-                              ? METRICS_ENDED_STALLED
-                              : METRICS_ENDED_IDLE;
+    connection->end = overdue->end;
     if (connection->state == CONNECTION_PROXY)
         server->metrics.refused[METRICS_REFUSED_PROXY]++;
-    connection_close(server, connection, why);
+    connection_close(server, connection, overdue->why);
 }
 
 /*
@@ -44,12 +42,11 @@ static void close_overdue(struct server *server)
 
     while ((fd = deadlines_take(server->deadlines, server->now)) >= 0) {
         struct connection *connection = server->connections[fd];
-        int64_t due;
-        const char *why = connection_overdue(connection, server->now, &due);
-        if (*why == '\0')
+        const struct overdue overdue = connection_overdue(connection, server->now);
+        if (*overdue.why == '\0')
             connection_settle(server, connection);
         else
-            close_late(server, connection, why);
+            close_late(server, connection, &overdue);
     }
 }
 

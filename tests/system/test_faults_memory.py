@@ -4,12 +4,15 @@ log says so; nobody else notices, and nothing is acknowledged that is not record
 """
 
 import contextlib
+import signal
+from collections import Counter
 
 import pytest
 
 from harness import programs
 from harness.client import Client
 from harness.load import ANSWER_SEQ, Load
+from harness.server import ini
 
 MEGABYTE = 1 << 20
 
@@ -55,3 +58,27 @@ def test_large_batches_beyond_memory(starved):
         assert client.say(b"still there")
     one.stop()
     load.check(one.records())
+
+
+def test_replies_beyond_memory(starved):
+    """What the log calls not recorded is not, and all the rest is: nobody sends twice in doubt."""
+    one = starved
+    one.settings["server.reply"] = "{time}" * 28  # some 800 bytes
+    one.config.write_text(ini(one.settings))
+    one.send_signal(signal.SIGHUP)
+    one.log.wait("the configuration was read again")
+    clients = [Client(one) for _ in range(400)]
+    one.log.wait("connected by", len(clients))
+    one.send_signal(signal.SIGSTOP)  # so that the replies to all are of one round
+    for client in clients:
+        client.send(b"\n" * 50)
+    one.send_signal(signal.SIGCONT)
+    one.log.wait("out of memory for a reply to")
+    for client in clients:
+        client.end_sending()
+        client.receive_all()
+        client.close()
+    one.stop()
+    recorded = Counter(record.peer for record in one.records())
+    for line in one.log.matches(r"out of memory .* (127\.0\.0\.1:\d+): .*?(\d+) bytes"):
+        assert recorded[line[1]] + int(line[2]) == 50

@@ -66,6 +66,19 @@ def test_figures_are_what_happened(server, tmp_path, metrics):
     assert closed == 2
 
 
+def test_an_end_counts_as_the_log_says(server, metrics):
+    """idle_timeout with half a message there: it counted as stalled."""
+    one = server({"server.framing": "line", "server.idle_timeout": 1, "metrics.file": metrics})
+    with Client(one) as client:
+        client.send(b"half")
+        assert client.receive_all() == b""
+    one.log.wait("no message came within idle_timeout")
+    report(one)
+    now = figures(metrics)
+    assert now['tcpackd_connections_closed_total{reason="idle"}'] == 1
+    assert now['tcpackd_connections_closed_total{reason="stalled"}'] == 0
+
+
 def test_refusals_and_reloads_are_counted(server, metrics):
     one = server({"server.framing": "line", "server.max_clients_per_address": 1,
                   "metrics.file": metrics})

@@ -194,7 +194,8 @@ def test_descriptor_that_is_no_listener_is_refused(tmp_path):
     script = 'exec 3</dev/null; LISTEN_FDS=1 LISTEN_PID=$$ exec "$0" "$@"'
     result = programs.run("/bin/bash", "-c", script, programs.tcpackd(), "-o", "server.port=0")
     assert result.returncode == 69
-    assert "error: cannot take the sockets of the service manager: " in result.stderr
+    assert result.stderr == ("tcpackd: error: cannot take the sockets of the service manager: "
+                             "descriptor 3: Socket operation on non-socket\n")
 
 
 def test_lines_for_its_journal_bear_priorities(tmp_path):

@@ -50,6 +50,21 @@ def test_user_and_group(server, folder):
         assert client.say(b"hello") == b"server received you message."
 
 
+@pytest.mark.parametrize("user", ["nobody", pwd.getpwnam("nobody").pw_uid])
+def test_groups_of_the_user(server, tmp_path, user):
+    """Also of one that is named by number: it was without what its groups may read."""
+    programs.need_root()
+    programs.need("unshare", "mount")
+    groups = tmp_path / "group"
+    groups.write_text("root:x:0:\nextra:x:4711:nobody\n")
+    apart = ["unshare", "--mount", "sh", "-c",
+             f'mount --bind {groups} /etc/group && exec "$@"', "sh"]
+    if programs.run(*apart, "true").returncode != 0:
+        pytest.skip("no mounts of its own")
+    one = server({"server.user": user}, wrap=apart)
+    assert 4711 in identity(one.pid)["Groups"]
+
+
 @pytest.mark.parametrize("settings, status, said", [
     ({"server.user": "no-such-user"}, 78, "there is no user no-such-user (user, group)"),
     ({"server.group": "no-such-group"}, 78, "there is no group no-such-group (user, group)"),
@@ -71,3 +86,17 @@ def test_without_root(folder):
     assert result.returncode == 77
     assert result.stderr == \
         "tcpackd: error: cannot take the groups of user daemon: Operation not permitted\n"
+
+
+def test_socket_that_cannot_be_given_is_named(folder):
+    """The warning named no socket and, with a group alone, nobody."""
+    programs.need_root()  # to become somebody who may not
+    programs.need("setpriv")
+    config = folder / "one.ini"
+    config.write_text(ini({"server.host": folder / "socket", "server.group": "daemon"}))
+    program = shutil.copy(programs.tcpackd(), folder)
+    result = programs.run("setpriv", "--reuid=nobody", "--clear-groups", program, "-c", config)
+    user, group = pwd.getpwnam("nobody").pw_uid, grp.getgrnam("daemon").gr_gid
+    assert result.stderr.startswith(
+        f"tcpackd: warning: cannot give the Unix socket {folder}/socket to user {user}, "
+        f"group {group}: Operation not permitted\n")

@@ -51,7 +51,8 @@ def test_accepting_pauses_when_no_connection_can_be_taken_for_good(tmp_path):
     strace = ("strace", "-D", "-f", "-o", "/dev/null", "-e", "trace=accept4",
               "-e", "inject=accept4:error=EPERM")
     with Server(tmp_path, LINE, wrap=strace) as one, Client(one):
-        one.log.wait("warning: Operation not permitted: new connections wait")
+        one.log.wait("warning: cannot accept connections: Operation not permitted: "
+                     "new connections wait")
 
 
 def test_a_reload_that_leaves_no_room_ends_the_attempts_to_accept(tmp_path):
@@ -90,6 +91,19 @@ def test_a_name_that_has_an_ipv6_address_too_where_ipv6_is_turned_off(tmp_path):
     six = Server(tmp_path, {"server.host": "six"}, wrap=apart).spawn()
     assert six.wait() == 69
     six.log.wait("cannot listen on .::1.:0: Cannot assign requested address")
+
+
+def test_a_name_that_has_an_address_twice(tmp_path):
+    """As localhost where two lines of /etc/hosts say it: the server was in its own way."""
+    programs.need("unshare", "mount")
+    hosts = tmp_path / "hosts"
+    hosts.write_text("127.0.0.1 twice\n127.0.0.1 once twice\n")
+    apart = ["unshare", "-r", "--mount", "sh", "-c",
+             f'mount --bind {hosts} /etc/hosts && exec "$@"', "sh"]
+    if programs.run(*apart, "true").returncode != 0:
+        pytest.skip("no mounts of its own")
+    with Server(tmp_path, {"server.host": "twice"}, wrap=apart) as one:
+        assert one.host == "127.0.0.1" and len(one.addresses) == 1
 
 
 def closed(*descriptors):

@@ -54,9 +54,9 @@ static void put_socket(int fd, int type, int listens)
 static void assert_none(void)
 {
     struct activation activation;
-    const char *problem = NULL;
+    char problem[ACTIVATION_PROBLEM_SIZE];
 
-    assert_true(activation_take(&activation, &problem));
+    assert_true(activation_take(&activation, problem));
     assert_int_equal(activation.count, 0);
     assert_null(activation.sockets);
     assert_null(getenv("LISTEN_FDS"));
@@ -65,9 +65,9 @@ static void assert_none(void)
 static void assert_problem(const char *expected)
 {
     struct activation activation;
-    const char *problem = NULL;
+    char problem[ACTIVATION_PROBLEM_SIZE];
 
-    assert_false(activation_take(&activation, &problem));
+    assert_false(activation_take(&activation, problem));
     assert_string_equal(problem, expected);
     assert_int_equal(activation.count, 0);
 }
@@ -91,13 +91,13 @@ static void test_sockets_and_names(void **state)
 {
     static const char *const names[] = {"first", "", "third"};
     struct activation activation;
-    const char *problem = NULL;
+    char problem[ACTIVATION_PROBLEM_SIZE];
 
     (void)state;
     for (int fd = 3; fd < 6; fd++)
         put_socket(fd, SOCK_STREAM, 1);
     set_environment(own_pid(), "3", "first::third");
-    assert_true(activation_take(&activation, &problem));
+    assert_true(activation_take(&activation, problem));
     assert_int_equal(activation.count, 3);
     for (int i = 0; i < 3; i++) {
         assert_int_equal(activation.sockets[i].fd, 3 + i);
@@ -109,7 +109,7 @@ static void test_sockets_and_names(void **state)
     assert_none(); /* taken once */
 
     set_environment(own_pid(), "2", NULL);
-    assert_true(activation_take(&activation, &problem));
+    assert_true(activation_take(&activation, problem));
     assert_int_equal(activation.count, 2);
     assert_string_equal(activation.sockets[1].name, "");
     activation_free(&activation);
@@ -119,8 +119,6 @@ static void test_sockets_and_names(void **state)
 
 static void test_refused(void **state)
 {
-    static const char no_listener[] = "not a listening stream socket (Accept=no, ListenStream=)";
-
     (void)state;
     set_environment("x", "1", NULL);
     assert_problem("LISTEN_PID is not a process number");
@@ -129,16 +127,17 @@ static void test_refused(void **state)
     set_environment(own_pid(), "1025", NULL);
     assert_problem("LISTEN_FDS is not a number from 0 to 1024");
     set_environment(own_pid(), "1", NULL);
-    assert_problem(strerror(EBADF));
+    assert_problem("descriptor 3: Bad file descriptor");
 
     put_socket(3, SOCK_STREAM, 1);
     put_socket(4, SOCK_STREAM, 0);
     set_environment(own_pid(), "2", NULL);
-    assert_problem(no_listener);
+    assert_problem("descriptor 4: not a listening stream socket (Accept=no, ListenStream=)");
     assert_int_equal(close(4), 0);
     put_socket(4, SOCK_DGRAM, 0);
-    set_environment(own_pid(), "2", NULL);
-    assert_problem(no_listener);
+    set_environment(own_pid(), "2", "first:second");
+    assert_problem(
+        "descriptor 4 (second): not a listening stream socket (Accept=no, ListenStream=)");
     assert_int_equal(close(4), 0);
     assert_int_equal(close(3), 0);
 }

@@ -376,36 +376,47 @@ static void test_discard(void **state)
 
 /* ------------------------------------------------------------------------------------ timeouts */
 
-struct overdue {
+struct overdue_case {
     int64_t unfinished_since;
     int64_t unsent_since;
     int64_t last_message;
     uint64_t stall_timeout;
     uint64_t idle_timeout;
     int64_t due;
-    const char *why; /* at NOW */
+    const char *why;      /* at NOW */
+    enum metrics_end end; /* METRICS_ENDS: its time is not up */
 };
 
-static const struct overdue overdues[] = {
-    {0, 0, NOW, 0, 0, DEADLINE_NEVER, ""},
-    {0, 0, NOW, 60, 0, DEADLINE_NEVER, ""},
-    {0, 0, NOW, 0, 60, NOW + 60LL * SECOND, ""},
-    {NOW - SECOND, 0, NOW, 60, 0, NOW + 59LL * SECOND, ""},
-    {NOW - SECOND, NOW - 2 * SECOND, NOW, 60, 59, NOW + 58LL * SECOND, ""},
-    {NOW - SECOND, NOW - SECOND, NOW, 0, 0, DEADLINE_NEVER, ""},
-    {0, 0, NOW - 60LL * SECOND + 1, 0, 60, NOW + 1, ""},
-    {0, 0, NOW - 60LL * SECOND, 0, 60, NOW, "no message came within idle_timeout"},
-    {NOW - 60LL * SECOND, 0, NOW, 60, 0, NOW, "an unfinished message is older than stall_timeout"},
-    {0, NOW - 60LL * SECOND, NOW, 60, 0, NOW, "replies were not read within stall_timeout"},
-    {NOW - 60LL * SECOND, NOW - SECOND, NOW, 60, 0, NOW + 59LL * SECOND, ""}, /* stands still */
-    {0, NOW - SECOND, NOW - 60LL * SECOND, 0, 60, NOW + 59LL * SECOND, ""},   /* it is reading */
+static const struct overdue_case overdues[] = {
+    {0, 0, NOW, 0, 0, DEADLINE_NEVER, "", METRICS_ENDS},
+    {0, 0, NOW, 60, 0, DEADLINE_NEVER, "", METRICS_ENDS},
+    {0, 0, NOW, 0, 60, NOW + 60LL * SECOND, "", METRICS_ENDS},
+    {NOW - SECOND, 0, NOW, 60, 0, NOW + 59LL * SECOND, "", METRICS_ENDS},
+    {NOW - SECOND, NOW - 2 * SECOND, NOW, 60, 59, NOW + 58LL * SECOND, "", METRICS_ENDS},
+    {NOW - SECOND, NOW - SECOND, NOW, 0, 0, DEADLINE_NEVER, "", METRICS_ENDS},
+    {0, 0, NOW - 60LL * SECOND + 1, 0, 60, NOW + 1, "", METRICS_ENDS},
+    {0, 0, NOW - 60LL * SECOND, 0, 60, NOW, "no message came within idle_timeout",
+     METRICS_ENDED_IDLE},
+    {NOW - 60LL * SECOND, 0, NOW, 60, 0, NOW, "an unfinished message is older than stall_timeout",
+     METRICS_ENDED_STALLED},
+    {0, NOW - 60LL * SECOND, NOW, 60, 0, NOW, "replies were not read within stall_timeout",
+     METRICS_ENDED_STALLED},
+    /* Which of them is over counts, not what else is under way. */
+    {NOW - 10LL * SECOND, 0, NOW - 10LL * SECOND, 60, 10, NOW,
+     "no message came within idle_timeout", METRICS_ENDED_IDLE},
+    {0, NOW - 10LL * SECOND, NOW - 10LL * SECOND, 60, 10, NOW,
+     "no message came within idle_timeout", METRICS_ENDED_IDLE},
+    {NOW - 60LL * SECOND, NOW - SECOND, NOW, 60, 0, NOW + 59LL * SECOND, "",
+     METRICS_ENDS}, /* stands still */
+    {0, NOW - SECOND, NOW - 60LL * SECOND, 0, 60, NOW + 59LL * SECOND, "",
+     METRICS_ENDS}, /* it is reading */
 };
 
 static void test_overdue(void **state)
 {
     (void)state;
     for (size_t at = 0; at < sizeof overdues / sizeof *overdues; at++) {
-        const struct overdue *one = &overdues[at];
+        const struct overdue_case *one = &overdues[at];
         struct config_listener config = {.stall_timeout = one->stall_timeout,
                                          .idle_timeout = one->idle_timeout};
         struct listener_settings settings = {.config = &config};
@@ -414,9 +425,11 @@ static void test_overdue(void **state)
                                         .unsent_since = one->unsent_since,
                                         .out.size = one->unsent_since != 0,
                                         .last_message = one->last_message};
-        int64_t due;
-        assert_string_equal(connection_overdue(&connection, NOW, &due), one->why);
-        assert_int_equal(due, one->due);
+        const struct overdue overdue = connection_overdue(&connection, NOW);
+        assert_string_equal(overdue.why, one->why);
+        assert_int_equal(overdue.due, one->due);
+        if (one->end != METRICS_ENDS)
+            assert_int_equal(overdue.end, one->end);
     }
 }
 
@@ -425,14 +438,18 @@ static void test_overdue_discarding(void **state)
 {
     struct config_listener config = {0};
     struct listener_settings settings = {.config = &config};
-    struct connection connection = {
-        .settings = &settings, .state = CONNECTION_DISCARDING, .unsent_since = NOW};
-    int64_t due;
+    struct connection connection = {.settings = &settings,
+                                    .state = CONNECTION_DISCARDING,
+                                    .unsent_since = NOW,
+                                    .end = METRICS_ENDED_TOO_LONG};
 
     (void)state;
-    assert_string_equal(connection_overdue(&connection, NOW, &due), "");
-    assert_int_equal(due, NOW + 2LL * SECOND);
-    assert_string_not_equal(connection_overdue(&connection, due, &due), "");
+    struct overdue overdue = connection_overdue(&connection, NOW);
+    assert_string_equal(overdue.why, "");
+    assert_int_equal(overdue.due, NOW + 2LL * SECOND);
+    overdue = connection_overdue(&connection, overdue.due);
+    assert_string_not_equal(overdue.why, "");
+    assert_int_equal(overdue.end, METRICS_ENDED_TOO_LONG); /* why it was refused */
 }
 
 int main(void)

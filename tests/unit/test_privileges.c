@@ -47,7 +47,11 @@ static void test_found(void **state)
     assert_true(privileges_find("root", "", &identity, problem));
     assert_int_equal(identity.uid, 0);
     assert_int_equal(identity.gid, 0);
+    assert_string_equal(identity.user, "root");
+    assert_true(privileges_find("0", "", &identity, problem));
+    assert_string_equal(identity.user, "root"); /* whose groups are to be looked up */
     assert_true(privileges_find("12345", "54321", &identity, problem));
+    assert_string_equal(identity.user, "");
     assert_int_equal(identity.uid, 12345);
     assert_int_equal(identity.gid, 54321);
 }
