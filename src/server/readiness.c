@@ -318,9 +318,14 @@ int readiness_next(struct readiness *readiness, unsigned *events)
     return -1;
 }
 
+bool readiness_has(const struct readiness *readiness, int fd)
+{
+    return (state_of(readiness, fd) & (FOUND_READ | FOUND_WRITE)) != 0;
+}
+
 bool readiness_take(struct readiness *readiness, int fd)
 {
-    bool ready = (state_of(readiness, fd) & (FOUND_READ | FOUND_WRITE)) != 0;
+    bool ready = readiness_has(readiness, fd);
 
     if (ready)
         drop_state(readiness, fd, FOUND_READ | FOUND_WRITE | FOUND_MORE);

@@ -76,6 +76,9 @@ bool readiness_wait(struct readiness *readiness, int64_t timeout) MUST_USE;
  */
 int readiness_next(struct readiness *readiness, unsigned *events);
 
+/* Whether `fd` is ready; readiness_next() will return it, if not in this round, in a later one. */
+bool readiness_has(const struct readiness *readiness, int fd);
+
 /* Whether `fd` is ready; then readiness_next() will not return it. */
 bool readiness_take(struct readiness *readiness, int fd);
 

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sysexits.h>
+#include <time.h>
 
 /* Microseconds until the first thing that is due; negative: nothing is. */
 static int64_t time_left(const struct server *server)
@@ -34,7 +35,8 @@ static void close_late(struct server *server, struct connection *connection,
 
 /*
  * Closes whose time was up when the last round began and who did nothing about it in that round: a
- * slow commit must not cost those who have sent something meanwhile.
+ * slow commit must not cost those who have sent something meanwhile, nor a full batch those whom
+ * it left for the next round.
  */
 static void close_overdue(struct server *server)
 {
@@ -45,6 +47,9 @@ static void close_overdue(struct server *server)
         const struct overdue overdue = connection_overdue(connection, server->now);
         if (*overdue.why == '\0')
             connection_settle(server, connection);
+        else if (readiness_has(server->readiness, fd) &&
+                 deadlines_set(server->deadlines, fd, server->now + 1))
+            continue; /* what it has done will be seen first */
         else
             close_late(server, connection, &overdue);
     }
@@ -62,9 +67,23 @@ static void obey_signals(struct server *server)
         server->stopping = true;
 }
 
+/*
+ * Those whom the last sync has answered send again, and those who missed it have sent: to begin at
+ * once would be a sync for the first few of them, and another for the others.
+ */
+static void gather(struct server *server)
+{
+    static const struct timespec pause = {.tv_nsec = 100 * 1000};
+
+    if (server->crowd_synced)
+        (void)nanosleep(&pause, NULL); /* a signal may end it early */
+    server->crowd_synced = false;
+}
+
 void round_wait(struct server *server)
 {
     close_overdue(server);
+    gather(server);
     if (!readiness_wait(server->readiness, time_left(server))) {
         log_error("cannot wait for connections: select: %s", strerror(errno));
         server->status = EX_OSERR;

@@ -150,6 +150,26 @@ def test_idle_timeout(server):
     assert set(one.messages()) == {b"busy"}
 
 
+def test_idle_timeout_of_those_whom_a_full_batch_left(server):
+    """They have sent in time: that the server had too much to do is not their silence."""
+    one = server({"server.framing": "line", "server.idle_timeout": "1",
+                  "server.buffer_size": "65536"})
+    messages = (b"m" * 999 + b"\n") * 60
+    clients = [Client(one) for _ in range(120)]
+    for client in clients:
+        assert client.say(b"hello") == REPLY
+    one.send_signal(signal.SIGSTOP)
+    stopped = time.monotonic()
+    for client in clients:
+        client.send(messages)  # together more than a batch holds
+    while time.monotonic() < stopped + 1.1:
+        time.sleep(0.05)  # the timeout itself
+    one.send_signal(signal.SIGCONT)
+    for client in clients:
+        for _ in range(60):
+            assert client.receive_until() == REPLY
+
+
 def test_stall_timeout_of_an_unfinished_message(server):
     one = server({"server.framing": "line", "server.stall_timeout": "1"})
     with Client(one) as stalled, Client(one) as silent:

@@ -319,6 +319,21 @@ static void a_full_queue_loses_nobody(void **state)
     assert_true(reads_to_the_end(ours[0], 4));
 }
 
+static void has_who_was_not_returned_yet(void **state)
+{
+    unsigned events;
+
+    (void)state;
+    add_quietly(0);
+    assert_false(readiness_has(readiness, ours[0]));
+    say(0);
+    assert_true(readiness_wait(readiness, 0));
+    assert_true(readiness_has(readiness, ours[0]));
+    assert_false(readiness_has(readiness, ours[1]));
+    assert_int_equal(readiness_next(readiness, &events), ours[0]);
+    assert_false(readiness_has(readiness, ours[0]));
+}
+
 /* A listener, say, which only select() finds. */
 static void rings_do_not_starve_others(void **state)
 {
@@ -396,6 +411,7 @@ int main(void)
         BOTH_WAYS(a_number_used_again_is_another_socket),
         BOTH_WAYS(forgotten_is_not_found),
         BOTH_WAYS(a_full_queue_loses_nobody),
+        BOTH_WAYS(has_who_was_not_returned_yet),
         BOTH_WAYS(rings_do_not_starve_others),
         BOTH_WAYS(random_traffic_is_all_taken),
     };
