@@ -34,8 +34,8 @@ expect()
 
 # What the server logs comes through a pipe: its lines are waited for, not guessed at.
 mkfifo "$work/log"
-printf '$ tcpackd -o server.port=0 -o journal.file=%s &\n' "$journal"
-"$TCPACKD" -o server.port=0 -o journal.file="$journal" 2>"$work/log" &
+printf '$ tcpackd -c /dev/null -o server.port=0 -o journal.file=%s &\n' "$journal"
+"$TCPACKD" -c /dev/null -o server.port=0 -o journal.file="$journal" 2>"$work/log" &
 server=$!
 exec 3<"$work/log"
 port=
@@ -52,9 +52,9 @@ done
 PATH=$(dirname "$TCPACK"):$PATH
 export PATH
 
-show "tcpack -p $port hello world"
+show "tcpack -c /dev/null -p $port hello world"
 expect "$replies" 1
-show "printf 'one\ntwo\nthree\n' | tcpack -p $port"
+show "printf 'one\ntwo\nthree\n' | tcpack -c /dev/null -p $port"
 expect "$replies" 3
 messages=4
 if nc -h 2>&1 | grep -q -e '-N'; then

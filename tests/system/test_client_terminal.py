@@ -3,16 +3,20 @@ tcpack at a terminal: a person types, edits, interrupts and resizes. With libedi
 terminal that can nothing, and with a server that goes away while the prompt waits.
 """
 
+import os
 import re
 import signal
 import stat
 import subprocess
+import threading
+import time
 
 import pytest
 from harness import programs
 from harness.peers import Peer, receive_all, receive_until
 from harness.tcpack import address_of, environment, finish, start
 from harness.terminal import Terminal
+from harness.waiting import DEADLINE
 
 PROMPT = "Please input msg:"
 UP, LEFT, CTRL_A, CTRL_C, CTRL_D, CTRL_R = "\x1b[A", "\x1b[D", "\x01", "\x03", "\x04", "\x12"
@@ -281,35 +285,42 @@ def test_stopped_and_continued(server):
         assert screen.end() == 0
 
 
-def progress_of(peer, *arguments, data, **options):
-    """What a terminal on standard error shows while standard input is not one."""
+def progress_of(peer, *arguments, data, half, **options):
+    """
+    What a terminal on standard error shows while standard input is not one; half(screen) returns
+    when the other half may be answered.
+    """
     screen = Terminal([programs.tcpack(), "-c", "/dev/null", *address_of(peer), *map(str, arguments)],
                       environment(TERM="xterm"), stdin=data, stdout=subprocess.DEVNULL, **options)
     with screen:
+        half(screen)
+        peer.rest.set()
         status = screen.end()
     return status, screen.shown
 
 
 def slow_server(count):
-    """Answers half of the lines at once, the other half when the progress had time to show."""
+    """A peer that answers half of the lines at once, the other half when `rest` is set."""
+    rest = threading.Event()
+
     def serve(connection):
         receive_until(connection, lambda data: data.count(b"\n") == count)
         connection.sendall(b"ok\n" * (count // 2))
-        connection.settimeout(1)
-        try:
-            connection.recv(1)
-        except TimeoutError:
-            connection.sendall(b"ok\n" * (count - count // 2))
-        connection.settimeout(30)
+        assert rest.wait(DEADLINE)
+        connection.sendall(b"ok\n" * (count - count // 2))
         receive_all(connection)
-    return serve
+
+    peer = Peer(serve)
+    peer.rest = rest
+    return peer
 
 
 def test_progress_of_a_file(tmp_path):
     file = tmp_path / "input"
     file.write_bytes(b"line\n" * 100)
-    with Peer(slow_server(100)) as peer, open(file, "rb") as data:
-        status, shown = progress_of(peer, "-f", "line", data=data)
+    with slow_server(100) as peer, open(file, "rb") as data:
+        status, shown = progress_of(peer, "-f", "line", data=data,
+                                    half=lambda screen: screen.expect(" 50 acknowledged"))
     assert status == 0
     lines = shown.decode().replace("\r\n", "\n").split("\r")
     assert "\x1b" not in shown.decode()
@@ -322,25 +333,39 @@ def test_progress_of_a_file(tmp_path):
 def test_progress_fits_a_narrow_terminal(tmp_path):
     file = tmp_path / "input"
     file.write_bytes(b"line\n" * 100)
-    with Peer(slow_server(100)) as peer, open(file, "rb") as data:
-        status, shown = progress_of(peer, "-f", "line", data=data, size=(24, 20))
+    with slow_server(100) as peer, open(file, "rb") as data:
+        status, shown = progress_of(peer, "-f", "line", data=data, size=(24, 20),
+                                    half=lambda screen: screen.expect("100 messages, 50 "))
     assert status == 0
     assert all(len(line) < 20 for line in re.split("[\r\n]+", shown.decode()))
 
 
 def test_progress_only_where_it_was_asked_for_or_is_seen(tmp_path):
-    with Peer(slow_server(10)) as peer:
+    # That nothing is shown takes time in which it could be: four times that of a paint, or more.
+    with slow_server(10) as peer:
         data = subprocess.Popen(["printf", "line\\n%.0s", *map(str, range(10))],
                                 stdout=subprocess.PIPE)
-        status, shown = progress_of(peer, "-f", "line", "--no-progress", data=data.stdout)
+        status, shown = progress_of(peer, "-f", "line", "--no-progress", data=data.stdout,
+                                    half=lambda screen: time.sleep(1))
         data.stdout.close()
         data.wait()
     assert (status, shown) == (0, b"")
-    with Peer(slow_server(10)) as peer:
-        result = finish(start(peer, "-f", "line"), b"line\n" * 10)
+    with slow_server(10) as peer:
+        client = start(peer, "-f", "line")
+        threading.Timer(1, peer.rest.set).start()
+        result = finish(client, b"line\n" * 10)
     assert (result.status, result.stderr) == (0, "")
-    with Peer(slow_server(10)) as peer:
-        result = finish(start(peer, "-f", "line", "--progress"), b"line\n" * 10)
+    with slow_server(10) as peer:
+        client = start(peer, "-f", "line", "--progress")
+        client.stdin.write(b"line\n" * 10)
+        client.stdin.flush()
+        shown = b""
+        while b"10 messages, 5 acknowledged" not in shown:
+            more = os.read(client.stderr.fileno(), 65536)
+            assert more, shown
+            shown += more
+        peer.rest.set()
+        result = finish(client)
     assert result.status == 0
-    assert "10 messages, 5 acknowledged" in result.stderr
-    assert "%" not in result.stderr and "\x1b" not in result.stderr
+    shown = shown.decode() + result.stderr
+    assert "%" not in shown and "\x1b" not in shown

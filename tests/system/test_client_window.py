@@ -9,13 +9,14 @@ import re
 import signal
 import socket
 import subprocess
+import threading
 import time
 
 import pytest
 from harness import programs
 from harness.peers import Peer, receive_all, receive_until
 from harness.tcpack import finish, start, tcpack
-from harness.waiting import wait_until
+from harness.waiting import DEADLINE, wait_until
 
 # Without sync: the disk is not what is tested here, and others use it, too.
 SEQ = {"server.framing": "line", "server.reply": "{seq} {bytes}", "journal.sync": "no"}
@@ -98,7 +99,7 @@ def start_with_much_to_print(server, tmp_path):
     file.write_bytes(b"\n".join(lines(6000)))
     one = server({**SEQ, "server.reply": "x" * 150})
     with open(file, "rb") as data:
-        client = start(one, "-f", "line", "-t", "0.5", stdin=data)
+        client = start(one, "-f", "line", "-t", "4", stdin=data)
     assert os.read(client.stdout.fileno(), 1) == b"x"
     return client
 
@@ -107,7 +108,7 @@ def test_slow_reader_of_the_replies(server, tmp_path):
     """What stops is the reading of replies, not the time of the server."""
     client = start_with_much_to_print(server, tmp_path)
     with pytest.raises(subprocess.TimeoutExpired):
-        client.wait(1)  # longer than -t: the server answered in time, nobody looked
+        client.wait(5)  # longer than -t: the server answered in time, nobody looked
     rest, errors = client.communicate(timeout=30)
     assert (client.returncode, len(rest), errors) == (0, 6000 * 151 - 1, b"")
 
@@ -167,12 +168,12 @@ def test_time_counts_from_the_last_acknowledgement():
     def serve(connection):
         receive_until(connection, lambda data: data.count(b"\n") == 5)
         for _ in range(5):
-            time.sleep(0.4)
+            time.sleep(1)
             connection.sendall(b"ok\n")
         receive_all(connection)
 
     with Peer(serve) as peer:
-        assert tcpack(peer, "-f", "line", "-t", "1.2", data=b"1\n2\n3\n4\n5\n").status == 0
+        assert tcpack(peer, "-f", "line", "-t", "4", data=b"1\n2\n3\n4\n5\n").status == 0
 
 
 def test_an_unfinished_message_is_not_left_behind(server):
@@ -180,15 +181,15 @@ def test_an_unfinished_message_is_not_left_behind(server):
     A client that gives up in the middle of a message resets the connection: an end in order would
     make the server take the part for the whole.
     """
-    outcome = []
+    outcome, ended = [], threading.Event()
 
     def serve(connection):
-        connection.recv(10)
-        time.sleep(1)
+        assert ended.wait(DEADLINE)
         outcome.append(receive_all(connection))
 
     with Peer(serve, receive_buffer=4096) as peer:
         result = tcpack(peer, "-f", "line", "-t", "0.5", data=b"x" * 3_000_000)
+        ended.set()
     assert result.status == 75
     assert "0 sent, 0 acknowledged, 1 not" in result.stderr
     assert outcome == [None]

@@ -34,7 +34,7 @@ def transcript(text):
 
 def shell(command, folder):
     """What a command prints; `tcpack` is the one that was built."""
-    line = f"tcpack() {{ {shlex.quote(str(programs.tcpack()))} \"$@\"; }}; {command}"
+    line = f"tcpack() {{ {shlex.quote(str(programs.tcpack()))} -c /dev/null \"$@\"; }}; {command}"
     result = subprocess.run(["bash", "-c", line], cwd=folder, capture_output=True,
                             timeout=DEADLINE, check=True)
     return result.stdout.decode()

@@ -108,9 +108,9 @@ def test_slow_sync_keeps_nobody_answered_early(recording, tmp_path):
 def test_slow_sync_is_no_idleness(recording, tmp_path):
     """What a client sent while the disk took its time counts, however late it is read."""
     programs.need_strace()
-    one = recording({"server.idle_timeout": 1},
+    one = recording({"server.idle_timeout": 4},  # the clients' time until they have sent
                     wrap=tracer(tmp_path / "trace", "trace=fdatasync",
-                                "inject=fdatasync:delay_enter=2s:when=1"))
+                                "inject=fdatasync:delay_enter=6s:when=1"))
     with one, Client(one) as first, Client(one) as second:
         one.log.wait(f"connected by {second.peer}")
         first.send(b"first\n")

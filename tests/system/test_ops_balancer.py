@@ -211,8 +211,8 @@ def test_nodes_come_and_go_under_load(network, tmp_path, pem, kill, rounds):
                 haproxy.wait("nodes", name, "UP", "L7OK")
             with open(tmp_path / "replies", "wb") as replies:
                 client = subprocess.Popen(
-                    [*network.inside("client"), programs.tcpack(), "-H",
-                     network.gateway("client"), "-p", "8001", "-f", "line", "-r", "-t", "2",
+                    [*network.inside("client"), programs.tcpack(), "-c", "/dev/null",
+                     "-H", network.gateway("client"), "-p", "8001", "-f", "line", "-r", "-t", "2",
                      "--no-progress"],
                     stdin=subprocess.PIPE, stdout=replies)
             try:

@@ -20,7 +20,7 @@ from harness.load import ANSWER_SEQ, Load
 from harness.waiting import DEADLINE, wait_until
 
 SYSTEMCTL = """#!/bin/sh
-test "$*" = "kill --kill-whom=main --signal=HUP tcpackd.service" && kill -HUP {pid}
+test "$*" = "kill --kill-who=main --signal=HUP tcpackd.service" && kill -HUP {pid}
 """
 
 

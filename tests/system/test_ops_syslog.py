@@ -46,8 +46,8 @@ def syslogged(tmp_path, listens, *arguments):
         pytest.skip(f"no mount namespaces here: {namespace.stderr}")
     result = programs.run(
         "unshare", "--mount", "/bin/sh", "-c", 'mount -t tmpfs none /dev && exec "$@"', "sh",
-        sys.executable, "-c", DAEMON, listens, programs.tcpackd(), "-o", "log.to=syslog",
-        *arguments, "-o", f"server.host={tmp_path}/socket")
+        sys.executable, "-c", DAEMON, listens, programs.tcpackd(), "-c", "/dev/null",
+        "-o", "log.to=syslog", *arguments, "-o", f"server.host={tmp_path}/socket")
     assert result.returncode == 0, result.stderr
     assert "tcpackd:" not in result.stderr
     return result.stdout.splitlines()

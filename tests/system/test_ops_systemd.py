@@ -147,7 +147,7 @@ def test_passed_socket_for_both_families(tmp_path):
     with socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True) as listener:
         process = subprocess.Popen(
             ["/bin/bash", "-c", script, str(listener.fileno()), programs.tcpackd(),
-             "-o", "server.framing=line", "-o", "server.allow=127.0.0.1"],
+             "-c", "/dev/null", "-o", "server.framing=line", "-o", "server.allow=127.0.0.1"],
             pass_fds=[listener.fileno()], stdout=subprocess.PIPE)
         try:
             port = listener.getsockname()[1]
@@ -176,7 +176,7 @@ def test_several_servers_share_an_address(tmp_path):
             listeners.append(listener)
             processes.append(subprocess.Popen(
                 ["/bin/bash", "-c", script, str(listener.fileno()), programs.tcpackd(),
-                 "-o", "server.framing=line", "-o", f"server.reply=server {number}",
+                 "-c", "/dev/null", "-o", "server.framing=line", "-o", f"server.reply=server {number}",
                  "-o", f"journal.file={tmp_path}/journal-{number}"], pass_fds=[listener.fileno()]))
         said = set()
         while said != {b"server 0", b"server 1"}:
@@ -192,7 +192,8 @@ def test_several_servers_share_an_address(tmp_path):
 
 def test_descriptor_that_is_no_listener_is_refused(tmp_path):
     script = 'exec 3</dev/null; LISTEN_FDS=1 LISTEN_PID=$$ exec "$0" "$@"'
-    result = programs.run("/bin/bash", "-c", script, programs.tcpackd(), "-o", "server.port=0")
+    result = programs.run("/bin/bash", "-c", script, programs.tcpackd(), "-c", "/dev/null",
+                          "-o", "server.port=0")
     assert result.returncode == 69
     assert result.stderr == ("tcpackd: error: cannot take the sockets of the service manager: "
                              "descriptor 3: Socket operation on non-socket\n")

@@ -128,7 +128,7 @@ def test_interrupted_calls(server, tmp_path, call):
 
 def test_idle_timeout(server):
     """Who sends no message for so long is closed; half a message is none."""
-    one = server({"server.framing": "line", "server.idle_timeout": "1"})
+    one = server({"server.framing": "line", "server.idle_timeout": "4"})
     with Client(one) as idle, Client(one) as busy:
         idle.send(b"unfinished")
         peer = idle.peer
