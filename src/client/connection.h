@@ -35,7 +35,7 @@ void connection_close(struct connection *connection);
 
 /*
  * Ends it with a reset: the server drops what it has of an unfinished message, which after an end
- * in order would count as a whole one.
+ * in order would count as a whole one. A Unix socket has no reset: there it ends in order.
  */
 void connection_abort(struct connection *connection);
 

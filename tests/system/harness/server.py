@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import threading
+import time
 from collections import defaultdict
 from pathlib import Path
 
@@ -218,6 +219,12 @@ class Server:
         with open(f"/proc/{self.pid}/stat", encoding="ascii") as file:
             fields = file.read().rsplit(")", 1)[1].split()
         return int(fields[11]) + int(fields[12])
+
+    def spins(self):
+        """Whether it keeps a processor busy while nobody asks for anything."""
+        seconds, ticks = 0.5, self.cpu_ticks()
+        time.sleep(seconds)  # the length of a measurement; one that spins gets far more than this
+        return self.cpu_ticks() - ticks > 0.15 * seconds * os.sysconf("SC_CLK_TCK")
 
     def resident_bytes(self):
         with open(f"/proc/{self.pid}/statm", encoding="ascii") as file:
