@@ -8,6 +8,7 @@ import re
 import signal
 import stat
 import subprocess
+import termios
 import threading
 import time
 
@@ -16,7 +17,7 @@ from harness import programs
 from harness.peers import Peer, receive_all, receive_until
 from harness.tcpack import address_of, environment, finish, start
 from harness.terminal import Terminal
-from harness.waiting import DEADLINE
+from harness.waiting import DEADLINE, wait_until
 
 PROMPT = "Please input msg:"
 UP, LEFT, CTRL_A, CTRL_C, CTRL_D, CTRL_R = "\x1b[A", "\x1b[D", "\x01", "\x03", "\x04", "\x12"
@@ -95,12 +96,18 @@ def test_interrupt_while_it_waits_for_an_acknowledgement_ends_it():
         screen.expect("interrupted\r\n.*1 sent, 0 acknowledged, 1 not")
 
 
+@pytest.mark.usefixtures("libedit")
 def test_termination_at_the_prompt_restores_the_terminal(server):
+    def edits(screen):
+        return termios.tcgetattr(screen.master)[3] & (termios.ICANON | termios.ECHO) == 0
+
     with terminal(server()) as screen:
         screen.expect(PROMPT)
+        wait_until(lambda: edits(screen), "the terminal in the mode for editing")
         screen.process.send_signal(signal.SIGTERM)
         assert screen.end() == 75
         screen.expect("0 sent, 0 acknowledged, 0 not")
+        assert not edits(screen)
 
 
 def test_the_server_going_away_is_noticed_at_the_prompt(term):
@@ -157,10 +164,14 @@ def test_a_message_that_cannot_be_sent_does_not_end_the_conversation(server):
     one = server({"server.framing": "nul", "server.reply": "recorded {seq}"})
     with terminal(one, "-f", "nul", term="dumb") as screen:
         screen.expect(PROMPT)
+        screen.type("a\0b\r")
+        screen.expect("NUL")
+        screen.expect(PROMPT)
         screen.type("hello\r")
         screen.expect("recorded 1")
         screen.type(CTRL_D)
         assert screen.end() == 0
+    assert one.messages() == [b"hello"]
 
 
 def test_replies_cannot_control_the_terminal(server):
