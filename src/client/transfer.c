@@ -117,10 +117,14 @@ static enum outcome take_lines(struct transfer *transfer, int64_t now_us)
     return OUTCOME_DONE;
 }
 
+/*
+ * Also without room, while all that was read is taken: the end of the input shall be known when the
+ * server closes the connection behind its last reply.
+ */
 static bool wants_input(const struct transfer *transfer)
 {
     return transfer->input >= 0 && transfer->ending == OUTCOME_DONE && !transfer->lines.ended &&
-           session_has_room(&transfer->session);
+           (session_has_room(&transfer->session) || lines_are_taken(&transfer->lines));
 }
 
 static bool input_is_done(const struct transfer *transfer)
@@ -248,15 +252,15 @@ static enum outcome turn(struct transfer *transfer)
     }
     struct progress_view view = view_of(transfer);
     progress_paint(&transfer->progress, &view, clock_monotonic_us());
-    if (needs_connection(transfer)) {
-        enum outcome outcome = look_after_session(transfer);
-        if (outcome != OUTCOME_DONE)
-            return outcome;
-    }
+    enum outcome outcome = OUTCOME_DONE;
+    if (transfer->input >= 0 && waiting_can_read(&transfer->waiting, transfer->input))
+        outcome = read_input(transfer);
+    if (outcome == OUTCOME_DONE && needs_connection(transfer))
+        outcome = look_after_session(transfer);
+    if (outcome != OUTCOME_DONE)
+        return outcome;
     if (waiting_can_write(&transfer->waiting, transfer->output.fd) && !write_output(transfer))
         return failed(transfer, "cannot write to standard output");
-    if (transfer->input >= 0 && waiting_can_read(&transfer->waiting, transfer->input))
-        return read_input(transfer);
     return OUTCOME_DONE;
 }
 
