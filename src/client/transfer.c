@@ -314,9 +314,14 @@ enum outcome transfer_lines(struct transfer *transfer, int fd)
 enum outcome transfer_idle(struct transfer *transfer, int fd)
 {
     struct session *session = &transfer->session;
+    bool can_read = false;
 
     transfer->conversing = true;
     for (;;) {
+        /* Before it waits, too: the last reply may have come with what broke the connection. */
+        enum outcome outcome = look_after_session(transfer);
+        if (outcome != OUTCOME_DONE || can_read)
+            return outcome;
         if (!waiting_watch(&transfer->waiting, fd, true, false) ||
             !waiting_watch(&transfer->waiting, transfer->output.fd, false, false) ||
             (session_connected(session) &&
@@ -331,9 +336,7 @@ enum outcome transfer_idle(struct transfer *transfer, int fd)
         case WAITING_DUE:
             break;
         }
-        enum outcome outcome = look_after_session(transfer);
-        if (outcome != OUTCOME_DONE || waiting_can_read(&transfer->waiting, fd))
-            return outcome;
+        can_read = waiting_can_read(&transfer->waiting, fd);
     }
 }
 
