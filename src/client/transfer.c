@@ -264,6 +264,16 @@ static enum outcome turn(struct transfer *transfer)
     return OUTCOME_DONE;
 }
 
+/* There was a connection before: without another one, what counts is what is not acknowledged. */
+static enum outcome reconnect(struct transfer *transfer)
+{
+    enum outcome outcome = link_connect(&transfer->link, &transfer->session);
+
+    if (outcome == OUTCOME_UNREACHABLE || outcome == OUTCOME_UNKNOWN_HOST)
+        return OUTCOME_LOST;
+    return outcome;
+}
+
 /* Turns until all that the input gives is acknowledged and written. */
 static enum outcome run(struct transfer *transfer)
 {
@@ -279,7 +289,7 @@ static enum outcome run(struct transfer *transfer)
         /* Replies that are there come first: connecting may take long. */
         if (!session_connected(session) && session->window.count > 0 &&
             output_pending(&transfer->output) == 0) {
-            outcome = link_connect(&transfer->link, session);
+            outcome = reconnect(transfer);
             if (outcome != OUTCOME_DONE)
                 return outcome;
         }
