@@ -155,9 +155,14 @@ static enum outcome judge_rest(struct session *session)
                                  "this is no server that acknowledges messages");
         return OUTCOME_DONE;
     case REPLIES_FRAMED:
-        if (replies_next(&session->replies, false, &reply) == FRAMING_MESSAGE)
+        switch (replies_next(&session->replies, false, &reply)) {
+        case FRAMING_UNFINISHED:
+            return OUTCOME_DONE;
+        case FRAMING_MESSAGE:
+        case FRAMING_TOO_LONG:
+        case FRAMING_MALFORMED:
             return lost(session, "the server sent a reply that answers no message");
-        return OUTCOME_DONE;
+        }
     }
     return OUTCOME_DONE;
 }

@@ -208,6 +208,25 @@ def test_a_reply_too_many_is_an_error():
     assert "answers no message" in result.stderr
 
 
+def test_a_reply_too_many_without_an_end_is_an_error():
+    """It is not kept in memory for as long as the server goes on."""
+    def serve(connection):
+        receive_until(connection, lambda data: data == b"a\n")
+        connection.sendall(b"ok\n")
+        with pytest.raises(ConnectionError):
+            while True:
+                connection.sendall(b"x" * 65536)
+
+    with Peer(serve) as peer:
+        client = start(peer, "-f", "line")
+        client.stdin.write(b"a\n")
+        client.stdin.flush()
+        client.wait(30)
+        result = finish(client)
+    assert result.status == 75
+    assert "answers no message" in result.stderr
+
+
 def test_a_server_that_speaks_first_acknowledges_nothing():
     with Peer(lambda connection: (connection.sendall(b"220 mail\r\n"), receive_all(connection))) as peer:
         client = start(peer)
