@@ -38,9 +38,14 @@ static bool find(struct lines *lines, size_t *size)
     return false;
 }
 
+bool lines_are_taken(const struct lines *lines)
+{
+    return lines->begin == lines->bytes.size;
+}
+
 bool lines_are_done(const struct lines *lines)
 {
-    return lines->ended && lines->begin == lines->bytes.size;
+    return lines->ended && lines_are_taken(lines);
 }
 
 bool lines_take(struct lines *lines, const unsigned char **line, size_t *size)

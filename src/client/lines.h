@@ -32,6 +32,9 @@ void lines_added(struct lines *lines, size_t size);
 /* The input is at its end: what is left is the last line. */
 void lines_end(struct lines *lines);
 
+/* Whether all that was read so far was taken. */
+bool lines_are_taken(const struct lines *lines);
+
 /* Whether all was read and taken. */
 bool lines_are_done(const struct lines *lines);
 

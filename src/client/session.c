@@ -40,6 +40,7 @@ size_t session_begin(struct session *session, const struct connection *connectio
     session->connection = *connection;
     session->progress_us = now_us;
     session->send_error = 0;
+    session->lost = false;
     replies_restart(&session->replies);
     return window_rewind(&session->window);
 }
@@ -96,6 +97,7 @@ int64_t session_due(const struct session *session)
 static enum outcome lost(struct session *session, const char *why)
 {
     (void)snprintf(session->problem, sizeof session->problem, "%s", why);
+    session->lost = true;
     return OUTCOME_LOST;
 }
 
@@ -153,9 +155,14 @@ static enum outcome judge_rest(struct session *session)
                                  "this is no server that acknowledges messages");
         return OUTCOME_DONE;
     case REPLIES_FRAMED:
-        if (replies_next(&session->replies, false, &reply) == FRAMING_MESSAGE)
+        switch (replies_next(&session->replies, false, &reply)) {
+        case FRAMING_UNFINISHED:
+            return OUTCOME_DONE;
+        case FRAMING_MESSAGE:
+        case FRAMING_TOO_LONG:
+        case FRAMING_MALFORMED:
             return lost(session, "the server sent a reply that answers no message");
-        return OUTCOME_DONE;
+        }
     }
     return OUTCOME_DONE;
 }
@@ -192,6 +199,8 @@ static size_t receive_size(const struct session *session)
 
 enum outcome session_receive(struct session *session, int64_t now_us)
 {
+    if (session->lost)
+        return OUTCOME_LOST;
     size_t size = receive_size(session);
     unsigned char *room = replies_room(&session->replies, size);
 
@@ -218,16 +227,18 @@ enum outcome session_receive(struct session *session, int64_t now_us)
 enum outcome session_tick(struct session *session, int64_t now_us)
 {
     double timeout = (double)session->settings.timeout_us / 1e6;
+    char why[SESSION_PROBLEM_SIZE];
 
+    if (session->lost)
+        return OUTCOME_LOST;
     if (session->send_error != 0)
         return session_receive(session, now_us); /* until all is read that had arrived */
     if (is_settling(session) && now_us >= session->received_us + SETTLE_US)
         return take_replies(session, true, now_us);
     if (now_us < session_due(session))
         return OUTCOME_DONE;
-    (void)snprintf(session->problem, sizeof session->problem,
-                   "no acknowledgement within %g seconds", timeout);
-    return OUTCOME_LOST;
+    (void)snprintf(why, sizeof why, "no acknowledgement within %g seconds", timeout);
+    return lost(session, why);
 }
 
 void session_excuse(struct session *session, int64_t now_us)

@@ -46,7 +46,8 @@ struct session {
     int64_t progress_us; /* when anything last went forward */
     int64_t received_us; /* when bytes were last received */
     int send_error;      /* errno of a send() that failed; what had arrived before is still read */
-    char problem[SESSION_PROBLEM_SIZE]; /* why the connection is of no more use */
+    bool lost;           /* the connection is of no more use; `problem` says why */
+    char problem[SESSION_PROBLEM_SIZE];
 };
 
 /* False with errno ENOMEM; else the owner calls session_free(), which closes the connection too. */
@@ -79,7 +80,7 @@ int64_t session_due(const struct session *session);
 void session_send(struct session *session, int64_t now_us);
 
 /*
- * Receives once; looks at the time. OUTCOME_DONE: go on. OUTCOME_LOST: the
+ * Receives once; looks at the time. OUTCOME_DONE: go on. OUTCOME_LOST, then and from then on: the
  * connection is of no more use, `problem` says why, and session_drop() comes next. OUTCOME_FAILED:
  * no memory, or settings.acknowledged said so; errno tells.
  */

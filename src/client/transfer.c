@@ -117,10 +117,14 @@ static enum outcome take_lines(struct transfer *transfer, int64_t now_us)
     return OUTCOME_DONE;
 }
 
+/*
+ * Also without room, while all that was read is taken: the end of the input shall be known when the
+ * server closes the connection behind its last reply.
+ */
 static bool wants_input(const struct transfer *transfer)
 {
     return transfer->input >= 0 && transfer->ending == OUTCOME_DONE && !transfer->lines.ended &&
-           session_has_room(&transfer->session);
+           (session_has_room(&transfer->session) || lines_are_taken(&transfer->lines));
 }
 
 static bool input_is_done(const struct transfer *transfer)
@@ -248,16 +252,26 @@ static enum outcome turn(struct transfer *transfer)
     }
     struct progress_view view = view_of(transfer);
     progress_paint(&transfer->progress, &view, clock_monotonic_us());
-    if (needs_connection(transfer)) {
-        enum outcome outcome = look_after_session(transfer);
-        if (outcome != OUTCOME_DONE)
-            return outcome;
-    }
+    enum outcome outcome = OUTCOME_DONE;
+    if (transfer->input >= 0 && waiting_can_read(&transfer->waiting, transfer->input))
+        outcome = read_input(transfer);
+    if (outcome == OUTCOME_DONE && needs_connection(transfer))
+        outcome = look_after_session(transfer);
+    if (outcome != OUTCOME_DONE)
+        return outcome;
     if (waiting_can_write(&transfer->waiting, transfer->output.fd) && !write_output(transfer))
         return failed(transfer, "cannot write to standard output");
-    if (transfer->input >= 0 && waiting_can_read(&transfer->waiting, transfer->input))
-        return read_input(transfer);
     return OUTCOME_DONE;
+}
+
+/* There was a connection before: without another one, what counts is what is not acknowledged. */
+static enum outcome reconnect(struct transfer *transfer)
+{
+    enum outcome outcome = link_connect(&transfer->link, &transfer->session);
+
+    if (outcome == OUTCOME_UNREACHABLE || outcome == OUTCOME_UNKNOWN_HOST)
+        return OUTCOME_LOST;
+    return outcome;
 }
 
 /* Turns until all that the input gives is acknowledged and written. */
@@ -275,7 +289,7 @@ static enum outcome run(struct transfer *transfer)
         /* Replies that are there come first: connecting may take long. */
         if (!session_connected(session) && session->window.count > 0 &&
             output_pending(&transfer->output) == 0) {
-            outcome = link_connect(&transfer->link, session);
+            outcome = reconnect(transfer);
             if (outcome != OUTCOME_DONE)
                 return outcome;
         }
@@ -310,9 +324,14 @@ enum outcome transfer_lines(struct transfer *transfer, int fd)
 enum outcome transfer_idle(struct transfer *transfer, int fd)
 {
     struct session *session = &transfer->session;
+    bool can_read = false;
 
     transfer->conversing = true;
     for (;;) {
+        /* Before it waits, too: the last reply may have come with what broke the connection. */
+        enum outcome outcome = look_after_session(transfer);
+        if (outcome != OUTCOME_DONE || can_read)
+            return outcome;
         if (!waiting_watch(&transfer->waiting, fd, true, false) ||
             !waiting_watch(&transfer->waiting, transfer->output.fd, false, false) ||
             (session_connected(session) &&
@@ -327,9 +346,7 @@ enum outcome transfer_idle(struct transfer *transfer, int fd)
         case WAITING_DUE:
             break;
         }
-        enum outcome outcome = look_after_session(transfer);
-        if (outcome != OUTCOME_DONE || waiting_can_read(&transfer->waiting, fd))
-            return outcome;
+        can_read = waiting_can_read(&transfer->waiting, fd);
     }
 }
 

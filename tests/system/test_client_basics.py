@@ -112,6 +112,21 @@ def test_classroom_server_that_ends_after_its_answer():
         assert (result.status, result.replies) == (0, [REPLY])
 
 
+@pytest.mark.parametrize("reply", [REPLY, REPLY + b"\n"])
+def test_input_that_ended_before_the_server_did(reply):
+    """echo hello | tcpack: that the input ended is known, and the end of the connection no loss."""
+    def serve(connection):
+        connection.recv(1024)
+        connection.sendall(reply)
+
+    reading, writing = os.pipe()
+    os.write(writing, b"hello\n")
+    os.close(writing)
+    with Peer(serve) as peer, os.fdopen(reading, "rb") as data:
+        result = finish(start(peer, stdin=data))
+    assert (result.status, result.replies, result.stderr) == (0, [REPLY], "")
+
+
 def test_first_reply_in_pieces_is_still_a_line():
     """auto decides on the whole first reply, not on what one recv() happened to return."""
     def serve(connection):
@@ -187,6 +202,26 @@ def test_a_reply_too_many_is_an_error():
         client = start(peer)
         client.stdin.write(b"a\n")
         client.stdin.flush()
+        client.wait(30)  # more messages might come: its input goes on
+        result = finish(client)
+    assert result.status == 75
+    assert "answers no message" in result.stderr
+
+
+def test_a_reply_too_many_without_an_end_is_an_error():
+    """It is not kept in memory for as long as the server goes on."""
+    def serve(connection):
+        receive_until(connection, lambda data: data == b"a\n")
+        connection.sendall(b"ok\n")
+        with pytest.raises(ConnectionError):
+            while True:
+                connection.sendall(b"x" * 65536)
+
+    with Peer(serve) as peer:
+        client = start(peer, "-f", "line")
+        client.stdin.write(b"a\n")
+        client.stdin.flush()
+        client.wait(30)
         result = finish(client)
     assert result.status == 75
     assert "answers no message" in result.stderr

@@ -178,6 +178,22 @@ def test_retries_are_counted():
     assert result.stderr.count("trying again") == 2
 
 
+def test_retries_that_end_after_a_loss_leave_a_count():
+    """That nobody listens any more does not hide that messages were sent."""
+    def serve(connection):
+        receive_until(connection, lambda data: data == b"a\nb\n")
+        peer.listener.close()
+        connection.sendall(b"ok\n")
+
+    peer = Peer(serve)
+    with peer:
+        result = tcpack(peer, "--retries", 1, "-t", "0.2", "-f", "line", data=b"a\nb\n")
+    assert (result.status, result.replies) == (75, [b"ok"])
+    assert "refused" in result.stderr
+    assert "2 sent, 1 acknowledged, 1 not" in result.stderr
+    assert "to resume: --from 2" in result.stderr
+
+
 def test_retries_end_with_a_server_that_never_acknowledges():
     with Peer(receive_all, receive_all) as peer:
         result = tcpack(peer, "--retries", 1, "-t", "0.2", "hello")

@@ -134,6 +134,28 @@ def test_a_bare_reply_with_which_the_server_goes_away():
         assert screen.end() == 75
 
 
+def test_replies_too_many_are_none_for_the_next_message():
+    def first(connection):
+        receive_until(connection, lambda data: data == b"one\n")
+        connection.sendall(b"a\nb\nc\n")
+        receive_all(connection)
+
+    def second(connection):
+        receive_until(connection, lambda data: data == b"two\n")
+        connection.sendall(b"d\n")
+        receive_all(connection)
+
+    with Peer(first, second) as peer, terminal(peer, "-r") as screen:
+        screen.expect(PROMPT)
+        screen.type("one\r")
+        screen.expect("a\r\n")
+        screen.expect("the server sent a reply that answers no message")
+        screen.type("two\r")
+        screen.expect("d\r\n")
+        screen.type(CTRL_D)
+        assert screen.end() == 0
+
+
 def test_hangup_keeps_the_history(libedit, server, tmp_path):
     with terminal(server(), state=tmp_path) as screen:
         screen.expect(PROMPT)
