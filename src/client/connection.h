@@ -23,8 +23,8 @@ struct connection {
 };
 
 /*
- * OUTCOME_DONE and an open connection; OUTCOME_UNKNOWN_HOST, OUTCOME_UNREACHABLE,
- * OUTCOME_INTERRUPTED or OUTCOME_FAILED and none. Each thing that went wrong on the way is appended
+ * OUTCOME_DONE and an open connection; OUTCOME_UNKNOWN_HOST, OUTCOME_UNREACHABLE
+ * or OUTCOME_INTERRUPTED and none. Each thing that went wrong on the way is appended
  * to `problems` as a text with a NUL, also when a later address worked.
  */
 enum outcome connection_open(const struct connection_target *target, struct connection *connection,

@@ -1,7 +1,7 @@
 /*
  * lines.h: cuts what is read from the input into lines, each a message. Lines may have any length
  * and hold any byte but LF; a carriage return stays in its line; the last one needs no LF. Pure:
- * the caller reads (input.h) and hands over where the bytes are.
+ * the caller reads and hands over where the bytes are.
  */
 #ifndef TCPACK_LINES_H
 #define TCPACK_LINES_H

@@ -63,7 +63,7 @@ static enum outcome attempt(struct link *link, struct session *session, bool *re
     return outcome;
 }
 
-/* False: INT or TERM came first. */
+/* False: a signal to end came first. */
 static bool wait_before_next(struct link *link)
 {
     int64_t wait_us = backoff_next(&link->backoff);

@@ -137,12 +137,13 @@ static bool input_is_done(const struct transfer *transfer)
 
 static struct progress_view view_of(const struct transfer *transfer)
 {
-    const struct window *window = &transfer->session.window;
+    uint64_t read = transfer->lines.offset;
+    uint64_t framed = window_bytes(&transfer->session.window); /* perhaps longer than the lines */
 
     return (struct progress_view){
         .messages = transfer->added,
         .acknowledged = transfer->figures.acknowledged,
-        .done = transfer->lines.offset - window_bytes(window),
+        .done = read > framed ? read - framed : 0,
         .total = transfer->input_size,
     };
 }
@@ -347,6 +348,7 @@ enum outcome transfer_idle(struct transfer *transfer, int fd)
             break;
         }
         can_read = waiting_can_read(&transfer->waiting, fd);
+        waiting_forget(&transfer->waiting, fd); /* what is typed ahead ends no other wait */
     }
 }
 

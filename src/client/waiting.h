@@ -31,7 +31,7 @@ enum waiting_result {
 /* From now on waits for `fd` to be readable, writable, both or neither. False, ENOMEM. */
 bool waiting_watch(struct waiting *waiting, int fd, bool to_read, bool to_write) MUST_USE;
 
-/* Stops watching `fd`, which is about to be closed; any number. */
+/* Stops watching `fd`: before it is closed, or for a while. Any number. */
 void waiting_forget(struct waiting *waiting, int fd);
 
 /* Waits until `due_us`, monotonic; a time that is past, and it looks without waiting. */

@@ -15,6 +15,7 @@ import time
 import pytest
 from harness import programs
 from harness.peers import Peer, receive_all, receive_until
+from harness.server import spins
 from harness.tcpack import address_of, environment, finish, start
 from harness.terminal import Terminal
 from harness.waiting import DEADLINE, wait_until
@@ -196,6 +197,26 @@ def test_a_message_that_cannot_be_sent_does_not_end_the_conversation(server):
     assert one.messages() == [b"hello"]
 
 
+def test_what_is_typed_ahead_waits(term):
+    """For the acknowledgement of the message before, and keeps no processor busy meanwhile."""
+    answer = threading.Event()
+
+    def serve(connection):
+        receive_until(connection, lambda data: b"\n" in data)
+        assert answer.wait(DEADLINE)
+        connection.sendall(b"first\n")
+        receive_until(connection, lambda data: b"\n" in data)
+        connection.sendall(b"second\n")
+
+    with Peer(serve) as peer, terminal(peer, term=term) as screen:
+        screen.expect(PROMPT)
+        screen.type("one\rtwo\r")
+        screen.expect("one")
+        assert not spins(screen.process.pid)
+        answer.set()
+        screen.expect("first(.|\n)*second")
+
+
 def test_replies_cannot_control_the_terminal(server):
     one = server({"server.reply": r"\x1b]0;title\x07 \x9b31m"})
     with terminal(one, term="dumb") as screen:
@@ -361,6 +382,16 @@ def test_progress_of_a_file(tmp_path):
     assert half and re.search(r"/s \[#+-+\]  50 %, \d:\d\d left", half[0])
     assert re.fullmatch(r"100 messages, 100 acknowledged, \d+/s \[#+\] 100 % *\n", lines[-1])
     assert all(len(line) <= 80 for line in lines)
+
+
+def test_progress_of_a_message_that_is_longer_on_the_wire(tmp_path):
+    """It gets the newline that the file lacks: that is no reason to show that all is done."""
+    file = tmp_path / "input"
+    file.write_bytes(b"line")
+    with slow_server(1) as peer, open(file, "rb") as data:
+        status, shown = progress_of(peer, "-f", "line", data=data,
+                                    half=lambda screen: screen.expect(r"\[-+\]   0 %"))
+    assert status == 0 and b"100 %" in shown
 
 
 def test_progress_fits_a_narrow_terminal(tmp_path):

@@ -77,6 +77,20 @@ class Log:
         return "\n".join(self.lines)
 
 
+def cpu_ticks(pid):
+    """Clock ticks of processor time, in user and in system mode."""
+    with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+        fields = file.read().rsplit(")", 1)[1].split()
+    return int(fields[11]) + int(fields[12])
+
+
+def spins(pid):
+    """Whether a process keeps a processor busy while nobody asks it for anything."""
+    seconds, ticks = 0.5, cpu_ticks(pid)
+    time.sleep(seconds)  # the length of a measurement; one that spins gets far more than this
+    return cpu_ticks(pid) - ticks > 0.15 * seconds * os.sysconf("SC_CLK_TCK")
+
+
 class Server:
     """
     One tcpackd. `settings` are {"section.key": value}, `arguments` what follows on its command
@@ -215,16 +229,10 @@ class Server:
         return len(os.listdir(f"/proc/{self.pid}/fd"))
 
     def cpu_ticks(self):
-        """Clock ticks of processor time, in user and in system mode."""
-        with open(f"/proc/{self.pid}/stat", encoding="ascii") as file:
-            fields = file.read().rsplit(")", 1)[1].split()
-        return int(fields[11]) + int(fields[12])
+        return cpu_ticks(self.pid)
 
     def spins(self):
-        """Whether it keeps a processor busy while nobody asks for anything."""
-        seconds, ticks = 0.5, self.cpu_ticks()
-        time.sleep(seconds)  # the length of a measurement; one that spins gets far more than this
-        return self.cpu_ticks() - ticks > 0.15 * seconds * os.sysconf("SC_CLK_TCK")
+        return spins(self.pid)
 
     def resident_bytes(self):
         with open(f"/proc/{self.pid}/statm", encoding="ascii") as file:
