@@ -38,7 +38,7 @@ static void broken(struct server *server)
     server->stopping = true;
 }
 
-enum { CROWD_MIN = 16 }; /* messages of one sync: then others are sure to have missed it */
+enum { CROWD_MIN = 64 }; /* messages of one sync: then many others are sure to have missed it */
 
 /* The batch, of `size` bytes, is recorded. */
 static void count_commit(struct server *server, size_t size)
