@@ -38,8 +38,6 @@ static void broken(struct server *server)
     server->stopping = true;
 }
 
-enum { CROWD_MIN = 64 }; /* messages of one sync: then many others are sure to have missed it */
-
 /* The batch, of `size` bytes, is recorded. */
 static void count_commit(struct server *server, size_t size)
 {
@@ -51,7 +49,6 @@ static void count_commit(struct server *server, size_t size)
     server->metrics.message_bytes += server->batch_bytes;
     if (sync_us >= 0)
         metrics_count_sync(&server->metrics, sync_us);
-    server->crowd_synced = sync_us >= 0 && server->batch_messages >= CROWD_MIN;
 }
 
 void round_commit(struct server *server)

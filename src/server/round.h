@@ -77,7 +77,6 @@ struct server {
 
     bool journal_failing;    /* the last commit was refused */
     int64_t journal_failed;  /* when */
-    bool crowd_synced;       /* many messages shared the last sync */
     uint64_t batch_messages; /* in the batch */
     uint64_t batch_bytes;    /* of these messages */
     bool stopping;

@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <string.h>
 #include <sysexits.h>
-#include <time.h>
 
 /* Microseconds until the first thing that is due; negative: nothing is. */
 static int64_t time_left(const struct server *server)
@@ -67,23 +66,9 @@ static void obey_signals(struct server *server)
         server->stopping = true;
 }
 
-/*
- * Those whom the last sync has answered send again, and those who missed it have sent: to begin at
- * once would be a sync for the first few of them, and another for the others.
- */
-static void gather(struct server *server)
-{
-    static const struct timespec pause = {.tv_nsec = 100 * 1000};
-
-    if (server->crowd_synced)
-        (void)nanosleep(&pause, NULL); /* a signal may end it early */
-    server->crowd_synced = false;
-}
-
 void round_wait(struct server *server)
 {
     close_overdue(server);
-    gather(server);
     if (!readiness_wait(server->readiness, time_left(server))) {
         log_error("cannot wait for connections: select: %s", strerror(errno));
         server->status = EX_OSERR;
