@@ -44,9 +44,11 @@ def syslogged(tmp_path, listens, *arguments):
     namespace = programs.run("unshare", "--mount", "mount", "-t", "tmpfs", "none", "/dev")
     if namespace.returncode != 0:
         pytest.skip(f"no mount namespaces here: {namespace.stderr}")
+    config = tmp_path / "empty.ini"  # /dev/null is not there
+    config.touch()
     result = programs.run(
         "unshare", "--mount", "/bin/sh", "-c", 'mount -t tmpfs none /dev && exec "$@"', "sh",
-        sys.executable, "-c", DAEMON, listens, programs.tcpackd(), "-c", "/dev/null",
+        sys.executable, "-c", DAEMON, listens, programs.tcpackd(), "-c", config,
         "-o", "log.to=syslog", *arguments, "-o", f"server.host={tmp_path}/socket")
     assert result.returncode == 0, result.stderr
     assert "tcpackd:" not in result.stderr
