@@ -58,24 +58,6 @@ static void note_room(struct server *server)
     server->accept_pause_logged = false;
 }
 
-static bool make_room(struct server *server, int fd)
-{
-    size_t size = server->connections_size;
-
-    if ((size_t)fd < size)
-        return true;
-    while (size <= (size_t)fd)
-        size = size == 0 ? 64 : 2 * size;
-    struct connection **connections = realloc(server->connections, size * sizeof *connections);
-    if (connections == NULL)
-        return false;
-    for (size_t at = server->connections_size; at < size; at++)
-        connections[at] = NULL;
-    server->connections = connections;
-    server->connections_size = size;
-    return true;
-}
-
 /*
  * Takes the accepted descriptor over, where the peer is admitted. False: no memory, and the
  * descriptor is still the caller's.
@@ -83,21 +65,14 @@ static bool make_room(struct server *server, int fd)
 static bool add_connection(struct server *server, const struct listener *listener, int fd,
                            const struct address *peer)
 {
-    if (!make_room(server, fd) || !readiness_add_socket(server->readiness, fd))
+    struct connection *connection = connections_add(server, fd, listener->settings);
+
+    if (connection == NULL)
         return false;
-    struct connection *connection = connection_new(fd, listener->settings, server->now);
-    if (connection == NULL) {
-        readiness_forget(server->readiness, fd);
-        return false;
-    }
-    connection->interest = READY_READ;
-    server->connections[fd] = connection;
-    if (++server->connections_count > server->connections_peak)
-        server->connections_peak = server->connections_count;
     if (admit_accepted(server, connection, peer))
-        connection_settle(server, connection);
+        connections_settle(server, connection);
     else
-        connection_close(server, connection, NULL);
+        connections_close(server, connection, NULL);
     return true;
 }
 

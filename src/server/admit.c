@@ -33,8 +33,7 @@ static void log_limited(struct log_limit *limit, const struct log_rate *rate,
         log("%s (%" PRIu64 " more of this address were not logged)", line, held);
 }
 
-void connection_complain(struct server *server, const struct connection *connection,
-                         const char *format, ...)
+void complain(struct server *server, const struct connection *connection, const char *format, ...)
 {
     char line[LINE_BYTES];
     va_list args;

@@ -3,17 +3,11 @@
 #include "server/round.h"
 
 #include <errno.h>
-#ifdef HAVE_MALLOC_TRIM
-#include <malloc.h>
-#endif
 #include <stdlib.h>
 #include <string.h>
 
 /* Replies beyond this many bytes are not kept allocated for the next round. */
 enum { REPLIES_KEPT_MAX = 1024 * 1024 };
-
-/* So many connections are a crowd: fewer leave too little memory behind to look for it. */
-enum { CROWD_MIN = 128 };
 
 bool answer_add(struct server *server, struct answer answer)
 {
@@ -27,58 +21,6 @@ bool answer_add(struct server *server, struct answer answer)
     }
     server->answers[server->answers_count++] = answer;
     return true;
-}
-
-/*
- * Once half of a crowd has left, gives the memory that it used back to the system: it does not go
- * by itself while something lies behind it.
- */
-static void give_memory_back(struct server *server)
-{
-    uint64_t crowd = server->connections_peak;
-
-    if (crowd < CROWD_MIN || server->connections_count > crowd / 2)
-        return;
-    server->connections_peak = server->connections_count;
-#ifdef HAVE_MALLOC_TRIM
-    (void)malloc_trim(0); /* whether there was something to give is no matter */
-#endif
-}
-
-void connection_close(struct server *server, struct connection *connection, const char *why)
-{
-    if (why != NULL)
-        connection_complain(server, connection, "closed %s: %s", connection->peer, why);
-    else
-        log_debug("closed %s", connection->peer);
-    admit_leave(server, connection);
-    readiness_forget(server->readiness, connection->fd);
-    deadlines_clear(server->deadlines, connection->fd);
-    server->connections[connection->fd] = NULL;
-    server->connections_count--;
-    connection_free(connection);
-    give_memory_back(server);
-    accept_resume(server);
-}
-
-void connection_settle(struct server *server, struct connection *connection)
-{
-    unsigned interest = connection->out.size > 0 ? READY_WRITE : READY_READ;
-
-    if (interest != connection->interest) {
-        if (!readiness_watch(server->readiness, connection->fd, interest)) {
-            /* Cannot fail: room was made when it was accepted. */
-        }
-        connection->interest = interest;
-    }
-    if ((connection->more || connection->undrained) && interest == READY_READ)
-        readiness_again(server->readiness, connection->fd);
-    int64_t due = connection_overdue(connection, server->now).due;
-    if (due < deadlines_of(server->deadlines, connection->fd) &&
-        !deadlines_set(server->deadlines, connection->fd, due)) {
-        connection->end = METRICS_ENDED_MEMORY;
-        connection_close(server, connection, "out of memory for its timeout");
-    }
 }
 
 /* Nothing is unsent any more: receiving goes on, and times that stood still begin anew. */
@@ -119,9 +61,9 @@ static bool send_replies(struct server *server, const struct answer *answer)
         break;
     }
     connection->end = METRICS_ENDED_BY_RESET;
-    connection_complain(server, connection, "cannot send replies to %s: %s", connection->peer,
-                        strerror(errno));
-    connection_close(server, connection, NULL);
+    complain(server, connection, "cannot send replies to %s: %s", connection->peer,
+             strerror(errno));
+    connections_close(server, connection, NULL);
     return false;
 }
 
@@ -134,12 +76,12 @@ static void answer_one(struct server *server, const struct answer *answer)
     bool last = connection->out.size == 0 && (connection->state == CONNECTION_ENDING ||
                                               connection->state == CONNECTION_REFUSING);
     if (last && connection->ended) {
-        connection_close(server, connection, NULL);
+        connections_close(server, connection, NULL);
         return;
     }
     if (last)
         connection_discard(connection, server->now);
-    connection_settle(server, connection);
+    connections_settle(server, connection);
 }
 
 void round_answer(struct server *server)

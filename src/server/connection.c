@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -163,6 +164,15 @@ enum connection_sent connection_send(struct connection *connection, const void *
     if (!buffer_append(&connection->out, rest, size - (size_t)count))
         return CONNECTION_FAILED;
     return CONNECTION_UNSENT;
+}
+
+bool connection_is_quiet(const struct connection *connection)
+{
+    int unconfirmed; /* bytes, tcp(7) and unix(7) */
+    int unread;
+
+    return connection->out.size == 0 && ioctl(connection->fd, TIOCOUTQ, &unconfirmed) == 0 &&
+           unconfirmed == 0 && ioctl(connection->fd, FIONREAD, &unread) == 0 && unread == 0;
 }
 
 void connection_discard(struct connection *connection, int64_t now)

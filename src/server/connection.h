@@ -92,6 +92,12 @@ enum connection_sent {
 enum connection_sent connection_send(struct connection *connection, const void *replies,
                                      size_t size) MUST_USE;
 
+/*
+ * Whether closing it takes nothing away from the peer: nothing is unsent or unconfirmed by the
+ * peer's kernel, and nothing is unread, which would make of the close a reset.
+ */
+bool connection_is_quiet(const struct connection *connection) MUST_USE;
+
 /* Tells the peer that nothing more is sent, and goes over to DISCARDING. */
 void connection_discard(struct connection *connection, int64_t now);
 

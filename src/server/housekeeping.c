@@ -110,8 +110,12 @@ void housekeeping_report(struct server *server)
     buffer_free(&line);
 }
 
-void housekeeping_end(struct server *server)
+void housekeeping_stopping(void)
 {
     note_told(notify_stopping());
+}
+
+void housekeeping_end(struct server *server)
+{
     write_metrics(server);
 }

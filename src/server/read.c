@@ -116,15 +116,14 @@ static void refuse(struct server *server, struct connection *connection, const s
                   connection->peer, left);
     } else if (taken->result == FRAMING_TOO_LONG) {
         connection->end = METRICS_ENDED_TOO_LONG;
-        connection_complain(server, connection,
-                            "refused %s: a message is longer than max_message = %ju (%zu bytes "
-                            "came)",
-                            connection->peer, (uintmax_t)config->max_message, left);
+        complain(server, connection,
+                 "refused %s: a message is longer than max_message = %ju (%zu bytes "
+                 "came)",
+                 connection->peer, (uintmax_t)config->max_message, left);
     } else {
         connection->end = METRICS_ENDED_MALFORMED;
-        connection_complain(server, connection,
-                            "refused %s: malformed %s framing (%zu bytes not recorded)",
-                            connection->peer, framing_names[connection->framing], left);
+        complain(server, connection, "refused %s: malformed %s framing (%zu bytes not recorded)",
+                 connection->peer, framing_names[connection->framing], left);
     }
 }
 
@@ -144,7 +143,7 @@ static void note_unfinished(const struct server *server, struct connection *conn
 static void close_starved(struct server *server, struct connection *connection, const char *why)
 {
     connection->end = METRICS_ENDED_MEMORY;
-    connection_close(server, connection, why);
+    connections_close(server, connection, why);
 }
 
 /* Takes the messages out of bytes[used..size). */
@@ -178,12 +177,11 @@ static void close_reset(struct server *server, struct connection *connection)
 
     connection->end = METRICS_ENDED_BY_RESET;
     if (connection->in.size > 0)
-        connection_complain(server, connection,
-                            "%s: %s: dropped an unfinished message of %zu bytes", connection->peer,
-                            strerror(error), connection->in.size);
+        complain(server, connection, "%s: %s: dropped an unfinished message of %zu bytes",
+                 connection->peer, strerror(error), connection->in.size);
     else
         log_debug("%s: %s", connection->peer, strerror(error));
-    connection_close(server, connection, NULL);
+    connections_close(server, connection, NULL);
 }
 
 /* Looks for the PROXY header in what came; behind it the messages begin. */
@@ -198,12 +196,12 @@ static void take_header(struct server *server, struct connection *connection,
         break;
     case ADMISSION_OPEN:
         if (connection_keep(connection, bytes, size, 0))
-            connection_settle(server, connection);
+            connections_settle(server, connection);
         else
             close_starved(server, connection, "out of memory for its PROXY header");
         break;
     case ADMISSION_REFUSED:
-        connection_close(server, connection, NULL);
+        connections_close(server, connection, NULL);
     }
 }
 
@@ -223,7 +221,7 @@ static void read_connection(struct server *server, struct connection *connection
             take(server, connection, bytes, size, 0);
         break;
     case CONNECTION_NOTHING:
-        connection_settle(server, connection);
+        connections_settle(server, connection);
         break;
     case CONNECTION_RESET:
         close_reset(server, connection);
@@ -242,9 +240,9 @@ static void serve(struct server *server, struct connection *connection, unsigned
         connection->undrained = true;
     if (connection->state == CONNECTION_DISCARDING) {
         if (connection_drain(connection, server->scratch, server->scratch_size))
-            connection_settle(server, connection);
+            connections_settle(server, connection);
         else
-            connection_close(server, connection, NULL);
+            connections_close(server, connection, NULL);
     } else if (connection->interest == READY_READ) {
         read_connection(server, connection);
     } else if (!answer_add(server, unsent)) {

@@ -122,8 +122,8 @@ static void convert_socket(struct server *server, const struct connection *conne
     if ((before->keepalive != now->keepalive || before->stall_timeout != now->stall_timeout) &&
         strcmp(connection->peer, "unix") != 0 &&
         !listener_socket_set_inherited(connection->fd, now))
-        connection_complain(server, connection, "cannot change keepalive of %s: %s",
-                            connection->peer, strerror(errno));
+        complain(server, connection, "cannot change keepalive of %s: %s", connection->peer,
+                 strerror(errno));
 }
 
 /* Connections go over to the section of the name they came in by; without it, nothing changes. */
@@ -139,7 +139,7 @@ static void convert_connections(struct server *server)
             continue;
         convert_socket(server, connection, connection->settings->config, section->config);
         connection_adopt(connection, section);
-        connection_settle(server, connection);
+        connections_settle(server, connection);
     }
 }
 

@@ -80,7 +80,8 @@ struct server {
     uint64_t batch_messages; /* in the batch */
     uint64_t batch_bytes;    /* of these messages */
     bool stopping;
-    int status; /* exit status */
+    int64_t parting_due; /* when the last connections are closed, once stopping; DEADLINE_NEVER */
+    int status;          /* exit status */
 };
 
 /* Waits until something is to be done. Closes connections whose time is up, takes signals. */
@@ -123,8 +124,8 @@ enum admission admit_proxied(struct server *server, struct connection *connectio
 void admit_leave(struct server *server, const struct connection *connection);
 
 /* admit.c: logs a warning that the peer caused, unless it causes many; the line names the peer. */
-void connection_complain(struct server *server, const struct connection *connection,
-                         const char *format, ...) PRINTF_LIKE(3, 4);
+void complain(struct server *server, const struct connection *connection, const char *format, ...)
+    PRINTF_LIKE(3, 4);
 
 /* housekeeping.c: tells the service manager that all is well; after a start, and a reload. */
 void housekeeping_begin(struct server *server);
@@ -136,7 +137,10 @@ void housekeeping(struct server *server);
 /* housekeeping.c: USR1: logs a line of figures, and writes the metrics file. */
 void housekeeping_report(struct server *server);
 
-/* housekeeping.c: the last words before the end. */
+/* housekeeping.c: tells the service manager that the end has begun. */
+void housekeeping_stopping(void);
+
+/* housekeeping.c: the last figures. */
 void housekeeping_end(struct server *server);
 
 /* limits.c: sets connections_max, and says which limits of the system cut the configuration's. */
@@ -148,10 +152,26 @@ void reload(struct server *server);
 /* answer.c: puts a connection among the round's answers. False with errno ENOMEM. */
 bool answer_add(struct server *server, struct answer answer) MUST_USE;
 
-/* answer.c: sets what a connection waits for, and its deadline. */
-void connection_settle(struct server *server, struct connection *connection);
+/*
+ * connections.c: a connection on an accepted descriptor, which it owns from now on, watched for
+ * reading. NULL: no memory, and the descriptor is still the caller's.
+ */
+struct connection *connections_add(struct server *server, int fd,
+                                   const struct listener_settings *settings) MUST_USE;
 
-/* answer.c: closes a connection for `connection->end`; `why`, if not NULL, is logged. */
-void connection_close(struct server *server, struct connection *connection, const char *why);
+/* connections.c: sets what a connection waits for, and its deadline. */
+void connections_settle(struct server *server, struct connection *connection);
+
+/* connections.c: closes a connection for `connection->end`; `why`, if not NULL, is logged. */
+void connections_close(struct server *server, struct connection *connection, const char *why);
+
+/*
+ * connections.c: at the end: closes those that have nothing on its way, and puts the others among
+ * the round's answers, for no more to be taken of them. There must be no answers.
+ */
+void connections_refuse_all(struct server *server);
+
+/* connections.c: closes all. */
+void connections_close_all(struct server *server);
 
 #endif

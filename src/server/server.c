@@ -11,6 +11,9 @@
 #include <string.h>
 #include <sysexits.h>
 
+/* How long, in microseconds, peers have at the end to take the replies that are on their way. */
+enum { PARTING_US = 2 * 1000 * 1000 };
+
 static bool out_of_memory(int *status)
 {
     log_error("cannot start: out of memory");
@@ -137,6 +140,7 @@ struct server *server_new(const struct config_source *source, struct config *con
         return NULL;
     }
     server->source = source;
+    server->parting_due = DEADLINE_NEVER;
     server->metrics.started_wall_us = clock_wall_us();
     if (!allocate(server, config, status) || !watch_signals(server, status) ||
         !listen_everywhere(server, status) || !drop_privileges(server, status) ||
@@ -152,18 +156,26 @@ struct server *server_new(const struct config_source *source, struct config *con
     return server;
 }
 
-static void close_connections(struct server *server)
+/*
+ * The last rounds: nobody is accepted, nothing is recorded any more. Those whose replies are on
+ * their way get PARTING_US to take them: a connection that is closed before can lose them.
+ */
+static void part(struct server *server)
 {
-    server->accepting = false; /* nobody is accepted in place of those */
+    for (size_t at = 0; at < server->listeners.count; at++)
+        readiness_forget(server->readiness, server->listeners.all[at].fd);
+    listeners_close(&server->listeners, NULL);
+    server->accepting = false;
     server->accept_again = DEADLINE_NEVER;
     server->connections_max = 0;
-    for (size_t at = 0; at < server->connections_size; at++) {
-        struct connection *connection = server->connections[at];
-        if (connection == NULL)
-            continue;
-        if (connection->end == METRICS_ENDED_BY_PEER) /* there is no other reason yet */
-            connection->end = METRICS_ENDED_STOP;
-        connection_close(server, connection, NULL);
+    server->now = clock_monotonic_us();
+    server->parting_due = server->now + PARTING_US;
+    connections_refuse_all(server);
+    while (server->status == EX_OK && server->connections_count > 0 &&
+           clock_monotonic_us() < server->parting_due) {
+        round_answer(server);
+        round_wait(server);
+        round_read(server);
     }
 }
 
@@ -176,7 +188,10 @@ int server_run(struct server *server)
         round_commit(server);
         round_answer(server);
     }
-    close_connections(server);
+    housekeeping_stopping();
+    if (server->status == EX_OK)
+        part(server);
+    connections_close_all(server);
     housekeeping_end(server);
     if (server->status == EX_OK && !journal_close(server->journal))
         log_warning("%s", journal_problem(server->journal));

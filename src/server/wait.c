@@ -17,6 +17,8 @@ static int64_t time_left(const struct server *server)
         due = server->accept_again;
     if (housekeeping_due(server) < due)
         due = housekeeping_due(server);
+    if (server->parting_due < due)
+        due = server->parting_due;
     if (due == DEADLINE_NEVER)
         return -1;
     int64_t left = due - clock_monotonic_us();
@@ -29,7 +31,7 @@ static void close_late(struct server *server, struct connection *connection,
     connection->end = overdue->end;
     if (connection->state == CONNECTION_PROXY)
         server->metrics.refused[METRICS_REFUSED_PROXY]++;
-    connection_close(server, connection, overdue->why);
+    connections_close(server, connection, overdue->why);
 }
 
 /*
@@ -45,7 +47,7 @@ static void close_overdue(struct server *server)
         struct connection *connection = server->connections[fd];
         const struct overdue overdue = connection_overdue(connection, server->now);
         if (*overdue.why == '\0')
-            connection_settle(server, connection);
+            connections_settle(server, connection);
         else if (readiness_has(server->readiness, fd) &&
                  deadlines_set(server->deadlines, fd, server->now + 1))
             continue; /* what it has done will be seen first */
@@ -58,7 +60,7 @@ static void obey_signals(struct server *server)
 {
     unsigned requests = signals_take();
 
-    if ((requests & SIGNAL_RELOAD) != 0)
+    if ((requests & SIGNAL_RELOAD) != 0 && !server->stopping)
         reload(server);
     if ((requests & SIGNAL_REPORT) != 0)
         housekeeping_report(server);
