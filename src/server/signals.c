@@ -33,6 +33,7 @@ int signals_open(void)
     static const int told[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1};
     static const int ignored[] = {SIGPIPE, SIGXFSZ};
     struct sigaction action = {.sa_handler = tell, .sa_flags = SA_RESTART};
+    sigset_t unblocked;
 
     if (pipe(pipe_ends) != 0)
         return -1;
@@ -40,10 +41,16 @@ int signals_open(void)
         if (fcntl(pipe_ends[end], F_SETFD, FD_CLOEXEC) < 0 ||
             fcntl(pipe_ends[end], F_SETFL, O_NONBLOCK) < 0)
             return -1;
-    (void)sigemptyset(&action.sa_mask); /* cannot fail */
-    for (size_t at = 0; at < sizeof told / sizeof *told; at++)
+    (void)sigemptyset(&action.sa_mask); /* these cannot fail */
+    (void)sigemptyset(&unblocked);
+    for (size_t at = 0; at < sizeof told / sizeof *told; at++) {
         if (sigaction(told[at], &action, NULL) != 0)
             return -1;
+        (void)sigaddset(&unblocked, told[at]);
+    }
+    /* Who started us may have blocked them. */
+    if (sigprocmask(SIG_UNBLOCK, &unblocked, NULL) != 0)
+        return -1;
     action.sa_handler = SIG_IGN;
     for (size_t at = 0; at < sizeof ignored / sizeof *ignored; at++)
         if (sigaction(ignored[at], &action, NULL) != 0)

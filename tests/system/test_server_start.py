@@ -147,6 +147,13 @@ def test_soft_limit_is_raised(server):
         client.close()
 
 
+def caught(one, number):
+    """Whether the process has a handler for a signal."""
+    status = (Path("/proc") / str(one.pid) / "status").read_text(encoding="ascii")
+    mask = int(re.search(r"^SigCgt:\s*([0-9a-f]+)$", status, re.MULTILINE)[1], 16)
+    return bool(mask >> (number - 1) & 1)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_stop_finishes_the_round(server, number):
     """What was read is recorded and answered, and nothing else; the exit is clean."""
@@ -160,19 +167,37 @@ def test_stop_finishes_the_round(server, number):
     load.check(one.records(), exact=True)
 
 
+def test_stop_leaves_time_to_take_the_replies(server):
+    """
+    One who has not read yet, and sends on, gets a reply for every record all the same: a close with
+    its messages unread made of the end a reset, which threw away what was on its way.
+    """
+    one = server({"server.framing": "line"})
+    with Client(one, receive_buffer=4096) as client:
+        send_until_stuck(client, b"message\n" * 100)
+        one.send_signal(signal.SIGTERM)
+        wait_until(lambda: not caught(one, signal.SIGTERM), "the signal's arrival")
+        replies = client.receive_all().count(REPLY + b"\n")
+    assert one.wait() == 0, str(one.log)
+    assert replies == len(one.records()) > 1000
+
+
+def test_a_blocked_signal_is_unblocked(server):
+    """Whoever starts the server may have blocked it, and the mask is inherited."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+    try:
+        one = server()
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
+    one.stop()
+
+
 def test_stop_with_idle_clients_and_unread_replies(server):
     """Nobody who does not read keeps the server from stopping."""
     one = server({"server.framing": "line", "server.reply": "r" * 150})
     with Client(one), Client(one, receive_buffer=4096) as rude:
         send_until_stuck(rude, b"message\n" * 100)
         one.stop()
-
-
-def caught(one, number):
-    """Whether the process has a handler for a signal."""
-    status = (Path("/proc") / str(one.pid) / "status").read_text(encoding="ascii")
-    mask = int(re.search(r"^SigCgt:\s*([0-9a-f]+)$", status, re.MULTILINE)[1], 16)
-    return bool(mask >> (number - 1) & 1)
 
 
 def test_second_signal_ends_at_once(tmp_path):
