@@ -26,6 +26,18 @@ unsigned char *buffer_grow(struct buffer *buffer, size_t more)
     return bytes + buffer->size;
 }
 
+bool buffer_append_decimal(struct buffer *buffer, uint64_t number)
+{
+    char digits[20]; /* of UINT64_MAX */
+    size_t at = sizeof digits;
+
+    do {
+        digits[--at] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    return buffer_append(buffer, digits + at, sizeof digits - at);
+}
+
 bool buffer_printf(struct buffer *buffer, const char *format, ...)
 {
     va_list args;

@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 struct buffer {
@@ -46,6 +47,15 @@ MUST_USE static inline bool buffer_append(struct buffer *buffer, const void *byt
     buffer->size += size;
     return true;
 }
+
+/* Appends a text without its NUL. False as buffer_append. */
+MUST_USE static inline bool buffer_append_text(struct buffer *buffer, const char *text)
+{
+    return buffer_append(buffer, text, strlen(text));
+}
+
+/* Appends a number as decimal digits. False as buffer_append. */
+bool buffer_append_decimal(struct buffer *buffer, uint64_t number) MUST_USE;
 
 /* Appends what printf would print, without the final NUL. False as buffer_append. */
 bool buffer_printf(struct buffer *buffer, const char *format, ...) MUST_USE PRINTF_LIKE(2, 3);

@@ -10,8 +10,6 @@
 #define TCPACK_CONFIG_H
 
 #include "common/compiler.h"
-#include "common/framing.h"
-#include "common/log.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -102,7 +100,7 @@ struct config_source {
 /*
  * Fills *config from the source. True: the caller gives it to config_free(). False: at least one
  * error was reported, `FILE:LINE: what is wrong`, all of the file's in one run, and *config is
- * empty. The only function here that touches a descriptor: it opens and reads the file.
+ * empty. The only function here that opens a file.
  */
 bool config_load(const struct config_source *source, const struct config_report *report,
                  struct config *config) MUST_USE;

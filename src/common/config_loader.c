@@ -201,7 +201,7 @@ static void unknown_key(struct config_loader *loader, struct config_place place,
         const struct config_option *option = &config_options[i];
         if (find_option(place, option->key) == option)
             nearest_offer(&nearest, option->key);
-        else if (strcmp(option->key, key) == 0)
+        else if (elsewhere == NULL && strcmp(option->key, key) == 0)
             elsewhere = config_section_names[option->section];
     }
     if (elsewhere != NULL)
@@ -313,7 +313,7 @@ static void take_override(struct config_loader *loader, char *text)
     if (!find_section(loader, text, &place))
         return;
     char *value = trim(equal + 1);
-    config_reader_value(value);
+    config_reader_unquote(value);
     set_key(loader, place, trim(dot + 1), value);
 }
 

@@ -1,5 +1,7 @@
 #include "common/config_options.h"
 
+#include "common/framing.h"
+#include "common/log.h"
 #include "common/network.h"
 #include "common/number.h"
 #include "common/reply.h"
@@ -199,15 +201,13 @@ static bool set_yes_no(bool *field, const char *value, char problem[CONFIG_PROBL
 static bool set_name(const struct config_option *option, uint64_t *field, const char *value,
                      char problem[CONFIG_PROBLEM_SIZE])
 {
-    size_t size = 0;
-
     for (uint64_t i = 0; option->names[i] != NULL; i++) {
         if (strcmp(option->names[i], value) == 0) {
             *field = i;
             return true;
         }
     }
-    size +=
+    size_t size =
         (size_t)snprintf(problem, CONFIG_PROBLEM_SIZE, "\"%.*s\" is none of", SHOWN_BYTES, value);
     for (size_t i = 0; option->names[i] != NULL; i++)
         size += (size_t)snprintf(problem + size, CONFIG_PROBLEM_SIZE - size, "%s %s",

@@ -1,6 +1,6 @@
 /*
  * config_options.h: the one table of every option of tcpack.ini, and what can be done with one. For
- * config.c and the tests; everybody else reads struct config. Pure.
+ * the config parts and the tests; everybody else reads struct config. Pure.
  */
 #ifndef TCPACK_CONFIG_OPTIONS_H
 #define TCPACK_CONFIG_OPTIONS_H

@@ -179,11 +179,16 @@ char *config_reader_next(char *line, int room, void *context)
 
 void config_reader_value(char *value)
 {
-    size_t size = strlen(value);
-
     for (char *at = value; *at != '\0'; at++)
         if (*at == HIDDEN)
             *at = ';';
+    config_reader_unquote(value);
+}
+
+void config_reader_unquote(char *value)
+{
+    size_t size = strlen(value);
+
     if (size >= 2 && value[0] == '"' && value[size - 1] == '"') {
         memmove(value, value + 1, size - 2);
         value[size - 2] = '\0';

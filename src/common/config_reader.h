@@ -50,6 +50,9 @@ char *config_reader_next(char *line, int room, void *context);
  */
 void config_reader_value(char *value);
 
+/* Takes away the double quotes that a value begins and ends with, in place. */
+void config_reader_unquote(char *value);
+
 /*
  * Writes `key = value`, with quotes where they are needed, so that it reads back to the same value.
  * False where no line of at most CONFIG_LINE_MAX bytes does.

@@ -1,7 +1,6 @@
 #include "common/escape.h"
 
 #include <stdint.h>
-#include <stdio.h>
 #include <string.h>
 
 /* Eight bytes at once: a word in which every byte is `byte`. */

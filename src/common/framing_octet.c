@@ -3,7 +3,6 @@
 #include "common/framing_protocol.h"
 
 #include <stdio.h>
-#include <string.h>
 
 /* Digits of the largest max_message, 1073741824; a longer count is too long whatever it says. */
 enum { COUNT_DIGITS_MAX = 10 };

@@ -1,10 +1,12 @@
 /*
  * framing_protocol.h: what a framing is made of. Only framing.c and the framing_*.c files include
- * it. To add a framing: one more file, one name in enum framing, and its lines in framing.c.
+ * it. To add a framing: one more file, one name in enum framing, and its lines in framing.c. What
+ * names them all to people follows by hand: the pages, the help of tcpack, the completion.
  */
 #ifndef TCPACK_FRAMING_PROTOCOL_H
 #define TCPACK_FRAMING_PROTOCOL_H
 
+#include "common/compiler.h"
 #include "common/framing.h"
 
 struct framing_protocol {

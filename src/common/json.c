@@ -2,27 +2,20 @@
 
 #include "common/escape.h"
 
-#include <string.h>
-
-static bool append_text(struct buffer *out, const char *text)
-{
-    return buffer_append(out, text, strlen(text));
-}
-
 /* Appends one character of valid UTF-8 as JSON writes it (RFC 8259, section 7). */
 static bool append_character(const unsigned char *character, size_t length, struct buffer *out)
 {
     switch (character[0]) {
     case '"':
-        return append_text(out, "\\\"");
+        return buffer_append_text(out, "\\\"");
     case '\\':
-        return append_text(out, "\\\\");
+        return buffer_append_text(out, "\\\\");
     case '\n':
-        return append_text(out, "\\n");
+        return buffer_append_text(out, "\\n");
     case '\r':
-        return append_text(out, "\\r");
+        return buffer_append_text(out, "\\r");
     case '\t':
-        return append_text(out, "\\t");
+        return buffer_append_text(out, "\\t");
     default:
         break;
     }
@@ -69,7 +62,7 @@ static bool append_base64(const unsigned char *bytes, size_t size, struct buffer
     static const char alphabet[] =
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-    for (; size > 0; bytes += 3, size -= size < 3 ? size : 3) {
+    for (; size > 0; bytes += 3, size -= 3) {
         unsigned second = size > 1 ? bytes[1] : 0;
         unsigned third = size > 2 ? bytes[2] : 0;
         unsigned group = (unsigned)bytes[0] << 16 | second << 8 | third;
@@ -91,7 +84,8 @@ bool json_append_member(const char *key, const void *bytes, size_t size, struct 
 {
     bool text = is_utf8(bytes, size);
 
-    return append_text(out, "\"") && append_text(out, key) &&
-           append_text(out, text ? "\":\"" : "_base64\":\"") &&
-           (text ? append_string : append_base64)(bytes, size, out) && append_text(out, "\"");
+    return buffer_append_text(out, "\"") && buffer_append_text(out, key) &&
+           buffer_append_text(out, text ? "\":\"" : "_base64\":\"") &&
+           (text ? append_string : append_base64)(bytes, size, out) &&
+           buffer_append_text(out, "\"");
 }

@@ -127,25 +127,13 @@ struct reply *reply_compile(const char *text, const char **problem)
     return reply;
 }
 
-static bool append_decimal(struct buffer *out, uint64_t number)
-{
-    char digits[20]; /* of UINT64_MAX */
-    size_t at = sizeof digits;
-
-    do {
-        digits[--at] = (char)('0' + number % 10);
-        number /= 10;
-    } while (number > 0);
-    return buffer_append(out, digits + at, sizeof digits - at);
-}
-
 static bool append_field(struct buffer *out, enum field field, const struct reply_values *values)
 {
     switch (field) {
     case FIELD_SEQ:
-        return append_decimal(out, values->seq);
+        return buffer_append_decimal(out, values->seq);
     case FIELD_BYTES:
-        return append_decimal(out, values->bytes);
+        return buffer_append_decimal(out, values->bytes);
     case FIELD_TIME:
         break;
     }

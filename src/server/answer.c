@@ -42,7 +42,8 @@ static bool send_replies(struct server *server, const struct answer *answer)
     if (connection->state == CONNECTION_MUTE)
         return true;
     enum connection_sent result = connection_send(connection, replies, answer->size);
-    server->metrics.replied_bytes += unsent + answer->size - connection->out.size;
+    if (result == CONNECTION_SENT || result == CONNECTION_UNSENT)
+        server->metrics.replied_bytes += unsent + answer->size - connection->out.size;
     switch (result) {
     case CONNECTION_SENT:
         if (unsent > 0)

@@ -7,7 +7,6 @@
 #include "server/record.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -238,6 +237,8 @@ static size_t write_batch(const struct journal *journal)
             write(journal->file.fd, journal->batch.bytes + written, journal->batch.size - written);
         if (count < 0 && may_try_again(journal))
             continue;
+        if (count == 0)
+            errno = EIO; /* no system does that to a write of some bytes */
         if (count <= 0)
             break;
         written += (size_t)count;

@@ -44,7 +44,8 @@ bool journal_open(struct journal *journal, const struct journal_options *options
 
 /*
  * To be called when the server stops: notes in FILE.seq how far SEQ got, for the case that the file
- * is rotated away before the next start. False: see journal_problem().
+ * is rotated away before the next start, and closes the file: only journal_free() may follow.
+ * False: see journal_problem().
  */
 bool journal_close(struct journal *journal) MUST_USE;
 

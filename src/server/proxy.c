@@ -7,7 +7,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
-#include <sys/un.h>
 
 enum {
     V1_SIZE_MAX = 107, /* with CR LF; the specification's worst case */

@@ -3,11 +3,8 @@
 #include "common/escape.h"
 #include "common/json.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
-
-enum { SEQ_DIGITS_MAX = 20 };
 
 static void put_digits(char *text, unsigned number, int digits)
 {
@@ -36,28 +33,11 @@ void record_time_set(struct record_time *time, int64_t wall_us)
     put_digits(time->text + 20, (unsigned)microsecond, 6);
 }
 
-static bool append_text(struct buffer *out, const char *text)
-{
-    return buffer_append(out, text, strlen(text));
-}
-
-static bool append_seq(struct buffer *out, uint64_t seq)
-{
-    char digits[SEQ_DIGITS_MAX];
-    size_t at = sizeof digits;
-
-    do {
-        digits[--at] = (char)('0' + seq % 10);
-        seq /= 10;
-    } while (seq > 0);
-    return buffer_append(out, digits + at, sizeof digits - at);
-}
-
 static bool append_as_text(const struct record *record, struct buffer *out)
 {
-    return append_seq(out, record->seq) && buffer_append(out, " ", 1) &&
+    return buffer_append_decimal(out, record->seq) && buffer_append(out, " ", 1) &&
            buffer_append(out, record->time, RECORD_TIME_LENGTH) && buffer_append(out, " ", 1) &&
-           append_text(out, record->peer) && buffer_append(out, " ", 1) &&
+           buffer_append_text(out, record->peer) && buffer_append(out, " ", 1) &&
            escape_text(record->message, record->size, out) && buffer_append(out, "\n", 1);
 }
 
@@ -65,14 +45,14 @@ static bool append_as_json(const struct record *record, struct buffer *out)
 {
     bool named = record->listener[0] != '\0';
 
-    return append_text(out, "{\"seq\":") && append_seq(out, record->seq) &&
-           append_text(out, ",\"time\":\"") &&
+    return buffer_append_text(out, "{\"seq\":") && buffer_append_decimal(out, record->seq) &&
+           buffer_append_text(out, ",\"time\":\"") &&
            buffer_append(out, record->time, RECORD_TIME_LENGTH) &&
-           append_text(out, "\",\"peer\":\"") && append_text(out, record->peer) &&
-           append_text(out, named ? "\",\"listener\":\"" : "") &&
-           append_text(out, record->listener) && append_text(out, "\",") &&
+           buffer_append_text(out, "\",\"peer\":\"") && buffer_append_text(out, record->peer) &&
+           buffer_append_text(out, named ? "\",\"listener\":\"" : "") &&
+           buffer_append_text(out, record->listener) && buffer_append_text(out, "\",") &&
            json_append_member("message", record->message, record->size, out) &&
-           append_text(out, "}\n");
+           buffer_append_text(out, "}\n");
 }
 
 bool record_append(enum journal_format format, const struct record *record, struct buffer *out)

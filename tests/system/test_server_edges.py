@@ -12,7 +12,7 @@ import time
 import pytest
 
 from harness import programs
-from harness.client import Client
+from harness.client import Client, send_until_stuck
 from harness.server import Server, ini
 from harness.tracing import finished, tracer
 from harness.waiting import wait_until
@@ -166,6 +166,26 @@ def test_a_refused_client_that_had_ended_is_gone_at_once(server):
         assert client.receive_all() == b"28 server received you message."
         expected = f"tcpackd: closed {client.peer}"
         assert one.log.wait("closed").string == expected
+
+
+def sent_bytes(one, metrics):
+    """What the metrics say was sent; the figures are new once the line of USR1 is there."""
+    reports = len(one.log.matches("connections open"))
+    one.send_signal(signal.SIGUSR1)
+    one.log.wait("connections open", reports + 1)
+    return int(re.search(r"^tcpackd_sent_bytes_total (\d+)$", metrics.read_text(), re.MULTILINE)[1])
+
+
+def test_replies_that_a_reset_threw_away_are_not_counted_as_sent(server, tmp_path):
+    """Those that were waiting for room counted in full."""
+    metrics = tmp_path / "metrics"
+    one = server({**LINE, "server.reply": "r" * 150, "metrics.file": str(metrics), "log.level": "debug"})
+    with Client(one, receive_buffer=4096) as rude:
+        send_until_stuck(rude, b"message\n" * 100)
+        before = sent_bytes(one, metrics)
+        rude.reset()
+        one.log.wait("closed ")
+    assert sent_bytes(one, metrics) == before > 0
 
 
 def test_stopping_with_a_client_is_no_shortage_of_descriptors(server):

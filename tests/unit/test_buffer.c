@@ -88,6 +88,19 @@ static void test_prints_without_the_final_nul(void **unused)
     buffer_free(&buffer);
 }
 
+static void test_appends_texts_and_numbers(void **unused)
+{
+    struct buffer buffer = {0};
+
+    (void)unused;
+    assert_true(buffer_append_text(&buffer, ""));
+    assert_true(buffer_append_decimal(&buffer, 0));
+    assert_true(buffer_append_text(&buffer, " to "));
+    assert_true(buffer_append_decimal(&buffer, UINT64_MAX));
+    assert_holds(&buffer, "0 to 18446744073709551615");
+    buffer_free(&buffer);
+}
+
 static void test_consumes_from_the_front(void **unused)
 {
     struct buffer buffer = {0};
@@ -129,6 +142,7 @@ int main(void)
         cmocka_unit_test(test_reserved_room_is_behind_the_bytes),
         cmocka_unit_test(test_room_for_nothing_is_not_null),
         cmocka_unit_test(test_prints_without_the_final_nul),
+        cmocka_unit_test(test_appends_texts_and_numbers),
         cmocka_unit_test(test_consumes_from_the_front),
         cmocka_unit_test(test_too_much_leaves_it_as_it_was),
     };

@@ -4,6 +4,8 @@
  * config_print() writes reads back to the same, and the shipped file shows the defaults.
  */
 #include "common/config_options.h"
+#include "common/framing.h"
+#include "common/log.h"
 #include "common/config_reader.h"
 #include "config_said.h"
 

@@ -80,6 +80,8 @@ static const struct bad bad_files[] = {
     {"[server]\ntls = yes\n", "f:2: unknown key \"tls\" in [server]\n"},
     {"[client]\nbacklog = 1\n",
      "f:2: unknown key \"backlog\" in [client]: it belongs to [server]\n"},
+    {"[journal]\nport = 1\n", "f:2: unknown key \"port\" in [journal]: it belongs to [server]\n"},
+    {"[log]\nfile = x\n", "f:2: unknown key \"file\" in [log]: it belongs to [journal]\n"},
     {"[server]\nport = 1\nport = 1\n", "f:3: port was set on line 2 already\n"},
     {"[server]\nport = x\nport = 1\n", "f:2: port: \"x\" is no number from 0 to 65535\n"
                                        "f:3: port was set on line 2 already\n"},
@@ -286,6 +288,8 @@ static void test_override_no_file_can_hold(void **unused)
     "double quote before \" ;\"\n"
     (void)unused;
     assert_load_refused("/dev/null", true, "client.prompt=\n", "-o client.prompt=\\x0a" UNSAID);
+    /* With it the reader hides a `;`, but not here. */
+    assert_load_refused("/dev/null", true, "client.prompt=\x01", "-o client.prompt=\\x01" UNSAID);
     assert_load_refused("/dev/null", true, "server.reply=" TWO_HUNDRED,
                         "-o server.reply=" FIFTY FIFTY FIFTY TEN TEN TEN "xxxxxxx..." UNSAID);
 #undef UNSAID
