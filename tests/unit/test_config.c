@@ -4,9 +4,9 @@
  * config_print() writes reads back to the same, and the shipped file shows the defaults.
  */
 #include "common/config_options.h"
+#include "common/config_reader.h"
 #include "common/framing.h"
 #include "common/log.h"
-#include "common/config_reader.h"
 #include "config_said.h"
 
 #include <setjmp.h>
