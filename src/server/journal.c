@@ -27,7 +27,8 @@ struct journal {
     uint64_t committed_seq;  /* of the last record that is in the file */
     struct record_time time; /* of the batch */
     int64_t sync_us;         /* that the last commit's fdatasync() took; -1: there was none */
-    off_t torn;              /* bytes at the file's end that a failed write left and must be cut */
+    off_t torn_begin;        /* with torn_end: what a failed write left at the file's end, and */
+    off_t torn_end;          /* must be cut; equal: nothing */
     char problem[JOURNAL_TEXT_MAX];
     char note[JOURNAL_TEXT_MAX];
 };
@@ -58,23 +59,31 @@ static bool fail(struct journal *journal, const char *what)
     return false;
 }
 
-/* Cuts off what a failed write left behind. */
+/*
+ * Cuts off what a failed write left behind, and nothing else: the file may have changed since. May
+ * be tried again until it succeeds.
+ */
 static bool cut_back(struct journal *journal)
 {
     struct stat status;
 
-    if (journal->torn == 0)
+    if (journal->torn_begin == journal->torn_end)
         return true;
     if (fstat(journal->file.fd, &status) != 0)
         return fail(journal, "examine journal");
-    /* Somebody may have emptied the file meanwhile (copytruncate): then there is nothing to cut. */
-    off_t size = status.st_size > journal->torn ? status.st_size - journal->torn : 0;
-    if (ftruncate(journal->file.fd, size) != 0)
+    if (status.st_size > journal->torn_end) {
+        (void)snprintf(journal->problem, sizeof journal->problem,
+                       "cannot cut an unfinished record off journal %s: another program has "
+                       "written behind it (rename the file and send HUP)",
+                       journal->path);
+        return false;
+    }
+    /* Somebody may have cut it (by hand) or emptied the file (copytruncate). */
+    off_t end = status.st_size < journal->torn_begin ? status.st_size : journal->torn_begin;
+    /* The position is for standard output that was not opened for appending. */
+    if (lseek(journal->file.fd, end, SEEK_SET) < 0 || ftruncate(journal->file.fd, end) != 0)
         return fail(journal, "cut back journal");
-    /* For standard output that was not opened for appending. */
-    if (lseek(journal->file.fd, size, SEEK_SET) < 0)
-        return fail(journal, "cut back journal");
-    journal->torn = 0;
+    journal->torn_begin = journal->torn_end = 0;
     return true;
 }
 
@@ -98,7 +107,7 @@ static void replace_file(struct journal *journal, const struct journal_file *fil
     if (!cut_back(journal)) {
         /* The old file keeps a torn line; it was said when the write failed. */
     }
-    journal->torn = 0;
+    journal->torn_begin = journal->torn_end = 0;
     journal_file_close(&journal->file);
     journal->file = *file;
     if (file->last_seq > journal->seq)
@@ -148,6 +157,14 @@ bool journal_open(struct journal *journal, const struct journal_options *options
     journal->format = options->format;
     journal->sync = options->sync;
     return true;
+}
+
+bool journal_is_deleted(const struct journal *journal)
+{
+    struct stat status;
+
+    return journal->file.regular && !journal->file.borrowed &&
+           fstat(journal->file.fd, &status) == 0 && status.st_nlink == 0;
 }
 
 bool journal_close(struct journal *journal)
@@ -246,17 +263,32 @@ static size_t write_batch(const struct journal *journal)
     return written;
 }
 
+/* Notes that the last write() left `written` bytes. False: see problem. */
+static bool note_torn(struct journal *journal, size_t written)
+{
+    if (written == 0)
+        return true;
+    off_t end =
+        lseek(journal->file.fd, 0, SEEK_CUR); /* behind them, also when appending: write(2) */
+    if (end < 0)
+        return fail(journal, "examine journal");
+    journal->torn_end = end;
+    journal->torn_begin = end - (off_t)written;
+    return true;
+}
+
 /* After a write that took only `written` bytes of the batch. */
 static enum journal_result give_up(struct journal *journal, size_t written)
 {
     bool gone = errno == EPIPE || errno == EBADF || errno == EIO;
+    char why[JOURNAL_TEXT_MAX];
 
     (void)fail(journal, "write journal");
     if (!journal->file.regular)
         return gone || written > 0 ? JOURNAL_BROKEN : JOURNAL_REFUSED;
-    journal->torn += (off_t)written;
-    char why[JOURNAL_TEXT_MAX];
     memcpy(why, journal->problem, sizeof why);
+    if (!note_torn(journal, written))
+        return JOURNAL_BROKEN;
     if (cut_back(journal))
         memcpy(journal->problem, why, sizeof why);
     return JOURNAL_REFUSED;

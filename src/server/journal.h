@@ -38,9 +38,15 @@ void journal_free(struct journal *journal);
  * from the last record of the file, or from where this journal was, whichever is later. An
  * unfinished last line of the file is cut. False: see journal_problem(); a journal that was open
  * stays as it was. Refused, untouched: a file whose last line is no record, or one that another
- * process has locked.
+ * process has locked. Standard output is locked, too, where it is a file, but not looked at.
  */
 bool journal_open(struct journal *journal, const struct journal_options *options) MUST_USE;
+
+/*
+ * Whether the file has no name any more: then nothing of it will be left. journal_open() with the
+ * same options makes it again.
+ */
+bool journal_is_deleted(const struct journal *journal) MUST_USE;
 
 /*
  * To be called when the server stops: notes in FILE.seq how far SEQ got, for the case that the file

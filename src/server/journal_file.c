@@ -44,6 +44,17 @@ static bool identify(struct journal_file *file, const char *path, char *problem)
     return true;
 }
 
+static bool lock(struct journal_file *file, const char *path, char *problem)
+{
+    if (flock(file->fd, LOCK_EX | LOCK_NB) == 0)
+        return true;
+    if (errno != EWOULDBLOCK)
+        return fail(problem, "lock", path);
+    (void)snprintf(problem, JOURNAL_TEXT_MAX,
+                   "cannot use %s as journal: another tcpackd records into it", path);
+    return false;
+}
+
 /* Whether standard output, a file, has an unfinished line before where it is to be written. */
 static bool line_is_open(bool appending)
 {
@@ -84,6 +95,7 @@ bool journal_file_standard_output(struct journal_file *file, char *problem)
         return false;
     }
     return identify(file, "standard output", problem) &&
+           (!file->regular || lock(file, "standard output", problem)) &&
            end_line(file, (flags & O_APPEND) != 0, problem);
 }
 
@@ -135,14 +147,16 @@ static bool find_line_begin(int fd, off_t end, off_t *begin)
     return read;
 }
 
-static bool parse_line_at(int fd, off_t begin, off_t end, enum record_kind *kind, uint64_t *seq)
+/* What the line at [begin, end) of the file is; `torn`: a crash may have left NULs of its rest. */
+static bool parse_line_at(int fd, off_t begin, off_t end, bool torn, enum record_kind *kind,
+                          uint64_t *seq)
 {
     unsigned char head[RECORD_HEAD_MAX];
     size_t size = end - begin < RECORD_HEAD_MAX ? (size_t)(end - begin) : RECORD_HEAD_MAX;
 
     if (!read_at(fd, head, size, begin))
         return false;
-    *kind = record_parse(head, size, seq);
+    *kind = record_parse(head, torn ? strnlen((const char *)head, size) : size, seq);
     return true;
 }
 
@@ -173,18 +187,17 @@ static bool recover(struct journal_file *file, const char *path, off_t size, cha
 {
     off_t end; /* behind the last whole line */
     off_t begin = 0;
-    enum record_kind kind;
+    enum record_kind whole = RECORD_OURS;
+    enum record_kind rest = RECORD_PARTIAL;
+    uint64_t unfinished;
 
     if (!find_line_begin(file->fd, size, &end) ||
-        (end > 0 && !find_line_begin(file->fd, end - 1, &begin)))
+        (end > 0 && (!find_line_begin(file->fd, end - 1, &begin) ||
+                     !parse_line_at(file->fd, begin, end - 1, false, &whole, &file->last_seq))) ||
+        !parse_line_at(file->fd, end, size, end > 0, &rest, &unfinished))
         return fail(problem, "read", path);
-    bool whole = end > 0;
-    if (!parse_line_at(file->fd, begin, whole ? end - 1 : size, &kind, &file->last_seq))
-        return fail(problem, "read", path);
-    if (kind == RECORD_FOREIGN || (whole && kind == RECORD_PARTIAL))
+    if (whole != RECORD_OURS || rest == RECORD_FOREIGN)
         return refuse_foreign(path, problem);
-    if (!whole)
-        file->last_seq = 0;
     return end == size || cut_tail(file, path, end, size, problem);
 }
 
@@ -228,17 +241,18 @@ static bool read_noted_seq(const char *path, uint64_t *seq, char *problem)
     return good;
 }
 
+/* Makes the name of a file that is there last: that of the file itself, where `path` is a link. */
 static bool sync_directory(const char *path, char *problem)
 {
-    char *copy = strdup(path); /* dirname() may write into it */
-    int fd = copy == NULL ? -1 : open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    char *real = realpath(path, NULL);
+    int fd = real == NULL ? -1 : open(dirname(real), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     bool synced = fd >= 0 && fsync(fd) == 0;
 
     if (!synced)
         (void)fail(problem, "sync the directory of", path);
     if (fd >= 0)
         (void)close(fd); /* nothing was written through it */
-    free(copy);
+    free(real);
     return synced;
 }
 
@@ -249,28 +263,11 @@ static int open_or_make(const char *path, mode_t mode)
     int fd = open(path, flags);
 
     if (fd < 0 && errno == ENOENT) {
-        fd = open(path, flags | O_CREAT | O_EXCL, mode);
-        if (fd >= 0 && fchmod(fd, mode) != 0) {
-            int saved = errno;
-            (void)close(fd); /* it is empty */
-            errno = saved;
-            return -1;
-        }
-        if (fd < 0 && errno == EEXIST) /* made by somebody in between */
-            fd = open(path, flags);
+        mode_t saved = umask(0);
+        fd = open(path, flags | O_CREAT, mode);
+        (void)umask(saved); /* always succeeds */
     }
     return fd;
-}
-
-static bool lock(struct journal_file *file, const char *path, char *problem)
-{
-    if (flock(file->fd, LOCK_EX | LOCK_NB) == 0)
-        return true;
-    if (errno != EWOULDBLOCK)
-        return fail(problem, "lock", path);
-    (void)snprintf(problem, JOURNAL_TEXT_MAX,
-                   "cannot use %s as journal: another tcpackd records into it", path);
-    return false;
 }
 
 static bool take_over(struct journal_file *file, const char *path, bool sync, char *problem)
@@ -285,6 +282,11 @@ static bool take_over(struct journal_file *file, const char *path, bool sync, ch
         return false;
     if (file->last_seq == 0 && !read_noted_seq(path, &file->last_seq, problem))
         return false;
+    if (file->last_seq == UINT64_MAX) {
+        (void)snprintf(problem, JOURNAL_TEXT_MAX,
+                       "cannot use %s as journal: there is no SEQ behind its last record's", path);
+        return false;
+    }
     return !sync || sync_directory(path, problem);
 }
 
@@ -308,7 +310,9 @@ bool journal_file_open(struct journal_file *file, const char *path, mode_t mode,
 
 void journal_file_close(struct journal_file *file)
 {
-    if (file->fd >= 0 && !file->borrowed)
+    if (file->fd >= 0 && file->borrowed)
+        (void)flock(file->fd, LOCK_UN); /* others may have it open; fails where there was no lock */
+    else if (file->fd >= 0)
         (void)close(file->fd); /* what matters was synced at the commit */
     file->fd = -1;
 }
@@ -332,7 +336,10 @@ static bool write_seq(const char *name, uint64_t seq)
         return false;
     bool written =
         fprintf(out, "%" PRIu64 "\n", seq) > 0 && fflush(out) == 0 && fsync(fileno(out)) == 0;
-    return fclose(out) == 0 && written;
+    written = fclose(out) == 0 && written;
+    if (!written)
+        (void)unlink(name); /* a disk that is full has no use for it */
+    return written;
 }
 
 bool journal_file_note_seq(const char *path, uint64_t seq, char *problem)
@@ -343,7 +350,8 @@ bool journal_file_note_seq(const char *path, uint64_t seq, char *problem)
 
     if (!noted)
         (void)fail(problem, "note the last SEQ beside", path);
+    noted = noted && sync_directory(name, problem);
     free(name);
     free(fresh);
-    return noted && sync_directory(path, problem);
+    return noted;
 }

@@ -53,8 +53,8 @@ def test_standard_output_that_goes_on(server, tmp_path, before, mode):
 @pytest.fixture
 def refusing(tmp_path):
     """A server that is expected to end by itself, with exit status 74; its log."""
-    def start(settings):
-        one = Server(tmp_path, settings).spawn()
+    def start(settings, **options):
+        one = Server(tmp_path, settings, **options).spawn()
         try:
             assert one.wait() == 74, str(one.log)
         finally:
@@ -207,6 +207,19 @@ def test_second_server_is_refused(recording, refusing, journal):
         assert client.say(b"goes on") == b"1"
     one.kill()
     one.start()  # the lock ended with its process, killed as it was
+
+
+def test_second_server_by_standard_output_is_refused(recording, refusing, server, journal):
+    """Each would cut off what a failed write of its own left, and with it what the other wrote."""
+    one = recording()
+    with open(journal, "ab") as shared:
+        assert "another tcpackd records into it" in refusing({"journal.file": "-"}, stdout=shared)
+    one.stop()
+    with open(journal, "ab") as shared:
+        first = server(stdout=shared)
+        assert "another tcpackd records into it" in refusing({"journal.file": str(journal)})
+        first.stop()
+    recording()  # now it is free, though somebody else still has it open
 
 
 def test_a_second_server_cuts_nothing(recording, refusing, journal):

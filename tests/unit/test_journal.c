@@ -19,6 +19,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -32,6 +33,28 @@ static const char third[] = "3" TIME PEER " three";
 static const char third_json[] =
     "{\"seq\":3,\"time\":\"2026-01-31T23:59:59.123456Z\",\"peer\":\"" PEER
     "\",\"message\":\"three\"}";
+
+/* --------------------------------------------------------------------- a call that can fail */
+
+static int
+    ftruncate_failures; /* how many of the next calls fail; -1: one that does it all the same */
+
+/* In place of the library's, for the journal too. */
+int ftruncate(int fd, off_t size)
+{
+    if (ftruncate_failures > 0) {
+        ftruncate_failures--;
+        errno = EIO;
+        return -1;
+    }
+    long result = syscall(SYS_ftruncate, fd, size);
+    if (ftruncate_failures < 0 && result == 0) {
+        ftruncate_failures = 0;
+        errno = EIO;
+        result = -1;
+    }
+    return (int)result;
+}
 
 /* ------------------------------------------------------------------ a folder for each test */
 
@@ -405,6 +428,19 @@ static void test_torn_tails(void **state)
     }
 }
 
+/* What a power cut can leave where the disk had only the new size of the file. */
+static void test_torn_tails_of_nuls(void **state)
+{
+    const struct folder *folder = *state;
+    char torn[sizeof third + 8];
+
+    for (size_t cut = 0; cut < sizeof third; cut++) {
+        memset(torn, 0, sizeof torn);
+        memcpy(torn, third, cut);
+        check_torn(folder, first, torn, sizeof torn, 1);
+    }
+}
+
 static void test_long_torn_tail(void **state)
 {
     enum { SIZE = 200000 };
@@ -445,6 +481,8 @@ static const struct content foreign[] = {
     CONTENT("1" TIME PEER " one\n\n"),
     CONTENT("1" TIME PEER " one\nhello\n"),
     CONTENT("1" TIME PEER " one\nhello\n2" TIME PEER " tw"),
+    CONTENT("1" TIME PEER " one\nhello, this is not torn"), /* behind a record, too */
+    CONTENT("2" TIME "\0\0\0"),                             /* without one, nobody knows */
     CONTENT("{}\n"),
     CONTENT("{\"seq\":1}\n"),
     CONTENT("{\"seq\":\"1\"}\n"),
@@ -463,6 +501,33 @@ static void test_foreign_files(void **state)
         check_refused(folder->file, "its last line is no record of tcpackd");
         check_file(folder->file, foreign[at].bytes, foreign[at].size);
     }
+}
+
+/* It would be followed by 0, which is no SEQ. */
+static void test_the_last_seq(void **state)
+{
+    const struct folder *folder = *state;
+
+    write_text(folder->file, "18446744073709551615" TIME PEER " last\n");
+    check_refused(folder->file, "there is no SEQ behind its last record's");
+    write_text(folder->file, "");
+    write_text(folder->noted, "18446744073709551615\n");
+    check_refused(folder->file, "there is no SEQ behind its last record's");
+}
+
+/* The link's target is made, and not the link a file. */
+static void test_link_to_what_is_not_there_yet(void **state)
+{
+    const struct folder *folder = *state;
+    struct stat status;
+
+    assert_int_equal(symlink(folder->rotated, folder->file), 0);
+    struct journal *journal = open_journal(folder->file);
+    record(journal, 1, "one");
+    journal_free(journal);
+    check_records(folder->rotated, "1 one;");
+    assert_int_equal(lstat(folder->file, &status), 0);
+    assert_true(S_ISLNK(status.st_mode));
 }
 
 static void test_what_is_no_file(void **state)
@@ -655,6 +720,104 @@ static void test_short_write(void **state)
     check_records(folder->file, "1 one;2 two;");
 }
 
+/* Lets one write() of the batch get no further than `room` bytes; it is refused. */
+static void tear(struct journal *journal, const char *path, rlim_t room)
+{
+    struct stat status;
+
+    assert_int_equal(stat(path, &status), 0);
+    rlim_t before = limit_file_size((rlim_t)status.st_size + room);
+    enum journal_result result = journal_commit(journal);
+    (void)limit_file_size(before);
+    assert_int_equal(result, JOURNAL_REFUSED);
+}
+
+/*
+ * What a failed write left could not be cut, and somebody else has cut it, or has emptied the file,
+ * before it is tried again: then no record may be cut instead of it.
+ */
+static void test_cut_by_somebody_else(void **state)
+{
+    const struct folder *folder = *state;
+    struct stat status;
+
+    for (int emptied = 0; emptied < 2; emptied++) {
+        struct journal *journal = open_journal(folder->file);
+        record(journal, 1, "one");
+        assert_int_equal(stat(folder->file, &status), 0);
+        assert_int_equal(append(journal, "two"), 2);
+        ftruncate_failures = 1;
+        tear(journal, folder->file, 9);
+        assert_non_null(strstr(journal_problem(journal), "cannot cut back journal"));
+        assert_int_equal(truncate(folder->file, emptied ? 0 : status.st_size), 0);
+        record(journal, 2, "two");
+        record(journal, 3, "three");
+        journal_free(journal);
+        check_records(folder->file, emptied ? "2 two;3 three;" : "1 one;2 two;3 three;");
+        assert_int_equal(unlink(folder->file), 0);
+    }
+}
+
+/* The cut was done, though it seemed to fail: it is not done once more. */
+static void test_cut_back_once(void **state)
+{
+    const struct folder *folder = *state;
+    struct journal *journal = open_journal(folder->file);
+
+    record(journal, 1, "one");
+    assert_int_equal(append(journal, "two"), 2);
+    ftruncate_failures = -1;
+    tear(journal, folder->file, 9);
+    record(journal, 2, "two");
+    journal_free(journal);
+    check_records(folder->file, "1 one;2 two;");
+}
+
+/* Another program's line behind what is torn stays; nothing is acknowledged until somebody acts. */
+static void test_written_behind_by_somebody_else(void **state)
+{
+    const struct folder *folder = *state;
+    struct journal *journal = open_journal(folder->file);
+
+    record(journal, 1, "one");
+    assert_int_equal(append(journal, "two"), 2);
+    ftruncate_failures = 1;
+    tear(journal, folder->file, 9);
+    FILE *other = fopen(folder->file, "a");
+    assert_non_null(other);
+    assert_true(fputs("important\n", other) >= 0);
+    assert_int_equal(fclose(other), 0);
+    assert_int_equal(append(journal, "two"), 2);
+    assert_int_equal(journal_commit(journal), JOURNAL_REFUSED);
+    assert_non_null(strstr(journal_problem(journal), "another program has written behind it"));
+    assert_int_equal(rename(folder->file, folder->rotated), 0);
+    assert_true(open_again(journal, folder->file));
+    record(journal, 2, "two");
+    journal_free(journal);
+    struct buffer bytes = read_file(folder->rotated);
+    assert_non_null(strstr((const char *)bytes.bytes, "important\n"));
+    buffer_free(&bytes);
+    check_records(folder->file, "2 two;");
+}
+
+static void test_deleted(void **state)
+{
+    const struct folder *folder = *state;
+    struct journal *journal = open_journal(folder->file);
+
+    record(journal, 1, "one");
+    assert_false(journal_is_deleted(journal));
+    assert_int_equal(rename(folder->file, folder->rotated), 0);
+    assert_false(journal_is_deleted(journal)); /* it has another name, and is no loss */
+    assert_int_equal(unlink(folder->rotated), 0);
+    assert_true(journal_is_deleted(journal));
+    assert_true(open_again(journal, folder->file));
+    assert_false(journal_is_deleted(journal));
+    record(journal, 2, "two");
+    journal_free(journal);
+    check_records(folder->file, "2 two;");
+}
+
 /* Standard output that nobody reads any more. */
 static void test_broken_pipe(void **state)
 {
@@ -700,8 +863,11 @@ int main(void)
         TEST_IN_FOLDER(test_noted_seq_among_others),
         TEST_IN_FOLDER(test_noted_seq_by_hand),
         TEST_IN_FOLDER(test_torn_tails),
+        TEST_IN_FOLDER(test_torn_tails_of_nuls),
         TEST_IN_FOLDER(test_long_torn_tail),
         TEST_IN_FOLDER(test_foreign_files),
+        TEST_IN_FOLDER(test_the_last_seq),
+        TEST_IN_FOLDER(test_link_to_what_is_not_there_yet),
         TEST_IN_FOLDER(test_what_is_no_file),
         TEST_IN_FOLDER(test_lock),
         TEST_IN_FOLDER(test_rotation),
@@ -712,6 +878,10 @@ int main(void)
         TEST_IN_FOLDER(test_emptied_meanwhile),
         TEST_IN_FOLDER(test_full_device),
         TEST_IN_FOLDER(test_short_write),
+        TEST_IN_FOLDER(test_cut_by_somebody_else),
+        TEST_IN_FOLDER(test_cut_back_once),
+        TEST_IN_FOLDER(test_written_behind_by_somebody_else),
+        TEST_IN_FOLDER(test_deleted),
         cmocka_unit_test(test_broken_pipe),
     };
 
