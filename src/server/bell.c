@@ -40,7 +40,8 @@ size_t bell_take(int bell, struct bell_ring *rings, bool *lost)
     ssize_t size = read(bell, signals, sizeof signals);
     size_t count = 0;
 
-    /* An error is EAGAIN: nothing is queued. */
+    if (size < 0 && errno != EAGAIN)
+        *lost = true; /* none is known to fail otherwise; then the rings are there, and unread */
     for (size_t at = 0; size > 0 && at < (size_t)size / sizeof *signals; at++) {
         if (signals[at].ssi_signo == SIGIO)
             *lost = true;

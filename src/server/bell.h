@@ -34,8 +34,8 @@ enum { BELL_RINGS_MAX = 256 };
 
 /*
  * Takes rings out of the queue: at most BELL_RINGS_MAX, into `rings`, and returns how many; 0:
- * there is none. *lost is set to true, and else left alone, where the queue was full
- * (RLIMIT_SIGPENDING) and some rings are missing: then every socket may have something.
+ * there is none. *lost is set to true, and else left alone, where some are missing, for the queue
+ * was full (RLIMIT_SIGPENDING) or cannot be read: then every socket may have something.
  */
 size_t bell_take(int bell, struct bell_ring *rings, bool *lost) MUST_USE;
 

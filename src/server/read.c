@@ -171,6 +171,13 @@ static void take(struct server *server, struct connection *connection, const uns
         close_starved(server, connection, "out of memory for its replies");
 }
 
+/* Errors of the network or the peer: the ways in which a connection breaks. */
+static bool is_of_peer(int error)
+{
+    return error == ECONNRESET || error == ETIMEDOUT || error == EHOSTUNREACH ||
+           error == ENETUNREACH;
+}
+
 static void close_reset(struct server *server, struct connection *connection)
 {
     int error = errno;
@@ -179,8 +186,11 @@ static void close_reset(struct server *server, struct connection *connection)
     if (connection->in.size > 0)
         complain(server, connection, "%s: %s: dropped an unfinished message of %zu bytes",
                  connection->peer, strerror(error), connection->in.size);
-    else
+    else if (is_of_peer(error))
         log_debug("%s: %s", connection->peer, strerror(error));
+    else
+        complain(server, connection, "cannot receive from %s: %s", connection->peer,
+                 strerror(error));
     connections_close(server, connection, NULL);
 }
 

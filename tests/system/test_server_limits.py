@@ -4,6 +4,7 @@ are served, and the server neither spins nor dies.
 """
 
 import os
+import select
 import signal
 import threading
 import time
@@ -150,7 +151,8 @@ def test_idle_timeout(server):
 
 def test_idle_timeout_of_those_whom_a_full_batch_left(server):
     """They have sent in time: that the server had too much to do is not their silence."""
-    one = server({"server.framing": "line", "server.idle_timeout": "1",
+    timeout = 4  # within which all of them must have connected
+    one = server({"server.framing": "line", "server.idle_timeout": str(timeout),
                   "server.buffer_size": "65536"})
     messages = (b"m" * 999 + b"\n") * 60
     clients = [Client(one) for _ in range(120)]
@@ -160,7 +162,7 @@ def test_idle_timeout_of_those_whom_a_full_batch_left(server):
     stopped = time.monotonic()
     for client in clients:
         client.send(messages)  # together more than a batch holds
-    while time.monotonic() < stopped + 1.1:
+    while time.monotonic() < stopped + timeout + 0.1:
         time.sleep(0.05)  # the timeout itself
     one.send_signal(signal.SIGCONT)
     for client in clients:
@@ -179,6 +181,57 @@ def test_stall_timeout_of_an_unfinished_message(server):
         # A client with nothing under way is no stalled one.
         assert silent.say(b"still here") == REPLY
     assert one.messages() == [b"whole", b"still here"]
+
+
+def test_stall_timeout_of_a_message_that_comes_byte_by_byte(server):
+    """It is as old as its first byte: who never ends one would be there for ever otherwise."""
+    one = server({"server.framing": "line", "server.stall_timeout": "1"})
+    with Client(one) as client:
+        peer = client.peer
+        client.send(b"x")
+        end = time.monotonic() + DEADLINE
+        while not select.select([client.socket], [], [], 0.05)[0]:
+            assert time.monotonic() < end, "still not closed"
+            client.send(b"x")
+        one.log.wait(f"^tcpackd: .*{peer}.*stall_timeout")
+    assert one.messages() == []
+
+
+def test_stall_timeout_spares_a_slow_reader(server, tmp_path):
+    """While replies are taken, however slowly, time stands still."""
+    timeout = 3
+    one = server({"server.host": str(tmp_path / "socket"), "server.framing": "line",
+                  "server.stall_timeout": str(timeout), "server.reply": "r" * 150,
+                  "log.level": "debug"})
+    with Client(one) as slow:
+        send_until_stuck(slow, b"\n" * 4096)
+        end = time.monotonic() + 2 * timeout
+        while time.monotonic() < end:
+            assert len(slow.socket.recv(65536)) > 0
+            select.select([], [], [], 0.1)  # no more than some hundred kB a second
+        slow.end_sending()
+        replies = slow.receive_all()
+    assert replies.endswith(b"r" * 150 + b"\n")
+    one.log.wait("^tcpackd: .*closed")
+    assert not one.log.matches("within stall_timeout")
+
+
+def test_a_round_takes_no_more_than_a_batch(server):
+    """All that a crowd has sent at once, in memory at once, would be memory without bound."""
+    one = server({"server.framing": "line", "server.buffer_size": str(1 << 20),
+                  "journal.file": "/dev/null"})
+    lines = (b"m" * 999 + b"\n") * 1000
+    clients = [Client(one) for _ in range(60)]
+    before = one.resident_bytes(most=True)
+    one.send_signal(signal.SIGSTOP)
+    for client in clients:
+        client.send(lines)
+    one.send_signal(signal.SIGCONT)
+    for client in clients:
+        client.end_sending()
+        assert client.receive_all().count(REPLY) == 1000
+        client.close()
+    assert one.resident_bytes(most=True) - before < 24 << 20
 
 
 def test_stall_timeout_of_unread_replies(server):

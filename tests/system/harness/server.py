@@ -234,6 +234,8 @@ class Server:
     def spins(self):
         return spins(self.pid)
 
-    def resident_bytes(self):
-        with open(f"/proc/{self.pid}/statm", encoding="ascii") as file:
-            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    def resident_bytes(self, most=False):
+        """Now, or the most that it ever was."""
+        with open(f"/proc/{self.pid}/status", encoding="ascii") as file:
+            kilobytes = re.search(rf"^{'VmHWM' if most else 'VmRSS'}:\s+(\d+) kB$", file.read(), re.M)
+        return 1024 * int(kilobytes[1])
