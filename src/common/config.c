@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { FILE_MAX_BYTES = 1048576 };
@@ -35,21 +36,52 @@ static bool read_descriptor(int descriptor, struct buffer *text, const char **pr
     }
 }
 
+static void cannot_read(struct config_loader *loader, const char *why)
+{
+    char problem[CONFIG_PROBLEM_SIZE];
+
+    (void)snprintf(problem, sizeof problem, "cannot read the configuration: %s", why);
+    config_loader_wrong_file(loader, problem);
+}
+
+/* NULL, or why a pipe that gave nothing is no configuration: somebody has read it already. */
+static const char *judge_pipe(int descriptor, const struct buffer *text)
+{
+    struct stat status;
+
+    if (text->size > 0 || fstat(descriptor, &status) != 0 || !S_ISFIFO(status.st_mode))
+        return NULL;
+    return "nothing comes out of this pipe";
+}
+
+/* Opens the file; a pipe that nobody writes to must not keep us waiting. -1 with errno. */
+static int open_file(const char *path)
+{
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+
+    if (descriptor >= 0 && fcntl(descriptor, F_SETFL, 0) < 0) {
+        /* Then a slow writer is an error: EAGAIN. */
+    }
+    return descriptor;
+}
+
 static void read_file(struct config_loader *loader, bool must_exist)
 {
     struct buffer text = {0};
     const char *problem = NULL;
-    int descriptor = open(loader->name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    int descriptor = open_file(loader->name);
 
     if (descriptor < 0) {
         if (errno != ENOENT || must_exist)
-            config_loader_wrong_file(loader, strerror(errno));
+            cannot_read(loader, strerror(errno));
         return;
     }
     if (read_descriptor(descriptor, &text, &problem))
+        problem = judge_pipe(descriptor, &text);
+    if (problem == NULL)
         config_loader_read(loader, (const char *)text.bytes, text.size);
     else
-        config_loader_wrong_file(loader, problem);
+        cannot_read(loader, problem);
     (void)close(descriptor); /* it was only read */
     buffer_free(&text);
 }

@@ -20,6 +20,7 @@ enum {
     SHOWN_OVERRIDE_BYTES = 200,   /* of an override, in what is said about it */
     SHOWN_PATH_BYTES = 1000,
     REPORT_MAX_BYTES = 2048,
+    SECTIONS_BYTES = 100, /* hold the names of all sections */
 };
 
 /* Reports a problem of the line, or the override, that is being read. */
@@ -185,6 +186,18 @@ static const struct config_option *find_option(struct config_place place, const 
     return option;
 }
 
+/* Writes the names of the sections that have the key: `[a] or [b]`; "" where none has. */
+static void list_sections(const char *key, char *list, size_t size)
+{
+    size_t used = 0;
+
+    list[0] = '\0';
+    for (size_t i = 0; i < CONFIG_OPTIONS && used < size; i++)
+        if (strcmp(config_options[i].key, key) == 0)
+            used += (size_t)snprintf(list + used, size - used, "%s[%s]", used == 0 ? "" : " or ",
+                                     config_section_names[config_options[i].section]);
+}
+
 static void unknown_key(struct config_loader *loader, struct config_place place, const char *key)
 {
     struct nearest nearest = {.wanted = key};
@@ -192,20 +205,17 @@ static void unknown_key(struct config_loader *loader, struct config_place place,
                                ? NULL
                                : loader->config->listeners[place.listener].name;
     const char *section = config_section_names[place.section];
-    const char *elsewhere = NULL;
     char where[LISTENER_SIZE + LISTENER_NAME_MAX_BYTES + 1];
+    char elsewhere[SECTIONS_BYTES];
 
     (void)snprintf(where, sizeof where, "%s%s", listener == NULL ? section : LISTENER,
                    listener == NULL ? "" : listener);
-    for (size_t i = 0; i < CONFIG_OPTIONS; i++) {
-        const struct config_option *option = &config_options[i];
-        if (find_option(place, option->key) == option)
-            nearest_offer(&nearest, option->key);
-        else if (elsewhere == NULL && strcmp(option->key, key) == 0)
-            elsewhere = config_section_names[option->section];
-    }
-    if (elsewhere != NULL)
-        wrong(loader, "unknown key \"%s\" in [%s]: it belongs to [%s]", key, where, elsewhere);
+    list_sections(key, elsewhere, sizeof elsewhere);
+    for (size_t i = 0; i < CONFIG_OPTIONS; i++)
+        if (find_option(place, config_options[i].key) == &config_options[i])
+            nearest_offer(&nearest, config_options[i].key);
+    if (*elsewhere != '\0')
+        wrong(loader, "unknown key \"%s\" in [%s]: it belongs to %s", key, where, elsewhere);
     else if (nearest.name != NULL)
         wrong(loader, "unknown key \"%s\" in [%s] (did you mean \"%s\"?)", key, where,
               nearest.name);

@@ -1,10 +1,12 @@
 /* tcpackd: reads its command line and configuration, and serves. See tcpackd(8). */
+#include "common/compiler.h"
 #include "common/config.h"
 #include "common/descriptors.h"
 #include "common/log.h"
 #include "server/server.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,6 +33,8 @@ static const char help[] =
     "\n"
     "See tcpackd(8) and tcpack.ini(5).\n";
 
+enum { PROBLEM_BYTES = 256 };
+
 struct command_line {
     struct config_source source;
     const char **overrides; /* owned; the texts are the arguments */
@@ -40,9 +44,17 @@ struct command_line {
     bool verbose;
 };
 
-static NORETURN void exit_usage(void)
+static NORETURN void exit_usage(const char *format, ...) PRINTF_LIKE(1, 2);
+
+static void exit_usage(const char *format, ...)
 {
-    (void)fputs(usage, stderr); /* there is no other place to say it */
+    char problem[PROBLEM_BYTES];
+    va_list args;
+
+    va_start(args, format);
+    (void)vsnprintf(problem, sizeof problem, format, args); /* a longer one is cut */
+    va_end(args);
+    log_error("%s (try: tcpackd -h)", problem);
     exit(EX_USAGE);
 }
 
@@ -82,8 +94,10 @@ static void parse_option(struct command_line *line, int option)
         exit_printed(puts("tcpackd " PACKAGE_VERSION) >= 0);
     case 'h':
         exit_printed(fputs(usage, stdout) >= 0 && fputs(help, stdout) >= 0);
+    case ':':
+        exit_usage("-%c needs an argument", optopt);
     default:
-        exit_usage();
+        exit_usage("there is no option -%c", optopt);
     }
 }
 
@@ -97,14 +111,14 @@ static struct command_line parse_command_line(int argc, char **argv)
         log_error("cannot read the command line: %s", strerror(errno));
         exit(EX_OSERR);
     }
-    while ((option = getopt(argc, argv, "c:o:tTqvVh")) != -1)
+    while ((option = getopt(argc, argv, ":c:o:tTqvVh")) != -1)
         parse_option(&line, option);
-    if (optind < argc) {
-        log_error("unexpected argument: %s", argv[optind]);
-        exit_usage();
-    }
-    if ((line.check && line.print) || (line.quiet && line.verbose))
-        exit_usage();
+    if (optind < argc)
+        exit_usage("unexpected argument: %s", argv[optind]);
+    if (line.check && line.print)
+        exit_usage("-t and -T exclude each other");
+    if (line.quiet && line.verbose)
+        exit_usage("-q and -v exclude each other");
     if (line.quiet)
         line.overrides[line.source.overrides_count++] = "log.level=warning";
     if (line.verbose)

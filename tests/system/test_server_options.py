@@ -3,7 +3,9 @@ tcpackd's command line and what it does with a configuration, as a user meets th
 exit codes, and errors that are complete in one run.
 """
 
+import os
 import re
+import signal
 import socket
 
 import pytest
@@ -59,15 +61,16 @@ def test_help():
 
 @pytest.mark.parametrize("arguments, words", [
     (["-x"], ["x"]), (["-c"], ["c", "argument"]), (["-o"], ["o", "argument"]), (["word"], ["word"]),
-    (["--nonsense"], ["-"]), (["-t", "word"], ["word"]), (["-t", "-T"], []), (["-q", "-v"], []),
+    (["--nonsense"], ["-"]), (["-t", "word"], ["word"]), (["-t", "-T"], ["-t and -T"]),
+    (["-q", "-v"], ["-q and -v"]),
 ])
 def test_usage_errors(arguments, words):
-    """64, a line that names what was wrong, the usage; nothing on standard output."""
+    """64, one line that says what was wrong and where to look; nothing on standard output."""
     result = tcpackd(*arguments)
     assert result.returncode == 64, result
     assert result.stdout == ""
-    error, usage = result.stderr.rsplit("usage: tcpackd ", 1)
-    assert usage.startswith("[-c FILE]") and all(word in error for word in words)
+    assert re.fullmatch(r"tcpackd: error: (.+) \(try: tcpackd -h\)\n", result.stderr)
+    assert all(word in result.stderr for word in words)
 
 
 def test_check_a_good_file(config):
@@ -106,7 +109,29 @@ def test_reply_that_does_not_compile(config):
 def test_named_file_must_exist(tmp_path):
     result = tcpackd("-c", tmp_path / "absent.ini", "-t")
     assert result.returncode == 78
-    assert f"{tmp_path}/absent.ini: No such file or directory" in result.stderr
+    assert f"{tmp_path}/absent.ini: cannot read the configuration: No such file" in result.stderr
+
+
+@pytest.mark.parametrize("program, arguments", [(programs.tcpackd, ["-t"]), (programs.tcpack, [])])
+def test_a_pipe_that_gives_nothing_is_no_configuration(tmp_path, program, arguments):
+    """It must neither keep the program waiting nor count as an empty file, which is a good one."""
+    os.mkfifo(tmp_path / "pipe")
+    result = programs.run(program(), "-c", tmp_path / "pipe", *arguments)
+    assert result.returncode == 78
+    assert "nothing comes out of this pipe" in result.stderr
+
+
+def test_a_pipe_is_a_configuration_once(server, tmp_path):
+    """When it is read again, it gives nothing: then everything stays as it is."""
+    reading, writing = os.pipe()
+    os.write(writing, b"[server]\nport = 0\nreply = piped\n")
+    os.close(writing)
+    one = server(arguments=["-c", f"/dev/fd/{reading}"], inherited=[reading])
+    os.close(reading)
+    one.send_signal(signal.SIGHUP)
+    one.log.wait("nothing is changed")
+    with Client(one) as client:
+        assert client.say(b"message") == b"piped"
 
 
 def test_a_directory_is_no_file(tmp_path):

@@ -80,8 +80,10 @@ static const struct bad bad_files[] = {
     {"[server]\ntls = yes\n", "f:2: unknown key \"tls\" in [server]\n"},
     {"[client]\nbacklog = 1\n",
      "f:2: unknown key \"backlog\" in [client]: it belongs to [server]\n"},
-    {"[journal]\nport = 1\n", "f:2: unknown key \"port\" in [journal]: it belongs to [server]\n"},
-    {"[log]\nfile = x\n", "f:2: unknown key \"file\" in [log]: it belongs to [journal]\n"},
+    {"[journal]\nport = 1\n",
+     "f:2: unknown key \"port\" in [journal]: it belongs to [server] or [client]\n"},
+    {"[log]\nfile = x\n",
+     "f:2: unknown key \"file\" in [log]: it belongs to [journal] or [metrics]\n"},
     {"[server]\nport = 1\nport = 1\n", "f:3: port was set on line 2 already\n"},
     {"[server]\nport = x\nport = 1\n", "f:2: port: \"x\" is no number from 0 to 65535\n"
                                        "f:3: port was set on line 2 already\n"},
@@ -240,13 +242,15 @@ static void assert_load_refused(const char *path, bool must_exist, const char *o
 static void test_files_that_cannot_be_read(void **unused)
 {
     (void)unused;
-    assert_load_refused("/", true, NULL, "/: Is a directory\n");
-    assert_load_refused("/", false, NULL, "/: Is a directory\n");
-    assert_load_refused("/nonexistent/x", true, NULL,
-                        "/nonexistent/x: No such file or directory\n");
+    assert_load_refused("/", true, NULL, "/: cannot read the configuration: Is a directory\n");
+    assert_load_refused("/", false, NULL, "/: cannot read the configuration: Is a directory\n");
+    assert_load_refused(
+        "/nonexistent/x", true, NULL,
+        "/nonexistent/x: cannot read the configuration: No such file or directory\n");
     assert_load_refused("/dev/null/x", false, NULL, "/dev/null/x: Not a directory\n");
     assert_load_refused("/dev/zero", true, NULL,
-                        "/dev/zero: more than a megabyte: that is no configuration\n");
+                        "/dev/zero: cannot read the configuration: more than a megabyte: that is "
+                        "no configuration\n");
 }
 
 /* Overrides, and what is said about them behind `-o ` and themselves. */

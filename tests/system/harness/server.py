@@ -99,13 +99,15 @@ class Server:
     settings say otherwise. As a context manager: started, then stopped, which must go well.
     """
 
-    def __init__(self, folder, settings=None, arguments=(), wrap=(), stdout=None, environment=None):
+    def __init__(self, folder, settings=None, arguments=(), wrap=(), stdout=None, environment=None,
+                 inherited=()):
         self.name = f"tcpackd-{next(numbers)}"
         self.folder = Path(folder)
         self.settings = {"server.port": "0", **(settings or {})}
         self.arguments = list(map(str, arguments))
         self.wrap = list(map(str, wrap))
         self.environment = environment or {}
+        self.inherited = inherited  # descriptors
         self.stdout_path = self.folder / f"{self.name}.stdout"
         self.stdout = stdout
         self.config = self.folder / f"{self.name}.ini"
@@ -122,7 +124,7 @@ class Server:
         environment = {**os.environ, **(SANITIZER_BESIDE if self.wrap else {}), **self.environment}
         with open(self.stdout_path, "ab") as records:
             self.process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, env=environment, bufsize=-1,
+                command, stdin=subprocess.DEVNULL, env=environment, pass_fds=self.inherited,
                 stdout=records if self.stdout is None else self.stdout, stderr=subprocess.PIPE)
         self.log = Log(self.process.stderr)
         self.addresses = []
