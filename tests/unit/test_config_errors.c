@@ -247,7 +247,8 @@ static void test_files_that_cannot_be_read(void **unused)
     assert_load_refused(
         "/nonexistent/x", true, NULL,
         "/nonexistent/x: cannot read the configuration: No such file or directory\n");
-    assert_load_refused("/dev/null/x", false, NULL, "/dev/null/x: Not a directory\n");
+    assert_load_refused("/dev/null/x", false, NULL,
+                        "/dev/null/x: cannot read the configuration: Not a directory\n");
     assert_load_refused("/dev/zero", true, NULL,
                         "/dev/zero: cannot read the configuration: more than a megabyte: that is "
                         "no configuration\n");
