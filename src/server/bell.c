@@ -1,10 +1,10 @@
 #include "server/bell.h"
 
 #include <errno.h>
-
-#ifdef HAVE_SYS_SIGNALFD_H
-
 #include <fcntl.h>
+
+#if defined HAVE_SYS_SIGNALFD_H && defined F_SETSIG && defined O_ASYNC
+
 #include <signal.h>
 #include <sys/signalfd.h>
 #include <unistd.h>

@@ -83,6 +83,11 @@ void readiness_free(struct readiness *readiness)
     free(readiness);
 }
 
+bool readiness_rings(const struct readiness *readiness)
+{
+    return readiness->bell >= 0;
+}
+
 /* Makes room for descriptor `fd` in the states and in the queue. */
 static bool grow(struct readiness *readiness, int fd)
 {

@@ -11,7 +11,7 @@
  * Six things keep a ring from being lost or heeded too late:
  *
  * - What came before a socket was made to ring does not ring: so it counts as ready when it is
- * added, and when it is watched for reading again.
+ *   added, and when it is watched for reading again.
  * - A ring tells of a change, not of a state: so who reads and may have left something behind calls
  *   readiness_again().
  * - Bytes may have come and the end as well, and one recv() takes only either: where that may be
@@ -42,6 +42,9 @@ struct readiness;
 struct readiness *readiness_new(void) MUST_USE;
 
 void readiness_free(struct readiness *readiness);
+
+/* Whether sockets ring; else each wait looks at all of them. */
+bool readiness_rings(const struct readiness *readiness) MUST_USE;
 
 /* Adds a connected, non-blocking socket, watched for READY_READ. False with errno ENOMEM. */
 bool readiness_add_socket(struct readiness *readiness, int fd) MUST_USE;

@@ -81,28 +81,37 @@ def selected(given, machine):
 
 
 def run(given, machine):
-    """Measures, reports, and returns whether every target was met."""
-    figures = []
+    """Measures, reports, and returns whether every target was met. What was measured before
+    something went wrong is written all the same."""
+    figures, counted, done = [], [], False
     chosen = selected(given, machine)
-    for at, load in enumerate(chosen, 1):
-        start = time.monotonic()
-        measure(load, given.rounds)
-        seconds = time.monotonic() - start
-        for figure in load.figures:
-            _, text, wanted, verdict = report.judge(figure)
-            verdict = f"{wanted}: {verdict}" if verdict else "for the plot"
-            progress(f"[{at:2}/{len(chosen)}] {seconds:4.0f} s  {figure.title}: {text}, {verdict}")
-        figures += load.figures
-    counted = []
-    if not given.row or CALLGRIND in given.row:
-        counted = instructions.table(machine, progress)
+    try:
+        for at, load in enumerate(chosen, 1):
+            start = time.monotonic()
+            measure(load, given.rounds)
+            seconds = time.monotonic() - start
+            for figure in load.figures:
+                _, text, wanted, verdict = report.judge(figure)
+                verdict = f"{wanted}: {verdict}" if verdict else "for the plot"
+                progress(f"[{at:2}/{len(chosen)}] {seconds:4.0f} s  {figure.title}: {text}, {verdict}")
+            figures += load.figures
+        if not given.row or CALLGRIND in given.row:
+            counted = instructions.table(machine, progress)
+        done = True
+    finally:
+        write(given, machine, figures, counted, done)
+    return all(report.judge(figure)[3] != "MISSED" for figure in figures)
+
+
+def write(given, machine, figures, counted, done):
     lines = [*report.description(machine, given), "", *report.table(figures, counted)]
+    if not done:
+        lines += ["", "incomplete: it was broken off"]
     with open(os.path.join(given.output, "bench.txt"), "w", encoding="utf-8") as file:
         file.write("\n".join(lines) + "\n")
     report.write_csv(os.path.join(given.output, "bench.csv"), figures, counted)
     report.write_plot(os.path.join(given.output, "bench.svg"), figures)
-    print("", *lines, "", f"Written to {given.output}.", sep="\n")
-    return all(report.judge(figure)[3] != "MISSED" for figure in figures)
+    print("", *lines, "", f"Written to {given.output}.", sep="\n", flush=True)
 
 
 def progress(text):

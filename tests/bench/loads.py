@@ -32,7 +32,8 @@ def run(command, seconds=LOAD_SECONDS, stdin=subprocess.DEVNULL):
     except subprocess.TimeoutExpired:
         raise BenchError(f"{' '.join(command)}: not done after {seconds} s") from None
     if done.returncode != 0:
-        raise BenchError(f"{' '.join(command)}: {done.stderr.strip() or done.stdout.strip()}")
+        said = done.stderr.strip() or done.stdout.strip()
+        raise BenchError(f"{' '.join(command)}: status {done.returncode}: {said}")
     return done.stdout
 
 
@@ -165,6 +166,7 @@ def missing():
     packages = {
         "redis-server": "redis-server",
         "redis-benchmark": "redis-tools",
+        "redis-cli": "redis-tools",
         "logger": "bsdutils",
         "gnuplot": "gnuplot-nox",
         "valgrind": "valgrind",
