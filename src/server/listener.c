@@ -4,7 +4,6 @@
 #include "server/listener_socket.h"
 
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,15 +20,6 @@ static bool open_socket(struct listener *listener, const struct address *address
 
 /* How often the kernel is asked for another port, where one is not free on all addresses. */
 enum { OTHER_PORTS_MAX = 100 };
-
-static in_port_t *port_of(struct address *address)
-{
-    if (address->storage.ss_family == AF_INET)
-        return &((struct sockaddr_in *)&address->storage)->sin_port;
-    if (address->storage.ss_family == AF_INET6)
-        return &((struct sockaddr_in6 *)&address->storage)->sin6_port;
-    return NULL;
-}
 
 static struct address bound_address(const struct listener *listener)
 {
@@ -75,11 +65,10 @@ static void keep(struct listeners *listeners, const struct listener *listener,
  * that the kernel chose belongs to the section it was chosen for.
  */
 static const struct listener *find_open(const struct listeners *current,
-                                        const struct listeners *taken, struct address *wanted,
+                                        const struct listeners *taken, const struct address *wanted,
                                         const struct listener_settings *settings)
 {
-    const in_port_t *port = port_of(wanted);
-    bool chosen = port != NULL && *port == 0;
+    bool chosen = address_port(wanted) == 0;
 
     for (size_t at = 0; at < current->count; at++) {
         const struct listener *listener = &current->all[at];
@@ -92,13 +81,12 @@ static const struct listener *find_open(const struct listeners *current,
 }
 
 /* Whether another section wants the address already; then `problem` says so. */
-static bool is_taken(const struct listeners *listeners, struct address *wanted,
+static bool is_taken(const struct listeners *listeners, const struct address *wanted,
                      const struct listener_settings *settings, char *problem)
 {
-    const in_port_t *port = port_of(wanted);
     char text[ADDRESS_TEXT_SIZE];
 
-    for (size_t at = 0; (port == NULL || *port != 0) && at < listeners->count; at++) {
+    for (size_t at = 0; address_port(wanted) != 0 && at < listeners->count; at++) {
         const char *other = listeners->all[at].settings->config->name;
         if (!address_equal(&listeners->all[at].wanted, wanted))
             continue;
@@ -129,7 +117,7 @@ static bool plan_section(struct listeners *listeners, const struct listener_sett
         (void)snprintf(problem, LISTENER_PROBLEM_MAX, "cannot listen on %s: %s", config->host,
                        strerror(errno));
     for (size_t at = 0; planned && at < list.count; at++) {
-        struct address *wanted = &list.addresses[at];
+        const struct address *wanted = &list.addresses[at];
         const struct listener *open = find_open(current, listeners, wanted, settings);
         const struct listener fresh = {.fd = -1, .wanted = *wanted};
         planned = !is_taken(listeners, wanted, settings, problem);
@@ -144,15 +132,14 @@ static bool plan_section(struct listeners *listeners, const struct listener_sett
  * Lets the sockets that are about to be closed share `port`, or not any more. False where none of
  * them has it.
  */
-static bool share_port(const struct listeners *current, const struct listeners *wanted,
-                       in_port_t port, bool share)
+static bool share_port(const struct listeners *current, const struct listeners *wanted, int port,
+                       bool share)
 {
     bool found = false;
 
     for (size_t at = 0; at < current->count; at++) {
-        struct address bound = bound_address(&current->all[at]);
-        const in_port_t *own = port_of(&bound);
-        if (own == NULL || *own != port || listeners_have(wanted, current->all[at].fd))
+        const struct address bound = bound_address(&current->all[at]);
+        if (address_port(&bound) != port || listeners_have(wanted, current->all[at].fd))
             continue;
         found = listener_socket_share(current->all[at].fd, share) || found;
     }
@@ -162,21 +149,21 @@ static bool share_port(const struct listeners *current, const struct listeners *
 /*
  * Listens on the address that is wanted; also where only sockets have its port that `current` has
  * and `listeners` has no more: from 127.0.0.1 to *, say. Where the port is left to the kernel and
- * `*port` is not 0, that is the one (network byte order): a section's addresses share theirs.
+ * `*port` is not 0, that is the one: a section's addresses share theirs.
  */
-static bool listen_on(struct listener *listener, in_port_t *port, const struct listeners *listeners,
+static bool listen_on(struct listener *listener, int *port, const struct listeners *listeners,
                       const struct listeners *current)
 {
     struct address address = listener->wanted;
-    in_port_t *own = port_of(&address);
 
-    if (own != NULL && *own == 0)
-        *own = *port;
+    if (address_port(&address) == 0)
+        address_set_port(&address, *port);
+    int own = address_port(&address);
     bool done = open_socket(listener, &address, false);
-    if (!done && errno == EADDRINUSE && own != NULL && share_port(current, listeners, *own, true)) {
+    if (!done && errno == EADDRINUSE && own >= 0 && share_port(current, listeners, own, true)) {
         done = open_socket(listener, &address, true);
         int saved = errno;
-        (void)share_port(current, listeners, *own, false); /* it did so a moment ago */
+        (void)share_port(current, listeners, own, false); /* it did so a moment ago */
         errno = saved;
     }
     if (!done) {
@@ -184,26 +171,29 @@ static bool listen_on(struct listener *listener, in_port_t *port, const struct l
         return false;
     }
     address = note_address(listener);
-    if (own != NULL)
-        *port = *own; /* which is in the address as bound now */
+    if (own >= 0)
+        *port = address_port(&address);
     return true;
 }
 
-/* Whether errno says that the system has no IPv6, or has it turned off. */
-static bool is_without_ipv6(const struct listener *listener)
+/* Whether the error of listening says that the system has no IPv6, or has it turned off. */
+static bool is_without_ipv6(const struct listener *listener, int error)
 {
-    return errno == EAFNOSUPPORT ||
-           (errno == EADDRNOTAVAIL && listener->wanted.storage.ss_family == AF_INET6);
+    return error == EAFNOSUPPORT ||
+           (error == EADDRNOTAVAIL && listener->wanted.storage.ss_family == AF_INET6);
 }
 
-/* Drops the listener at `at`: its system has no IPv6, and its section has other addresses. */
-static bool drop_unsupported(struct listeners *listeners, size_t at)
+/*
+ * Drops the listener at `at`, for which listening failed with `error`, where the system has no IPv6
+ * and its section has other addresses.
+ */
+static bool drop_unsupported(struct listeners *listeners, size_t at, int error)
 {
     const struct listener_settings *settings = listeners->all[at].settings;
     bool alone = (at == 0 || listeners->all[at - 1].settings != settings) &&
                  (at + 1 == listeners->count || listeners->all[at + 1].settings != settings);
 
-    if (!is_without_ipv6(&listeners->all[at]) || alone)
+    if (!is_without_ipv6(&listeners->all[at], error) || alone)
         return false;
     listeners->count--;
     memmove(&listeners->all[at], &listeners->all[at + 1],
@@ -234,7 +224,7 @@ static size_t give_port_back(struct listeners *listeners, size_t at,
 static bool open_planned(struct listeners *listeners, const struct listeners *current,
                          char *problem)
 {
-    in_port_t port = 0;
+    int port = 0;
     int other_ports = OTHER_PORTS_MAX;
 
     for (size_t at = 0; at < listeners->count;) {
@@ -245,15 +235,15 @@ static bool open_planned(struct listeners *listeners, const struct listeners *cu
             at++;
             continue;
         }
-        const in_port_t *wanted = port_of(&listener->wanted);
-        if (errno == EADDRINUSE && wanted != NULL && *wanted == 0 && port != 0 &&
+        int error = errno;
+        if (error == EADDRINUSE && address_port(&listener->wanted) == 0 && port != 0 &&
             other_ports-- > 0) {
             at = give_port_back(listeners, at, current);
             continue;
         }
         (void)snprintf(problem, LISTENER_PROBLEM_MAX, "cannot listen on %s: %s", listener->address,
-                       strerror(errno));
-        if (!drop_unsupported(listeners, at))
+                       strerror(error));
+        if (!drop_unsupported(listeners, at, error))
             return false;
     }
     return true;
