@@ -3,6 +3,7 @@
  * everything that can fail is done first, beside what is in use; then nothing can fail any more.
  */
 #include "common/log.h"
+#include "server/listener_plan.h"
 #include "server/listener_socket.h"
 #include "server/notify.h"
 #include "server/round.h"

@@ -2,6 +2,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "server/listener_plan.h"
 #include "server/privileges.h"
 #include "server/round.h"
 #include "server/signals.h"
