@@ -10,7 +10,7 @@
 #include "common/compiler.h"
 #include "common/framing.h"
 #include "server/metrics.h"
-#include "server/peer_counts.h"
+#include "server/peer_key.h"
 #include "server/settings.h"
 
 #include <stdbool.h>
