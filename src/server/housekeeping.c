@@ -23,24 +23,26 @@ static const struct metrics *figures(struct server *server)
 }
 
 /* One error line an episode: the next file may work. */
-static void note_written(struct server *server, const char *path, bool written)
+static void note_written(struct server *server, const char *path, const char *problem)
 {
-    if (!written && !server->metrics_failing)
-        log_error("cannot write metrics to %s: %s", path, strerror(errno));
-    else if (written && server->metrics_failing)
+    if (problem != NULL && !server->metrics_failing)
+        log_error("cannot write metrics to %s: %s", path, problem);
+    else if (problem == NULL && server->metrics_failing)
         log_notice("writing metrics works again");
-    server->metrics_failing = !written;
+    server->metrics_failing = problem != NULL;
 }
 
 static void write_metrics(struct server *server)
 {
     const char *path = server->settings->config.metrics.file;
+    const char *problem = "out of memory";
     struct buffer text = {0};
 
     if (*path == '\0')
         return;
-    note_written(server, path,
-                 metrics_format(figures(server), &text) && metrics_write_file(path, &text));
+    bool written =
+        metrics_format(figures(server), &text) && metrics_write_file(path, &text, &problem);
+    note_written(server, path, written ? NULL : problem);
     buffer_free(&text);
 }
 

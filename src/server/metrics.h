@@ -73,10 +73,11 @@ bool metrics_format(const struct metrics *metrics, struct buffer *out) MUST_USE;
 bool metrics_summarize(const struct metrics *metrics, struct buffer *out) MUST_USE;
 
 /*
- * Makes `text` the content of the file `path`, readable by all, in one step: a reader finds the old
- * file or the new one. False, with errno, and the old file where it was. It is not synced: after a
- * crash there will be newer figures soon.
+ * Makes `text` the content of the file `path`, readable by all whatever the umask, in one step: a
+ * reader finds the old file or the new one. False, and *problem says why (static text, or errno's),
+ * with what was there where it was: also where that is a device, a link or anything else but a
+ * regular file. It is not synced: after a crash there will be newer figures soon.
  */
-bool metrics_write_file(const char *path, const struct buffer *text) MUST_USE;
+bool metrics_write_file(const char *path, const struct buffer *text, const char **problem) MUST_USE;
 
 #endif

@@ -4,8 +4,10 @@ was done to the server, the file is whole whenever it is read, promtool accepts 
 cannot be written is said once.
 """
 
+import os
 import re
 import signal
+import stat
 import subprocess
 
 import pytest
@@ -145,3 +147,24 @@ def test_file_that_cannot_be_written_is_said_once(server, tmp_path):
     report(one)
     one.log.wait("writing metrics works again")
     assert path.exists()
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: os.symlink("elsewhere", path)])
+@pytest.mark.parametrize("suffix", ["", ".tmp"])
+def test_what_is_no_regular_file_stays(server, metrics, make, suffix):
+    """A device, as /dev/null is, was replaced by a file."""
+    other = metrics.with_name(metrics.name + suffix)
+    make(other)
+    before = os.lstat(other)
+    one = server({"metrics.file": metrics})
+    one.log.wait(re.escape(f"error: cannot write metrics to {metrics}: "
+                           "there is something else than a regular file"))
+    one.stop()
+    after = os.lstat(other)
+    assert (after.st_ino, after.st_mode) == (before.st_ino, before.st_mode)
+
+
+def test_all_may_read_it_whatever_the_umask(server, metrics):
+    """The units have UMask=0077, and node_exporter is somebody else."""
+    server({"metrics.file": metrics}, wrap=["sh", "-c", 'umask 077 && exec "$@"', "sh"])
+    assert stat.S_IMODE(metrics.stat().st_mode) == 0o644
