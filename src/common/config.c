@@ -46,6 +46,7 @@ static void read_file(struct config_loader *loader, bool must_exist)
             config_loader_wrong_file(loader, strerror(errno));
         return;
     }
+    loader->config->of_file = true;
     if (read_descriptor(descriptor, &text, &problem))
         config_loader_read(loader, (const char *)text.bytes, text.size);
     else

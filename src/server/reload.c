@@ -18,14 +18,19 @@ static void report_error(void *context, const char *text)
     log_error("%s", text);
 }
 
-/* The settings that the file says now; NULL when they are invalid: that was logged. */
+/*
+ * The settings that the file says now; NULL when they are invalid: that was logged. A file that was
+ * read before must be there: one that is away for a moment does not mean the defaults.
+ */
 static struct settings *read_settings(const struct server *server)
 {
     const struct config_report report = {.error = report_error};
+    struct config_source source = *server->source;
     const char *problem;
     struct config config;
 
-    if (!config_load(server->source, &report, &config))
+    source.must_exist = source.must_exist || server->settings->config.of_file;
+    if (!config_load(&source, &report, &config))
         return NULL;
     struct settings *settings = settings_new(&config, &problem);
     if (settings == NULL)

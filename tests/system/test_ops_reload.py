@@ -330,3 +330,32 @@ def test_every_call_of_a_reload_may_fail(server, tmp_path, call, error):
         reload(one, {})  # nothing is left that stands in the way
         with Client((socket.AF_UNIX, str(tmp_path / "socket-4"))) as other:
             assert other.say(b"hello") == b"%d" % (seq + 1)
+
+
+def test_default_file_that_is_gone_changes_nothing(server, tmp_path):
+    """None at the start means the defaults; one that is away when it is read again does not."""
+    programs.need_root()
+    programs.need("unshare", "mount")
+    default = re.search(r"default: (/.*)/tcpack\.ini", programs.run(programs.tcpackd(), "-h").stdout)[1]
+    folder = tmp_path / "configuration"  # what the server sees at the place of its own
+    folder.mkdir()
+    apart = ["unshare", "--mount", "sh", "-c",
+             f'mount --bind {folder} {default} && exec "$1" -o server.port=0', "sh"]
+    if programs.run(*apart, "true").returncode != 0:
+        pytest.skip("no mounts of its own")
+    config = folder / "tcpack.ini"
+    one = server(wrap=apart)  # without a file
+
+    def reload_default(expect):
+        count = len(one.log.matches(expect))
+        one.send_signal(signal.SIGHUP)
+        one.log.wait(expect, count + 1)
+
+    reload_default(READ_AGAIN)
+    config.write_text("[server]\nframing = line\nreply = of the file\n")
+    reload_default(READ_AGAIN)
+    config.unlink()
+    reload_default("nothing is changed")
+    one.log.wait(f"error: {default}/tcpack.ini: No such file or directory")
+    with Client(one) as client:
+        assert client.say(b"hello") == b"of the file"
