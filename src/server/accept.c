@@ -124,6 +124,7 @@ static bool accept_one(struct server *server, const struct listener *listener)
     server->metrics.accepted++;
     if (!add_connection(server, listener, fd, &peer)) {
         (void)close(fd); /* the peer sees the end and tries again */
+        server->metrics.refused[METRICS_REFUSED_MEMORY]++;
         pause_accepting(server, server->now + PAUSE_US, "out of memory");
         return false;
     }

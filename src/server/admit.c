@@ -44,12 +44,19 @@ void complain(struct server *server, const struct connection *connection, const 
     log_limited(&server->complaints, &complaint_rate, log_warning, server, connection, line);
 }
 
-static bool refuse(struct server *server, const struct connection *connection,
+void admit_refused(struct server *server, struct connection *connection,
+                   enum metrics_refusal reason)
+{
+    server->metrics.refused[reason]++;
+    connection->refused = true;
+}
+
+static bool refuse(struct server *server, struct connection *connection,
                    enum metrics_refusal reason, const char *why)
 {
     char line[LINE_BYTES];
 
-    server->metrics.refused[reason]++;
+    admit_refused(server, connection, reason);
     (void)snprintf(line, sizeof line, "refused %s: %s", connection->peer, why);
     log_limited(&server->refusals, &refusal_rate, log_warning, server, connection, line);
     return false;
@@ -166,8 +173,8 @@ enum admission admit_proxied(struct server *server, struct connection *connectio
 
 void admit_leave(struct server *server, const struct connection *connection)
 {
-    if (!connection->admitted)
-        return;
-    peer_counts_remove(&server->peers, &connection->key);
-    server->metrics.ended[connection->end]++;
+    if (connection->admitted)
+        peer_counts_remove(&server->peers, &connection->key);
+    if (!connection->refused)
+        server->metrics.ended[connection->end]++;
 }

@@ -51,8 +51,8 @@ struct metrics {
     uint64_t syncs[METRICS_SYNC_BUCKETS + 1]; /* by duration; the last is slower than any bound */
     int64_t sync_us;                          /* spent in all of them, microseconds */
 
-    uint64_t accepted;
-    uint64_t open; /* connections now */
+    uint64_t accepted; /* each of them is open, was refused, or has ended */
+    uint64_t open;     /* connections now */
     uint64_t refused[METRICS_REFUSALS];
     uint64_t ended[METRICS_ENDS];
     uint64_t accept_pauses; /* episodes without a free place */

@@ -136,8 +136,7 @@ static void convert_socket(struct server *server, const struct connection *conne
                            const struct config_listener *before, const struct config_listener *now)
 {
     if ((before->keepalive != now->keepalive || before->stall_timeout != now->stall_timeout) &&
-        !is_unix(connection->fd) &&
-        !listener_socket_set_inherited(connection->fd, now))
+        !is_unix(connection->fd) && !listener_socket_set_inherited(connection->fd, now))
         complain(server, connection, "cannot change keepalive of %s: %s", connection->peer,
                  strerror(errno));
 }

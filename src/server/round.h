@@ -120,7 +120,11 @@ enum admission {
 enum admission admit_proxied(struct server *server, struct connection *connection,
                              const unsigned char *bytes, size_t size, size_t *used) MUST_USE;
 
-/* admit.c: takes it out of the counts. */
+/* admit.c: counts it as refused, before it was let in; the caller closes it. */
+void admit_refused(struct server *server, struct connection *connection,
+                   enum metrics_refusal reason);
+
+/* admit.c: takes it out of the counts; it counts as ended where it was not refused. */
 void admit_leave(struct server *server, const struct connection *connection);
 
 /* admit.c: logs a warning that the peer caused, unless it causes many; the line names the peer. */

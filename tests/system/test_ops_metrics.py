@@ -168,3 +168,52 @@ def test_all_may_read_it_whatever_the_umask(server, metrics):
     """The units have UMask=0077, and node_exporter is somebody else."""
     server({"metrics.file": metrics}, wrap=["sh", "-c", 'umask 077 && exec "$@"', "sh"])
     assert stat.S_IMODE(metrics.stat().st_mode) == 0o644
+
+
+def balance(path):
+    """Connections accepted, and the sum of those that are open, were refused, and have ended."""
+    now = figures(path)
+    return now["tcpackd_connections_accepted_total"], now["tcpackd_connections"] + sum(
+        value for name, value in now.items()
+        if re.match("tcpackd_connections_(refused|closed)_total", name))
+
+
+def test_every_connection_counts_once(server, metrics):
+    """Also behind proxy_from, where one may end before its header, or amid it."""
+    one = server({"server.framing": "line", "server.proxy_from": "127.0.0.1", "metrics.file": metrics,
+                  "server.deny": "192.0.2.66", "server.max_clients_per_address": 5})
+    header = b"PROXY TCP4 192.0.2.7 198.51.100.1 56324 8001\r\n"
+    local = b"\r\n\r\n\0\r\nQUIT\n\x20\x00\x00\x00"
+    before = [b"", header[:9], b"no header\n", header, header + b"hello\n", header + b"half",
+              header.replace(b".7", b".66") + b"hello\n", local, local + b"check\n"]
+    clients = []
+    for number in range(3 * len(before)):
+        sent = before[number % len(before)]
+        for end in (Client.close, Client.reset, Client.end_sending, None):
+            client = Client(one)
+            client.send(sent)
+            if end is None:
+                clients.append(client)
+            else:
+                end(client)
+    everyone = 12 * len(before)
+    wait_until(lambda: report(one) and balance(metrics)[0] == everyone, "everyone accepted")
+    assert balance(metrics) == (everyone, everyone)
+    for client in clients:
+        client.close()
+    one.stop()
+    assert figures(metrics)["tcpackd_connections"] == 0
+    assert balance(metrics) == (everyone, everyone)
+
+
+def test_reset_amid_a_proxy_header(server, metrics):
+    """It was called an unfinished message."""
+    one = server({"server.proxy_from": "127.0.0.1", "metrics.file": metrics})
+    with Client(one) as client:
+        client.send(b"PROXY TC")
+        wait_until(lambda: report(one) and figures(metrics)["tcpackd_received_bytes_total"] == 8,
+                   "the beginning of the header")
+        client.reset()
+    one.log.wait("Connection reset by peer: its PROXY header was unfinished")
+    report(one)
+    assert figures(metrics)['tcpackd_connections_closed_total{reason="reset"}'] == 1
