@@ -15,6 +15,7 @@
 #include "common/compiler.h"
 #include "server/connection.h"
 #include "server/deadlines.h"
+#include "server/episode.h"
 #include "server/journal.h"
 #include "server/listener.h"
 #include "server/log_limit.h"
@@ -51,10 +52,10 @@ struct server {
     uint64_t connections_max;
     const char *connections_max_why; /* what sets that limit */
 
-    bool accepting;           /* listeners are watched */
-    bool accept_pause_logged; /* this episode of not accepting is */
-    int64_t accept_again;     /* while not accepting: when to try again, or DEADLINE_NEVER */
-    int accept_failures;      /* of accept(), in a row, that may concern one connection only */
+    bool accepting;         /* listeners are watched */
+    struct episode no_room; /* log lines about that */
+    int64_t accept_again;   /* while not accepting: when to try again, or DEADLINE_NEVER */
+    int accept_failures;    /* of accept(), in a row, that may concern one connection only */
 
     int64_t now;            /* of this round: microseconds, monotonic */
     unsigned char *scratch; /* for one recv() */
@@ -75,10 +76,11 @@ struct server {
     int64_t alive_due;      /* when to tell the service manager, or DEADLINE_NEVER */
     int64_t alive_interval; /* microseconds */
 
-    bool journal_failing;    /* the last commit was refused */
-    int64_t journal_failed;  /* when */
-    uint64_t batch_messages; /* in the batch */
-    uint64_t batch_bytes;    /* of these messages */
+    bool journal_failing;      /* the last commit was refused */
+    struct episode unwritable; /* log lines about that */
+    int64_t journal_failed;    /* when */
+    uint64_t batch_messages;   /* in the batch */
+    uint64_t batch_bytes;      /* of these messages */
     bool stopping;
     int64_t parting_due; /* when the last connections are closed, once stopping; DEADLINE_NEVER */
     int status;          /* exit status */

@@ -167,6 +167,7 @@ static void part(struct server *server)
         readiness_forget(server->readiness, server->listeners.all[at].fd);
     listeners_close(&server->listeners, NULL);
     server->accepting = false;
+    server->no_room = (struct episode){0}; /* its end would be no news */
     server->accept_again = DEADLINE_NEVER;
     server->connections_max = 0;
     server->now = clock_monotonic_us();
