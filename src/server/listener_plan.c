@@ -20,13 +20,25 @@ static bool open_socket(struct listener *listener, const struct address *address
 enum { OTHER_PORTS_MAX = 100 };
 
 /* Adds a listener as it is, but for its section. */
-static void keep(struct listeners *listeners, const struct listener *listener,
-                 const struct listener_settings *settings)
+static struct listener *keep(struct listeners *listeners, const struct listener *listener,
+                             const struct listener_settings *settings)
 {
     struct listener *kept = &listeners->all[listeners->count++];
 
     *kept = *listener;
     kept->settings = settings;
+    return kept;
+}
+
+/* Whether the listener can serve the address: also port 0's on the port that was chosen for it. */
+static bool serves(const struct listener *listener, const struct address *wanted)
+{
+    const struct address bound = listener_bound_address(listener);
+
+    if (wanted->storage.ss_family == AF_UNIX)
+        return address_equal(&listener->wanted, wanted) &&
+               !unix_socket_is_gone(wanted, &listener->file);
+    return address_equal(&listener->wanted, wanted) || address_equal(&bound, wanted);
 }
 
 /*
@@ -41,7 +53,7 @@ static const struct listener *find_open(const struct listeners *current,
 
     for (size_t at = 0; at < current->count; at++) {
         const struct listener *listener = &current->all[at];
-        if (listener->passed_as == NULL && address_equal(&listener->wanted, wanted) &&
+        if (listener->passed_as == NULL && serves(listener, wanted) &&
             !listeners_have(taken, listener->fd) &&
             (!chosen || strcmp(listener->settings->config->name, settings->config->name) == 0))
             return listener;
@@ -91,7 +103,7 @@ static bool plan_section(struct listeners *listeners, const struct listener_sett
         const struct listener fresh = {.fd = -1, .wanted = *wanted};
         planned = !is_taken(listeners, wanted, settings, problem);
         if (planned)
-            keep(listeners, open != NULL ? open : &fresh, settings);
+            keep(listeners, open != NULL ? open : &fresh, settings)->wanted = *wanted;
     }
     address_list_free(&list);
     return planned;
@@ -241,7 +253,7 @@ static bool keep_passed(struct listeners *listeners, const struct listener_setti
                            listener->address, strerror(errno));
             return false;
         }
-        keep(listeners, listener, settings);
+        (void)keep(listeners, listener, settings);
         (*count)++;
     }
     return true;

@@ -71,6 +71,13 @@ static bool is_ours(const struct sockaddr_un *name, const struct unix_socket *fi
     return status.st_dev == file->device && status.st_ino == file->inode;
 }
 
+bool unix_socket_is_gone(const struct address *address, const struct unix_socket *file)
+{
+    const struct sockaddr_un name = name_of(address);
+
+    return !is_ours(&name, file) && errno == ENOENT;
+}
+
 bool unix_socket_set_mode(const struct address *address, const struct unix_socket *file,
                           mode_t mode)
 {
