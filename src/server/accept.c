@@ -134,6 +134,31 @@ static int accept_waiting(struct server *server, const struct listener *listener
     return count;
 }
 
+/* No more than the backlog holds: others may come all the time. */
+static void accept_backlog(struct server *server, const struct listener *listener, uint64_t backlog)
+{
+    uint64_t left = backlog + 1;
+
+    while (left > 0 && server->accepting && accept_one(server, listener))
+        left--;
+}
+
+void accept_last(struct server *server, const struct listeners *listeners,
+                 const struct listeners *but)
+{
+    accept_resume(server);
+    for (size_t at = 0; at < listeners->count; at++) {
+        struct listener listener = listeners->all[at];
+        const struct listener_settings *section =
+            settings_find(server->settings, listener.settings->config->name);
+        if (listeners_have(but, listener.fd))
+            continue;
+        if (section != NULL)
+            listener.settings = section; /* who may come in is said anew */
+        accept_backlog(server, &listener, listeners->all[at].settings->config->backlog);
+    }
+}
+
 void round_accept(struct server *server)
 {
     bool burst = false;

@@ -116,9 +116,12 @@ static void replace_listeners(struct server *server, struct listeners *listeners
     for (size_t at = 0; at < listeners->count; at++)
         if (!listeners_have(&server->listeners, listeners->all[at].fd))
             log_notice("server start at %s", listeners->all[at].address);
-    forget(server, &server->listeners, listeners);
-    listeners_close(&server->listeners, listeners);
+    struct listeners before = server->listeners;
     server->listeners = *listeners;
+    limits_apply(server);
+    accept_last(server, &before, listeners); /* closing would reset those who wait there */
+    forget(server, &before, listeners);
+    listeners_close(&before, listeners);
     listeners_refresh(listeners);
 }
 
@@ -193,8 +196,6 @@ static void take_effect(struct server *server, struct settings *settings,
     replace_listeners(server, listeners);
     convert_connections(server);
     settings_release(before);
-    limits_apply(server);
-    accept_resume(server);
     log_notice("the configuration was read again");
 }
 

@@ -104,6 +104,10 @@ void round_answer(struct server *server);
 /* accept.c: goes on accepting, or pauses, as there is room for more connections or not. */
 void accept_resume(struct server *server);
 
+/* accept.c: takes those that wait at listeners which are about to be closed, if there is room. */
+void accept_last(struct server *server, const struct listeners *listeners,
+                 const struct listeners *but);
+
 /*
  * admit.c: whether a connection that was accepted from `peer` may come in: its address has access
  * and no more connections than it may. False: that was logged and counted, and the caller closes
