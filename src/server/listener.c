@@ -101,6 +101,17 @@ const char *listeners_give(const struct listeners *listeners, uid_t uid, gid_t g
     return kept;
 }
 
+void listeners_warn_of_leftovers(const struct listeners *listeners)
+{
+    for (size_t at = 0; at < listeners->count; at++) {
+        const struct listener *listener = &listeners->all[at];
+        if (listener->wanted.storage.ss_family == AF_UNIX && listener->passed_as == NULL &&
+            !unix_socket_may_remove(&listener->wanted))
+            log_warning("%s cannot be removed when the server ends, nor made again by a reload: %s",
+                        listener->address, strerror(errno));
+    }
+}
+
 static void close_listener(struct listener *listener)
 {
     if (listener->fd < 0)

@@ -52,6 +52,9 @@ bool listeners_adopt(struct listeners *listeners, const struct activation *activ
  */
 const char *listeners_give(const struct listeners *listeners, uid_t uid, gid_t gid) MUST_USE;
 
+/* Warns of Unix sockets whose folder we, as who we are now, may not remove them from at the end. */
+void listeners_warn_of_leftovers(const struct listeners *listeners);
+
 /* Closes those that are not in `but` (may be NULL) as well, and empties the list. */
 void listeners_close(struct listeners *listeners, const struct listeners *but);
 

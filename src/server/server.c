@@ -83,6 +83,7 @@ static bool drop_privileges(const struct server *server, int *status)
         *status = EX_NOPERM;
         return false;
     }
+    listeners_warn_of_leftovers(&server->listeners);
     return true;
 }
 

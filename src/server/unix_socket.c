@@ -1,6 +1,7 @@
 #include "server/unix_socket.h"
 
 #include <errno.h>
+#include <libgen.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -91,6 +92,13 @@ bool unix_socket_give(const struct address *address, uid_t uid, gid_t gid)
     const struct sockaddr_un name = name_of(address);
 
     return lchown(name.sun_path, uid, gid) == 0;
+}
+
+bool unix_socket_may_remove(const struct address *address)
+{
+    struct sockaddr_un name = name_of(address);
+
+    return access(dirname(name.sun_path), W_OK | X_OK) == 0;
 }
 
 bool unix_socket_remove(const struct address *address, const struct unix_socket *file)

@@ -34,6 +34,9 @@ bool unix_socket_set_mode(const struct address *address, const struct unix_socke
 /* Makes the file belong to a user and a group. False with errno. */
 bool unix_socket_give(const struct address *address, uid_t uid, gid_t gid) MUST_USE;
 
+/* Whether the folder lets us remove the file. False with errno. */
+bool unix_socket_may_remove(const struct address *address) MUST_USE;
+
 /* Removes the file where it is still the one that was bound. False with errno, ENOENT too. */
 bool unix_socket_remove(const struct address *address, const struct unix_socket *file);
 

@@ -102,6 +102,21 @@ def test_socket_that_cannot_be_given_is_named(folder):
         f"group {group}: Operation not permitted\n")
 
 
+def test_socket_that_will_stay_is_said(server, folder):
+    """Whoever may bind in a directory as root may not remove from there as somebody else."""
+    programs.need_root()
+    closed, own = folder / "closed", folder / "own"
+    closed.mkdir(mode=0o755)
+    own.mkdir()
+    shutil.chown(own, "nobody")
+    one = server({"server.user": "nobody", "server.host": closed / "socket",
+                  "listener own.host": own / "socket"})
+    one.log.wait(f"warning: {closed}/socket cannot be removed .*: Permission denied")
+    assert not one.log.matches(f"{own}/socket cannot")
+    one.stop()
+    assert (closed / "socket").exists() and not (own / "socket").exists()
+
+
 @pytest.mark.parametrize("user", ["root", "nobody"])
 def test_groups_of_another_do_not_stay(server, folder, user):
     """Who is the user already, but in groups that are not its own."""
