@@ -253,3 +253,13 @@ bool metrics_write_file(const char *path, const struct buffer *text, const char 
     buffer_free(&temporary);
     return done;
 }
+
+bool metrics_remove_file(const char *path, const char **problem)
+{
+    if (!may_replace(path, problem))
+        return false;
+    if (unlink(path) == 0 || errno == ENOENT)
+        return true;
+    *problem = strerror(errno);
+    return false;
+}

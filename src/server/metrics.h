@@ -80,4 +80,7 @@ bool metrics_summarize(const struct metrics *metrics, struct buffer *out) MUST_U
  */
 bool metrics_write_file(const char *path, const struct buffer *text, const char **problem) MUST_USE;
 
+/* Removes the file that the figures were in; nothing else. False, and *problem as above. */
+bool metrics_remove_file(const char *path, const char **problem) MUST_USE;
+
 #endif

@@ -184,6 +184,17 @@ static void warn_passed(const struct settings *before, const struct settings *no
     warn_restart("group", before->config.group, now->config.group);
 }
 
+/* Figures that nobody updates any more would be taken for the server's. */
+static void remove_old_metrics(const struct settings *before, const struct settings *now)
+{
+    const char *path = before->config.metrics.file;
+    const char *problem;
+
+    if (*path != '\0' && strcmp(path, now->config.metrics.file) != 0 &&
+        !metrics_remove_file(path, &problem))
+        log_warning("cannot remove the old metrics file %s: %s", path, problem);
+}
+
 static void take_effect(struct server *server, struct settings *settings,
                         struct listeners *listeners)
 {
@@ -195,6 +206,7 @@ static void take_effect(struct server *server, struct settings *settings,
     warn_passed(before, settings, listeners);
     replace_listeners(server, listeners);
     convert_connections(server);
+    remove_old_metrics(before, settings);
     settings_release(before);
     log_notice("the configuration was read again");
 }

@@ -14,6 +14,7 @@ import pytest
 
 from harness import programs
 from harness.client import Client
+from harness.server import ini
 from harness.waiting import wait_until
 
 
@@ -217,3 +218,17 @@ def test_reset_amid_a_proxy_header(server, metrics):
     one.log.wait("Connection reset by peer: its PROXY header was unfinished")
     report(one)
     assert figures(metrics)['tcpackd_connections_closed_total{reason="reset"}'] == 1
+
+
+def test_old_file_goes_with_its_key(server, metrics):
+    """Figures that stand still look like a server that nobody talks to."""
+    one = server({"metrics.file": metrics})
+    other = metrics.with_name("other.prom")
+    for settings, exist in (({"metrics.file": other}, [False, True]), ({}, [False, False])):
+        one.config.write_text(ini({"server.port": 0, **settings}))
+        count = len(one.log.matches("read again"))
+        one.send_signal(signal.SIGHUP)
+        one.log.wait("read again", count + 1)
+        one.send_signal(signal.SIGUSR1)
+        one.log.wait("0 messages", count + 1)
+        assert [metrics.exists(), other.exists()] == exist
