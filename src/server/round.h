@@ -133,9 +133,14 @@ void admit_refused(struct server *server, struct connection *connection,
 /* admit.c: takes it out of the counts; it counts as ended where it was not refused. */
 void admit_leave(struct server *server, const struct connection *connection);
 
-/* admit.c: logs a warning that the peer caused, unless it causes many; the line names the peer. */
+/*
+ * peer_log.c: logs a warning that the peer caused, that it was refused, or that it came; unless its
+ * address causes many. The line names the peer.
+ */
 void complain(struct server *server, const struct connection *connection, const char *format, ...)
     PRINTF_LIKE(3, 4);
+void log_refusal(struct server *server, const struct connection *connection, const char *why);
+void log_arrival(struct server *server, const struct connection *connection);
 
 /* housekeeping.c: tells the service manager that all is well; after a start, and a reload. */
 void housekeeping_begin(struct server *server);
