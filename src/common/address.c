@@ -81,6 +81,38 @@ bool address_equal(const struct address *one, const struct address *other)
     return one->size == other->size && memcmp(&one->storage, &other->storage, one->size) == 0;
 }
 
+int address_port(const struct address *address)
+{
+    struct sockaddr_in in;
+    struct sockaddr_in6 in6;
+
+    if (address->storage.ss_family == AF_INET) {
+        memcpy(&in, &address->storage, sizeof in);
+        return ntohs(in.sin_port);
+    }
+    if (address->storage.ss_family == AF_INET6) {
+        memcpy(&in6, &address->storage, sizeof in6);
+        return ntohs(in6.sin6_port);
+    }
+    return -1;
+}
+
+void address_set_port(struct address *address, int port)
+{
+    struct sockaddr_in in;
+    struct sockaddr_in6 in6;
+
+    if (address->storage.ss_family == AF_INET) {
+        memcpy(&in, &address->storage, sizeof in);
+        in.sin_port = htons((in_port_t)port);
+        memcpy(&address->storage, &in, sizeof in);
+    } else if (address->storage.ss_family == AF_INET6) {
+        memcpy(&in6, &address->storage, sizeof in6);
+        in6.sin6_port = htons((in_port_t)port);
+        memcpy(&address->storage, &in6, sizeof in6);
+    }
+}
+
 static bool list_has(const struct address_list *list, const struct address *address)
 {
     for (size_t at = 0; at < list->count; at++)

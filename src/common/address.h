@@ -40,6 +40,12 @@ size_t address_peer_text(const struct address *address, char *text, size_t size)
 /* Whether they are the same in every byte: also port, and zone. */
 bool address_equal(const struct address *one, const struct address *other);
 
+/* The port of an internet address; -1 for one that has none. */
+int address_port(const struct address *address);
+
+/* Gives an internet address another port, 0 to 65535; one that has none stays as it is. */
+void address_set_port(struct address *address, int port);
+
 enum address_use { ADDRESS_TO_LISTEN, ADDRESS_TO_CONNECT };
 
 /*

@@ -76,6 +76,7 @@ static void read_file(struct config_loader *loader, bool must_exist)
             cannot_read(loader, strerror(errno));
         return;
     }
+    loader->config->of_file = true;
     if (read_descriptor(descriptor, &text, &problem))
         problem = judge_pipe(descriptor, &text);
     if (problem == NULL)

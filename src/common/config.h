@@ -40,6 +40,7 @@ struct config_listener {
 };
 
 struct config {
+    bool of_file; /* its file was there */
     struct config_listener server;
     uint64_t max_clients; /* connections, 0: as many as the descriptor limit allows */
     char *user;           /* "": stay who we are */

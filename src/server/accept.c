@@ -30,12 +30,11 @@ static void watch_listeners(struct server *server, unsigned interest)
 /* Stops accepting until a connection leaves or, at the latest, until `again`. */
 static void pause_accepting(struct server *server, int64_t again, const char *why)
 {
-    if (!server->accept_pause_logged) {
+    if (episode_begins(&server->no_room)) {
         log_warning("%s: new connections wait (%" PRIu64 " are open)", why,
                     server->connections_count);
         server->metrics.accept_pauses++;
     }
-    server->accept_pause_logged = true;
     server->accept_again = again;
     watch_listeners(server, 0);
 }
@@ -44,18 +43,12 @@ void accept_resume(struct server *server)
 {
     bool room = server->connections_count < server->connections_max;
 
-    if (!server->accepting && room)
+    if (!server->accepting && room) {
         watch_listeners(server, READY_READ);
-    else if (!room && (server->accepting || server->accept_again != DEADLINE_NEVER))
+        episode_calms(&server->no_room, server->now); /* who waits is accepted in this round */
+    } else if (!room && (server->accepting || server->accept_again != DEADLINE_NEVER)) {
         pause_accepting(server, DEADLINE_NEVER, server->connections_max_why);
-}
-
-/* The episode is over when nobody is left waiting and there is room. */
-static void note_room(struct server *server)
-{
-    if (server->accept_pause_logged)
-        log_notice("new connections are accepted again");
-    server->accept_pause_logged = false;
+    }
 }
 
 /*
@@ -86,7 +79,6 @@ static void accept_failed(struct server *server)
 #if EAGAIN != EWOULDBLOCK
     case EWOULDBLOCK:
 #endif
-        note_room(server);
         return;
     case EMFILE:
     case ENFILE:
@@ -124,6 +116,7 @@ static bool accept_one(struct server *server, const struct listener *listener)
     server->metrics.accepted++;
     if (!add_connection(server, listener, fd, &peer)) {
         (void)close(fd); /* the peer sees the end and tries again */
+        server->metrics.refused[METRICS_REFUSED_MEMORY]++;
         pause_accepting(server, server->now + PAUSE_US, "out of memory");
         return false;
     }
@@ -139,6 +132,31 @@ static int accept_waiting(struct server *server, const struct listener *listener
     while (count < ACCEPTS_PER_ROUND && accept_one(server, listener))
         count++;
     return count;
+}
+
+/* No more than the backlog holds: others may come all the time. */
+static void accept_backlog(struct server *server, const struct listener *listener, uint64_t backlog)
+{
+    uint64_t left = backlog + 1;
+
+    while (left > 0 && server->accepting && accept_one(server, listener))
+        left--;
+}
+
+void accept_last(struct server *server, const struct listeners *listeners,
+                 const struct listeners *but)
+{
+    accept_resume(server);
+    for (size_t at = 0; at < listeners->count; at++) {
+        struct listener listener = listeners->all[at];
+        const struct listener_settings *section =
+            settings_find(server->settings, listener.settings->config->name);
+        if (listeners_have(but, listener.fd))
+            continue;
+        if (section != NULL)
+            listener.settings = section; /* who may come in is said anew */
+        accept_backlog(server, &listener, listeners->all[at].settings->config->backlog);
+    }
 }
 
 void round_accept(struct server *server)

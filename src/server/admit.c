@@ -1,57 +1,23 @@
 /* admit: who may come in: access lists, connections per address, and what a proxy says of them. */
-#include "common/log.h"
 #include "server/proxy.h"
 #include "server/round.h"
 
-#include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
 
-enum { LINE_BYTES = 512 };
+enum { WHY_BYTES = 256 };
 
-/* How many lines each address may cause: a second's are 1, 1 and 100 in the long run. */
-static const struct log_rate refusal_rate = {.at_once = 1, .interval_us = 1000000};
-static const struct log_rate complaint_rate = {.at_once = 20, .interval_us = 1000000};
-static const struct log_rate arrival_rate = {.at_once = 1000, .interval_us = 10000};
-
-/*
- * Logs a line that a connection caused, unless its address caused too many; then the next one says
- * how many were held back.
- */
-static void log_limited(struct log_limit *limit, const struct log_rate *rate,
-                        void (*log)(const char *format, ...), const struct server *server,
-                        const struct connection *connection, const char *line)
+void admit_refused(struct server *server, struct connection *connection,
+                   enum metrics_refusal reason)
 {
-    uint64_t held;
-
-    if (!log_limit_allows(limit, rate, &connection->key, server->now, &held))
-        return;
-    if (held == 0)
-        log("%s", line);
-    else
-        log("%s (%" PRIu64 " more of this address were not logged)", line, held);
+    server->metrics.refused[reason]++;
+    connection->refused = true;
 }
 
-void complain(struct server *server, const struct connection *connection, const char *format, ...)
-{
-    char line[LINE_BYTES];
-    va_list args;
-
-    va_start(args, format);
-    (void)vsnprintf(line, sizeof line, format, args); /* a longer one is cut */
-    va_end(args);
-    log_limited(&server->complaints, &complaint_rate, log_warning, server, connection, line);
-}
-
-static bool refuse(struct server *server, const struct connection *connection,
+static bool refuse(struct server *server, struct connection *connection,
                    enum metrics_refusal reason, const char *why)
 {
-    char line[LINE_BYTES];
-
-    server->metrics.refused[reason]++;
-    (void)snprintf(line, sizeof line, "refused %s: %s", connection->peer, why);
-    log_limited(&server->refusals, &refusal_rate, log_warning, server, connection, line);
+    admit_refused(server, connection, reason);
+    log_refusal(server, connection, why);
     return false;
 }
 
@@ -69,14 +35,6 @@ static bool set_peer(struct connection *connection, const struct address *peer)
 {
     (void)address_peer_text(peer, connection->peer, sizeof connection->peer);
     return peer_key_of(&peer->storage, &connection->key);
-}
-
-static void log_arrival(struct server *server, const struct connection *connection)
-{
-    char line[LINE_BYTES];
-
-    (void)snprintf(line, sizeof line, "connected by %s", connection->peer);
-    log_limited(&server->arrivals, &arrival_rate, log_info, server, connection, line);
 }
 
 /* Lets a peer in that has access. */
@@ -124,7 +82,7 @@ bool admit_accepted(struct server *server, struct connection *connection,
 static enum admission refuse_header(struct server *server, struct connection *connection,
                                     size_t size, const char *problem)
 {
-    char why[LINE_BYTES];
+    char why[WHY_BYTES];
 
     (void)snprintf(why, sizeof why, "its PROXY header is invalid: %s", problem);
     if (size > 0)
@@ -166,8 +124,8 @@ enum admission admit_proxied(struct server *server, struct connection *connectio
 
 void admit_leave(struct server *server, const struct connection *connection)
 {
-    if (!connection->admitted)
-        return;
-    peer_counts_remove(&server->peers, &connection->key);
-    server->metrics.ended[connection->end]++;
+    if (connection->admitted)
+        peer_counts_remove(&server->peers, &connection->key);
+    if (!connection->refused)
+        server->metrics.ended[connection->end]++;
 }

@@ -19,7 +19,7 @@ static void take_replies_back(struct server *server)
 
 static void refused(struct server *server)
 {
-    if (!server->journal_failing)
+    if (episode_begins(&server->unwritable))
         log_error("%s: nothing is acknowledged and connections with messages are closed until "
                   "writing works again",
                   journal_problem(server->journal));
@@ -60,10 +60,8 @@ void round_commit(struct server *server)
     switch (journal_commit(server->journal)) {
     case JOURNAL_COMMITTED:
         count_commit(server, size);
-        if (server->journal_failing) {
-            log_notice("writing to the journal works again");
-            server->journal_failing = false;
-        }
+        server->journal_failing = false;
+        episode_calms(&server->unwritable, server->now);
         break;
     case JOURNAL_REFUSED:
         refused(server);

@@ -10,7 +10,7 @@
 #include "common/compiler.h"
 #include "common/framing.h"
 #include "server/metrics.h"
-#include "server/peer_counts.h"
+#include "server/peer_key.h"
 #include "server/settings.h"
 
 #include <stdbool.h>
@@ -30,6 +30,7 @@ struct connection {
     int fd; /* non-blocking; owned */
     enum connection_state state;
     bool admitted;     /* its address was checked and is counted */
+    bool refused;      /* it was counted so, and is not counted as ended */
     bool local;        /* a proxy's own, to see whether we answer: nothing of it is recorded */
     bool ended;        /* the peer has finished sending; `in` may still hold messages */
     bool reset;        /* sending met a reset, which recv() does not tell once more */

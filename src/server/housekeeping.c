@@ -1,6 +1,6 @@
 /*
- * housekeeping: what is due by the clock and by nobody's doing: the metrics file, and a sign of
- * life for the service manager. Without them (the default), nothing is ever due.
+ * housekeeping: what is due by the clock and by nobody's doing: the metrics file, a sign of life
+ * for the service manager, the end of a trouble. Without them, nothing is ever due.
  */
 #include "common/clock.h"
 #include "common/log.h"
@@ -23,24 +23,26 @@ static const struct metrics *figures(struct server *server)
 }
 
 /* One error line an episode: the next file may work. */
-static void note_written(struct server *server, const char *path, bool written)
+static void note_written(struct server *server, const char *path, const char *problem)
 {
-    if (!written && !server->metrics_failing)
-        log_error("cannot write metrics to %s: %s", path, strerror(errno));
-    else if (written && server->metrics_failing)
+    if (problem != NULL && !server->metrics_failing)
+        log_error("cannot write metrics to %s: %s", path, problem);
+    else if (problem == NULL && server->metrics_failing)
         log_notice("writing metrics works again");
-    server->metrics_failing = !written;
+    server->metrics_failing = problem != NULL;
 }
 
 static void write_metrics(struct server *server)
 {
     const char *path = server->settings->config.metrics.file;
+    const char *problem = "out of memory";
     struct buffer text = {0};
 
     if (*path == '\0')
         return;
-    note_written(server, path,
-                 metrics_format(figures(server), &text) && metrics_write_file(path, &text));
+    bool written =
+        metrics_format(figures(server), &text) && metrics_write_file(path, &text, &problem);
+    note_written(server, path, written ? NULL : problem);
     buffer_free(&text);
 }
 
@@ -80,7 +82,22 @@ void housekeeping_begin(struct server *server)
 
 int64_t housekeeping_due(const struct server *server)
 {
-    return server->metrics_due < server->alive_due ? server->metrics_due : server->alive_due;
+    const int64_t all[] = {server->metrics_due, server->alive_due, episode_due(&server->no_room),
+                           episode_due(&server->unwritable)};
+    int64_t first = DEADLINE_NEVER;
+
+    for (size_t at = 0; at < sizeof all / sizeof all[0]; at++)
+        if (all[at] < first)
+            first = all[at];
+    return first;
+}
+
+static void end_episodes(struct server *server)
+{
+    if (episode_ends(&server->no_room, server->now))
+        log_notice("new connections are accepted again");
+    if (episode_ends(&server->unwritable, server->now))
+        log_notice("writing to the journal works again");
 }
 
 void housekeeping(struct server *server)
@@ -91,6 +108,7 @@ void housekeeping(struct server *server)
         write_metrics(server);
         set_metrics_due(server, server->now);
     }
+    end_episodes(server);
     if (server->alive_due <= server->now) {
         write_status(server, status);
         note_told(notify_alive(status));

@@ -328,12 +328,8 @@ static FILE *make_seq_file(const char *name)
     return file;
 }
 
-static bool write_seq(const char *name, uint64_t seq)
+static bool write_seq(FILE *out, uint64_t seq)
 {
-    FILE *out = make_seq_file(name);
-
-    if (out == NULL)
-        return false;
     bool written =
         fprintf(out, "%" PRIu64 "\n", seq) > 0 && fflush(out) == 0 && fsync(fileno(out)) == 0;
     written = fclose(out) == 0 && written;
@@ -342,11 +338,28 @@ static bool write_seq(const char *name, uint64_t seq)
     return written;
 }
 
+/* Makes the file `name` by way of `fresh`, of which nothing stays where that fails. */
+static bool replace_seq(const char *name, const char *fresh, uint64_t seq)
+{
+    FILE *out = make_seq_file(fresh);
+
+    if (out == NULL)
+        return false;
+    if (write_seq(out, seq) && rename(fresh, name) == 0)
+        return true;
+    int saved = errno;
+    if (unlink(fresh) != 0) {
+        /* It is written over next time. */
+    }
+    errno = saved;
+    return false;
+}
+
 bool journal_file_note_seq(const char *path, uint64_t seq, char *problem)
 {
     char *name = seq_path(path, ".seq");
     char *fresh = seq_path(path, ".seq.new");
-    bool noted = name != NULL && fresh != NULL && write_seq(fresh, seq) && rename(fresh, name) == 0;
+    bool noted = name != NULL && fresh != NULL && replace_seq(name, fresh, seq);
 
     if (!noted)
         (void)fail(problem, "note the last SEQ beside", path);

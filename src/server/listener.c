@@ -4,34 +4,12 @@
 #include "server/listener_socket.h"
 
 #include <errno.h>
-#include <netinet/in.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Opens the listener's socket. False with errno. */
-static bool open_socket(struct listener *listener, const struct address *address, bool beside)
-{
-    listener->fd =
-        listener_socket_open(address, listener->settings->config, beside, &listener->file);
-    return listener->fd >= 0;
-}
-
-/* How often the kernel is asked for another port, where one is not free on all addresses. */
-enum { OTHER_PORTS_MAX = 100 };
-
-static in_port_t *port_of(struct address *address)
-{
-    if (address->storage.ss_family == AF_INET)
-        return &((struct sockaddr_in *)&address->storage)->sin_port;
-    if (address->storage.ss_family == AF_INET6)
-        return &((struct sockaddr_in6 *)&address->storage)->sin6_port;
-    return NULL;
-}
-
-static struct address bound_address(const struct listener *listener)
+struct address listener_bound_address(const struct listener *listener)
 {
     struct address bound = {.size = sizeof bound.storage};
 
@@ -40,17 +18,15 @@ static struct address bound_address(const struct listener *listener)
     return bound;
 }
 
-/* Sets the listener's address to the one that its socket is bound to, and returns that. */
-static struct address note_address(struct listener *listener)
+struct address listener_note_address(struct listener *listener)
 {
-    struct address bound = bound_address(listener);
+    struct address bound = listener_bound_address(listener);
 
     (void)address_text(&bound, listener->address, sizeof listener->address);
     return bound;
 }
 
-/* Makes room for `more` listeners. */
-static bool make_room(struct listeners *listeners, size_t more)
+bool listeners_make_room(struct listeners *listeners, size_t more)
 {
     struct listener *all = realloc(listeners->all, (listeners->count + more) * sizeof *all);
 
@@ -60,263 +36,11 @@ static bool make_room(struct listeners *listeners, size_t more)
     return true;
 }
 
-/* Adds a listener as it is, but for its section. */
-static void keep(struct listeners *listeners, const struct listener *listener,
-                 const struct listener_settings *settings)
-{
-    struct listener *kept = &listeners->all[listeners->count++];
-
-    *kept = *listener;
-    kept->settings = settings;
-}
-
-/*
- * The socket in `current` for an address that a section wants; NULL where there is none. A port
- * that the kernel chose belongs to the section it was chosen for.
- */
-static const struct listener *find_open(const struct listeners *current,
-                                        const struct listeners *taken, struct address *wanted,
-                                        const struct listener_settings *settings)
-{
-    const in_port_t *port = port_of(wanted);
-    bool chosen = port != NULL && *port == 0;
-
-    for (size_t at = 0; at < current->count; at++) {
-        const struct listener *listener = &current->all[at];
-        if (listener->passed_as == NULL && address_equal(&listener->wanted, wanted) &&
-            !listeners_have(taken, listener->fd) &&
-            (!chosen || strcmp(listener->settings->config->name, settings->config->name) == 0))
-            return listener;
-    }
-    return NULL;
-}
-
-/* Whether another section wants the address already; then `problem` says so. */
-static bool is_taken(const struct listeners *listeners, struct address *wanted,
-                     const struct listener_settings *settings, char *problem)
-{
-    const in_port_t *port = port_of(wanted);
-    char text[ADDRESS_TEXT_SIZE];
-
-    for (size_t at = 0; (port == NULL || *port != 0) && at < listeners->count; at++) {
-        const char *other = listeners->all[at].settings->config->name;
-        if (!address_equal(&listeners->all[at].wanted, wanted))
-            continue;
-        (void)address_text(wanted, text, sizeof text);
-        (void)snprintf(problem, LISTENER_PROBLEM_MAX,
-                       "cannot listen on %s twice: for [%s%s] and [listener %s]", text,
-                       *other == '\0' ? "server" : "listener ", other, settings->config->name);
-        return true;
-    }
-    return false;
-}
-
-/* Adds a listener for each of a section's addresses: one that is open, or one to be opened. */
-static bool plan_section(struct listeners *listeners, const struct listener_settings *settings,
-                         const struct listeners *current, char *problem)
-{
-    const struct config_listener *config = settings->config;
-    struct address_list list;
-    const char *why;
-
-    if (!address_resolve(config->host, (unsigned)config->port, ADDRESS_TO_LISTEN, &list, &why)) {
-        (void)snprintf(problem, LISTENER_PROBLEM_MAX, "cannot listen on %s port %u: %s",
-                       config->host, (unsigned)config->port, why);
-        return false;
-    }
-    bool planned = make_room(listeners, list.count);
-    if (!planned)
-        (void)snprintf(problem, LISTENER_PROBLEM_MAX, "cannot listen on %s: %s", config->host,
-                       strerror(errno));
-    for (size_t at = 0; planned && at < list.count; at++) {
-        struct address *wanted = &list.addresses[at];
-        const struct listener *open = find_open(current, listeners, wanted, settings);
-        const struct listener fresh = {.fd = -1, .wanted = *wanted};
-        planned = !is_taken(listeners, wanted, settings, problem);
-        if (planned)
-            keep(listeners, open != NULL ? open : &fresh, settings);
-    }
-    address_list_free(&list);
-    return planned;
-}
-
-/*
- * Lets the sockets that are about to be closed share `port`, or not any more. False where none of
- * them has it.
- */
-static bool share_port(const struct listeners *current, const struct listeners *wanted,
-                       in_port_t port, bool share)
-{
-    bool found = false;
-
-    for (size_t at = 0; at < current->count; at++) {
-        struct address bound = bound_address(&current->all[at]);
-        const in_port_t *own = port_of(&bound);
-        if (own == NULL || *own != port || listeners_have(wanted, current->all[at].fd))
-            continue;
-        found = listener_socket_share(current->all[at].fd, share) || found;
-    }
-    return found;
-}
-
-/*
- * Listens on the address that is wanted; also where only sockets have its port that `current` has
- * and `listeners` has no more: from 127.0.0.1 to *, say. Where the port is left to the kernel and
- * `*port` is not 0, that is the one (network byte order): a section's addresses share theirs.
- */
-static bool listen_on(struct listener *listener, in_port_t *port, const struct listeners *listeners,
-                      const struct listeners *current)
-{
-    struct address address = listener->wanted;
-    in_port_t *own = port_of(&address);
-
-    if (own != NULL && *own == 0)
-        *own = *port;
-    bool done = open_socket(listener, &address, false);
-    if (!done && errno == EADDRINUSE && own != NULL && share_port(current, listeners, *own, true)) {
-        done = open_socket(listener, &address, true);
-        int saved = errno;
-        (void)share_port(current, listeners, *own, false); /* it did so a moment ago */
-        errno = saved;
-    }
-    if (!done) {
-        (void)address_text(&address, listener->address, sizeof listener->address);
-        return false;
-    }
-    address = note_address(listener);
-    if (own != NULL)
-        *port = *own; /* which is in the address as bound now */
-    return true;
-}
-
-/* Whether errno says that the system has no IPv6, or has it turned off. */
-static bool is_without_ipv6(const struct listener *listener)
-{
-    return errno == EAFNOSUPPORT ||
-           (errno == EADDRNOTAVAIL && listener->wanted.storage.ss_family == AF_INET6);
-}
-
-/* Drops the listener at `at`: its system has no IPv6, and its section has other addresses. */
-static bool drop_unsupported(struct listeners *listeners, size_t at)
-{
-    const struct listener_settings *settings = listeners->all[at].settings;
-    bool alone = (at == 0 || listeners->all[at - 1].settings != settings) &&
-                 (at + 1 == listeners->count || listeners->all[at + 1].settings != settings);
-
-    if (!is_without_ipv6(&listeners->all[at]) || alone)
-        return false;
-    listeners->count--;
-    memmove(&listeners->all[at], &listeners->all[at + 1],
-            (listeners->count - at) * sizeof *listeners->all);
-    return true;
-}
-
-/*
- * The port that the kernel chose for an address of this section is not free on the one at `at`:
- * closes what was opened for it. Returns where the section begins.
- */
-static size_t give_port_back(struct listeners *listeners, size_t at,
-                             const struct listeners *current)
-{
-    const struct listener_settings *settings = listeners->all[at].settings;
-
-    while (at > 0 && listeners->all[at - 1].settings == settings) {
-        struct listener *listener = &listeners->all[--at];
-        if (listeners_have(current, listener->fd))
-            continue;
-        (void)close(listener->fd); /* it never carried anything */
-        listener->fd = -1;
-    }
-    return at;
-}
-
-/* Opens those that are only planned. */
-static bool open_planned(struct listeners *listeners, const struct listeners *current,
-                         char *problem)
-{
-    in_port_t port = 0;
-    int other_ports = OTHER_PORTS_MAX;
-
-    for (size_t at = 0; at < listeners->count;) {
-        struct listener *listener = &listeners->all[at];
-        if (at == 0 || listener[-1].settings != listener->settings)
-            port = 0; /* another section */
-        if (listener->fd >= 0 || listen_on(listener, &port, listeners, current)) {
-            at++;
-            continue;
-        }
-        const in_port_t *wanted = port_of(&listener->wanted);
-        if (errno == EADDRINUSE && wanted != NULL && *wanted == 0 && port != 0 &&
-            other_ports-- > 0) {
-            at = give_port_back(listeners, at, current);
-            continue;
-        }
-        (void)snprintf(problem, LISTENER_PROBLEM_MAX, "cannot listen on %s: %s", listener->address,
-                       strerror(errno));
-        if (!drop_unsupported(listeners, at))
-            return false;
-    }
-    return true;
-}
-
-/* The section that a passed socket is for: the one of its name, or [server]. */
-static const struct listener_settings *section_of(const struct listener *passed,
-                                                  const struct settings *settings)
-{
-    const struct listener_settings *named = settings_find(settings, passed->passed_as);
-
-    return named != NULL ? named : &settings->sections[0];
-}
-
-/* Adds the passed sockets of a section; *count says how many. */
-static bool keep_passed(struct listeners *listeners, const struct listener_settings *settings,
-                        const struct listeners *current, size_t *count, char *problem)
-{
-    *count = 0;
-    for (size_t at = 0; at < current->count; at++) {
-        const struct listener *listener = &current->all[at];
-        if (listener->passed_as == NULL || section_of(listener, settings->all) != settings)
-            continue;
-        if (!make_room(listeners, 1)) {
-            (void)snprintf(problem, LISTENER_PROBLEM_MAX, "cannot listen on %s: %s",
-                           listener->address, strerror(errno));
-            return false;
-        }
-        keep(listeners, listener, settings);
-        (*count)++;
-    }
-    return true;
-}
-
-static bool plan(struct listeners *listeners, const struct settings *settings,
-                 const struct listeners *current, char *problem)
-{
-    size_t passed;
-
-    for (size_t at = 0; at < settings->count; at++) {
-        const struct listener_settings *section = &settings->sections[at];
-        if (!keep_passed(listeners, section, current, &passed, problem) ||
-            (passed == 0 && !plan_section(listeners, section, current, problem)))
-            return false;
-    }
-    return true;
-}
-
-bool listeners_open(struct listeners *listeners, const struct settings *settings,
-                    const struct listeners *current, char *problem)
-{
-    *listeners = (struct listeners){0};
-    if (plan(listeners, settings, current, problem) && open_planned(listeners, current, problem))
-        return true;
-    listeners_close(listeners, current);
-    return false;
-}
-
 bool listeners_adopt(struct listeners *listeners, const struct activation *activation)
 {
     if (activation->count == 0)
         return true;
-    if (!make_room(listeners, activation->count))
+    if (!listeners_make_room(listeners, activation->count))
         return false;
     for (size_t at = 0; at < activation->count; at++) {
         struct listener *listener = &listeners->all[listeners->count];
@@ -326,7 +50,7 @@ bool listeners_adopt(struct listeners *listeners, const struct activation *activ
         };
         if (listener->passed_as == NULL)
             return false;
-        listener->wanted = note_address(listener);
+        listener->wanted = listener_note_address(listener);
         listeners->count++;
     }
     return true;
@@ -375,6 +99,17 @@ const char *listeners_give(const struct listeners *listeners, uid_t uid, gid_t g
     }
     errno = error;
     return kept;
+}
+
+void listeners_warn_of_leftovers(const struct listeners *listeners)
+{
+    for (size_t at = 0; at < listeners->count; at++) {
+        const struct listener *listener = &listeners->all[at];
+        if (listener->wanted.storage.ss_family == AF_UNIX && listener->passed_as == NULL &&
+            !unix_socket_may_remove(&listener->wanted))
+            log_warning("%s cannot be removed when the server ends, nor made again by a reload: %s",
+                        listener->address, strerror(errno));
+    }
 }
 
 static void close_listener(struct listener *listener)

@@ -1,6 +1,6 @@
 /*
- * listener.h: the sockets that connections come in by: opened, kept over a reload where the
- * configuration still wants them, or passed by the service manager.
+ * listener.h: the sockets that connections come in by, from the moment that they are open, or
+ * passed by the service manager, to their end. Which ones there shall be is listener_plan.h's.
  */
 #ifndef TCPACK_LISTENER_H
 #define TCPACK_LISTENER_H
@@ -31,17 +31,14 @@ struct listeners {
     size_t count;
 };
 
-enum { LISTENER_PROBLEM_MAX = 512 };
+/* Makes room for `more` listeners. False with errno ENOMEM. */
+bool listeners_make_room(struct listeners *listeners, size_t more) MUST_USE;
 
-/*
- * Fills *listeners with the sockets that `settings` want: those of `current` that are wanted still,
- * with the settings that they have now, and new ones. A section for which sockets were passed has
- * these, and none for its own address. False, with `problem` (of LISTENER_PROBLEM_MAX bytes)
- * saying what could not be listened on and why; *listeners is empty then. Whatever happens, what
- * `current` has is open still.
- */
-bool listeners_open(struct listeners *listeners, const struct settings *settings,
-                    const struct listeners *current, char *problem) MUST_USE;
+/* What the listener's socket is bound to. */
+struct address listener_bound_address(const struct listener *listener);
+
+/* The same, and sets the listener's `address` to that. */
+struct address listener_note_address(struct listener *listener);
 
 /* Brings what can change of an open socket (backlog, keepalive, permissions) to its settings. */
 void listeners_refresh(const struct listeners *listeners);
@@ -54,6 +51,9 @@ bool listeners_adopt(struct listeners *listeners, const struct activation *activ
  * NULL; or, with errno, the path of the first that does not.
  */
 const char *listeners_give(const struct listeners *listeners, uid_t uid, gid_t gid) MUST_USE;
+
+/* Warns of Unix sockets whose folder we, as who we are now, may not remove them from at the end. */
+void listeners_warn_of_leftovers(const struct listeners *listeners);
 
 /* Closes those that are not in `but` (may be NULL) as well, and empties the list. */
 void listeners_close(struct listeners *listeners, const struct listeners *but);

@@ -5,7 +5,7 @@
 #ifndef TCPACK_SERVER_LOG_LIMIT_H
 #define TCPACK_SERVER_LOG_LIMIT_H
 
-#include "server/peer_counts.h"
+#include "server/peer_key.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -199,13 +200,26 @@ static void discard(const char *path)
     errno = saved;
 }
 
+/* Whether nothing is lost by putting a file there: rename() replaces /dev/null, too. */
+static bool may_replace(const char *path, const char **problem)
+{
+    struct stat status;
+
+    if (lstat(path, &status) == 0) {
+        *problem = "there is something else than a regular file";
+        return S_ISREG(status.st_mode);
+    }
+    *problem = strerror(errno);
+    return errno == ENOENT;
+}
+
 static bool write_new_file(const char *path, const struct buffer *text)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, METRICS_FILE_MODE);
 
     if (fd < 0)
         return false;
-    bool done = write_all(fd, text);
+    bool done = fchmod(fd, METRICS_FILE_MODE) == 0 && write_all(fd, text);
     int saved = errno;
     if (close(fd) != 0 && done)
         return false;
@@ -213,19 +227,39 @@ static bool write_new_file(const char *path, const struct buffer *text)
     return done;
 }
 
-bool metrics_write_file(const char *path, const struct buffer *text)
+/* Writes the new file as `name`, which is free for that, and puts it in the place of the old one.
+ */
+static bool replace_file(const char *path, const char *name, const struct buffer *text,
+                         const char **problem)
+{
+    if (write_new_file(name, text) && rename(name, path) == 0)
+        return true;
+    *problem = strerror(errno);
+    discard(name);
+    return false;
+}
+
+bool metrics_write_file(const char *path, const struct buffer *text, const char **problem)
 {
     struct buffer temporary = {0};
     bool done = false;
 
-    if (!buffer_printf(&temporary, "%s.tmp", path) || !buffer_append(&temporary, "", 1))
-        goto out;
-    const char *name = (const char *)temporary.bytes;
-    if (write_new_file(name, text) && rename(name, path) == 0)
-        done = true;
-    else
-        discard(name);
-out:
+    *problem = strerror(ENOMEM);
+    if (buffer_printf(&temporary, "%s.tmp", path) && buffer_append(&temporary, "", 1)) {
+        const char *name = (const char *)temporary.bytes;
+        done = may_replace(path, problem) && may_replace(name, problem) &&
+               replace_file(path, name, text, problem);
+    }
     buffer_free(&temporary);
     return done;
+}
+
+bool metrics_remove_file(const char *path, const char **problem)
+{
+    if (!may_replace(path, problem))
+        return false;
+    if (unlink(path) == 0 || errno == ENOENT)
+        return true;
+    *problem = strerror(errno);
+    return false;
 }

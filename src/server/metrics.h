@@ -51,8 +51,8 @@ struct metrics {
     uint64_t syncs[METRICS_SYNC_BUCKETS + 1]; /* by duration; the last is slower than any bound */
     int64_t sync_us;                          /* spent in all of them, microseconds */
 
-    uint64_t accepted;
-    uint64_t open; /* connections now */
+    uint64_t accepted; /* each of them is open, was refused, or has ended */
+    uint64_t open;     /* connections now */
     uint64_t refused[METRICS_REFUSALS];
     uint64_t ended[METRICS_ENDS];
     uint64_t accept_pauses; /* episodes without a free place */
@@ -73,10 +73,14 @@ bool metrics_format(const struct metrics *metrics, struct buffer *out) MUST_USE;
 bool metrics_summarize(const struct metrics *metrics, struct buffer *out) MUST_USE;
 
 /*
- * Makes `text` the content of the file `path`, readable by all, in one step: a reader finds the old
- * file or the new one. False, with errno, and the old file where it was. It is not synced: after a
- * crash there will be newer figures soon.
+ * Makes `text` the content of the file `path`, readable by all whatever the umask, in one step: a
+ * reader finds the old file or the new one. False, and *problem says why (static text, or errno's),
+ * with what was there where it was: also where that is a device, a link or anything else but a
+ * regular file. It is not synced: after a crash there will be newer figures soon.
  */
-bool metrics_write_file(const char *path, const struct buffer *text) MUST_USE;
+bool metrics_write_file(const char *path, const struct buffer *text, const char **problem) MUST_USE;
+
+/* Removes the file that the figures were in; nothing else. False, and *problem as above. */
+bool metrics_remove_file(const char *path, const char **problem) MUST_USE;
 
 #endif

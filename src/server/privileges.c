@@ -4,9 +4,11 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <limits.h>
 #include <pwd.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -110,6 +112,41 @@ static bool take_groups(const struct identity *identity)
                                    : setgroups(1, &identity->gid) == 0;
 }
 
+static bool has_group(const gid_t *groups, int count, gid_t group)
+{
+    for (int at = 0; at < count; at++)
+        if (groups[at] == group)
+            return true;
+    return false;
+}
+
+/* The groups of the identity: at most NGROUPS_MAX. Returns how many; -1 where they are more. */
+static int groups_of(const struct identity *identity, gid_t *groups)
+{
+    int count = NGROUPS_MAX;
+
+    groups[0] = identity->gid;
+    if (*identity->user == '\0')
+        return 1;
+    return getgrouplist(identity->user, identity->gid, groups, &count) < 0 ? -1 : count;
+}
+
+/* Whether each of our supplementary groups is one of the identity's. */
+static bool has_own_groups_only(const struct identity *identity)
+{
+    gid_t *groups = malloc(2 * NGROUPS_MAX * sizeof *groups);
+
+    if (groups == NULL)
+        return false;
+    gid_t *own = groups + NGROUPS_MAX;
+    int count = getgroups(NGROUPS_MAX, groups), own_count = groups_of(identity, own);
+    bool only = count >= 0 && own_count >= 0;
+    for (int at = 0; only && at < count; at++)
+        only = has_group(own, own_count, groups[at]);
+    free(groups);
+    return only;
+}
+
 bool privileges_drop(const struct identity *identity, char problem[PRIVILEGES_PROBLEM_SIZE])
 {
     char uid[32], gid[32];
@@ -117,7 +154,7 @@ bool privileges_drop(const struct identity *identity, char problem[PRIVILEGES_PR
     (void)snprintf(uid, sizeof uid, "%lu", (unsigned long)identity->uid);
     (void)snprintf(gid, sizeof gid, "%lu", (unsigned long)identity->gid);
     const char *user = *identity->user != '\0' ? identity->user : uid;
-    if (is_identity(identity))
+    if (is_identity(identity) && has_own_groups_only(identity))
         return true;
     if (!take_groups(identity))
         return fail(problem, "cannot take the groups of user", user, errno);

@@ -32,7 +32,8 @@ bool privileges_find(const char *user, const char *group, struct identity *ident
 
 /*
  * Gives up what is not the identity's: supplementary groups, gid, uid (real, effective, saved), and
- * then tries to get root back, which must fail. Nothing to do where we are it already. False, and
+ * then tries to get root back, which must fail. Nothing to do where we are it already, in
+ * no group but its own. False, and
  * `problem` says why: the process must not go on.
  */
 bool privileges_drop(const struct identity *identity,

@@ -183,7 +183,10 @@ static void close_reset(struct server *server, struct connection *connection)
     int error = errno;
 
     connection->end = METRICS_ENDED_BY_RESET;
-    if (connection->in.size > 0)
+    if (connection->state == CONNECTION_PROXY && connection->in.size > 0)
+        complain(server, connection, "%s: %s: its PROXY header was unfinished", connection->peer,
+                 strerror(error));
+    else if (connection->in.size > 0)
         complain(server, connection, "%s: %s: dropped an unfinished message of %zu bytes",
                  connection->peer, strerror(error), connection->in.size);
     else if (is_of_peer(error))

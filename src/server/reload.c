@@ -3,6 +3,7 @@
  * everything that can fail is done first, beside what is in use; then nothing can fail any more.
  */
 #include "common/log.h"
+#include "server/listener_plan.h"
 #include "server/listener_socket.h"
 #include "server/notify.h"
 #include "server/round.h"
@@ -10,6 +11,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 static void report_error(void *context, const char *text)
 {
@@ -17,14 +19,19 @@ static void report_error(void *context, const char *text)
     log_error("%s", text);
 }
 
-/* The settings that the file says now; NULL when they are invalid: that was logged. */
+/*
+ * The settings that the file says now; NULL when they are invalid: that was logged. A file that was
+ * read before must be there: one that is away for a moment does not mean the defaults.
+ */
 static struct settings *read_settings(const struct server *server)
 {
     const struct config_report report = {.error = report_error};
+    struct config_source source = *server->source;
     const char *problem;
     struct config config;
 
-    if (!config_load(server->source, &report, &config))
+    source.must_exist = source.must_exist || server->settings->config.of_file;
+    if (!config_load(&source, &report, &config))
         return NULL;
     struct settings *settings = settings_new(&config, &problem);
     if (settings == NULL)
@@ -109,10 +116,22 @@ static void replace_listeners(struct server *server, struct listeners *listeners
     for (size_t at = 0; at < listeners->count; at++)
         if (!listeners_have(&server->listeners, listeners->all[at].fd))
             log_notice("server start at %s", listeners->all[at].address);
-    forget(server, &server->listeners, listeners);
-    listeners_close(&server->listeners, listeners);
+    struct listeners before = server->listeners;
     server->listeners = *listeners;
+    limits_apply(server);
+    accept_last(server, &before, listeners); /* closing would reset those who wait there */
+    forget(server, &before, listeners);
+    listeners_close(&before, listeners);
     listeners_refresh(listeners);
+}
+
+/* The socket says it; the peer's name is the one that a proxy gave it. */
+static bool is_unix(int fd)
+{
+    struct sockaddr_storage name = {0};
+    socklen_t size = sizeof name;
+
+    return getsockname(fd, (struct sockaddr *)&name, &size) == 0 && name.ss_family == AF_UNIX;
 }
 
 /* What was inherited from the listener when the connection was accepted. */
@@ -120,8 +139,7 @@ static void convert_socket(struct server *server, const struct connection *conne
                            const struct config_listener *before, const struct config_listener *now)
 {
     if ((before->keepalive != now->keepalive || before->stall_timeout != now->stall_timeout) &&
-        strcmp(connection->peer, "unix") != 0 &&
-        !listener_socket_set_inherited(connection->fd, now))
+        !is_unix(connection->fd) && !listener_socket_set_inherited(connection->fd, now))
         complain(server, connection, "cannot change keepalive of %s: %s", connection->peer,
                  strerror(errno));
 }
@@ -166,6 +184,17 @@ static void warn_passed(const struct settings *before, const struct settings *no
     warn_restart("group", before->config.group, now->config.group);
 }
 
+/* Figures that nobody updates any more would be taken for the server's. */
+static void remove_old_metrics(const struct settings *before, const struct settings *now)
+{
+    const char *path = before->config.metrics.file;
+    const char *problem;
+
+    if (*path != '\0' && strcmp(path, now->config.metrics.file) != 0 &&
+        !metrics_remove_file(path, &problem))
+        log_warning("cannot remove the old metrics file %s: %s", path, problem);
+}
+
 static void take_effect(struct server *server, struct settings *settings,
                         struct listeners *listeners)
 {
@@ -177,9 +206,8 @@ static void take_effect(struct server *server, struct settings *settings,
     warn_passed(before, settings, listeners);
     replace_listeners(server, listeners);
     convert_connections(server);
+    remove_old_metrics(before, settings);
     settings_release(before);
-    limits_apply(server);
-    accept_resume(server);
     log_notice("the configuration was read again");
 }
 

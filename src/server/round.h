@@ -15,6 +15,7 @@
 #include "common/compiler.h"
 #include "server/connection.h"
 #include "server/deadlines.h"
+#include "server/episode.h"
 #include "server/journal.h"
 #include "server/listener.h"
 #include "server/log_limit.h"
@@ -51,10 +52,10 @@ struct server {
     uint64_t connections_max;
     const char *connections_max_why; /* what sets that limit */
 
-    bool accepting;           /* listeners are watched */
-    bool accept_pause_logged; /* this episode of not accepting is */
-    int64_t accept_again;     /* while not accepting: when to try again, or DEADLINE_NEVER */
-    int accept_failures;      /* of accept(), in a row, that may concern one connection only */
+    bool accepting;         /* listeners are watched */
+    struct episode no_room; /* log lines about that */
+    int64_t accept_again;   /* while not accepting: when to try again, or DEADLINE_NEVER */
+    int accept_failures;    /* of accept(), in a row, that may concern one connection only */
 
     int64_t now;            /* of this round: microseconds, monotonic */
     unsigned char *scratch; /* for one recv() */
@@ -75,10 +76,11 @@ struct server {
     int64_t alive_due;      /* when to tell the service manager, or DEADLINE_NEVER */
     int64_t alive_interval; /* microseconds */
 
-    bool journal_failing;    /* the last commit was refused */
-    int64_t journal_failed;  /* when */
-    uint64_t batch_messages; /* in the batch */
-    uint64_t batch_bytes;    /* of these messages */
+    bool journal_failing;      /* the last commit was refused */
+    struct episode unwritable; /* log lines about that */
+    int64_t journal_failed;    /* when */
+    uint64_t batch_messages;   /* in the batch */
+    uint64_t batch_bytes;      /* of these messages */
     bool stopping;
     int64_t parting_due; /* when the last connections are closed, once stopping; DEADLINE_NEVER */
     int status;          /* exit status */
@@ -102,6 +104,10 @@ void round_answer(struct server *server);
 /* accept.c: goes on accepting, or pauses, as there is room for more connections or not. */
 void accept_resume(struct server *server);
 
+/* accept.c: takes those that wait at listeners which are about to be closed, if there is room. */
+void accept_last(struct server *server, const struct listeners *listeners,
+                 const struct listeners *but);
+
 /*
  * admit.c: whether a connection that was accepted from `peer` may come in: its address has access
  * and no more connections than it may. False: that was logged and counted, and the caller closes
@@ -120,12 +126,21 @@ enum admission {
 enum admission admit_proxied(struct server *server, struct connection *connection,
                              const unsigned char *bytes, size_t size, size_t *used) MUST_USE;
 
-/* admit.c: takes it out of the counts. */
+/* admit.c: counts it as refused, before it was let in; the caller closes it. */
+void admit_refused(struct server *server, struct connection *connection,
+                   enum metrics_refusal reason);
+
+/* admit.c: takes it out of the counts; it counts as ended where it was not refused. */
 void admit_leave(struct server *server, const struct connection *connection);
 
-/* admit.c: logs a warning that the peer caused, unless it causes many; the line names the peer. */
+/*
+ * peer_log.c: logs a warning that the peer caused, that it was refused, or that it came; unless its
+ * address causes many. The line names the peer.
+ */
 void complain(struct server *server, const struct connection *connection, const char *format, ...)
     PRINTF_LIKE(3, 4);
+void log_refusal(struct server *server, const struct connection *connection, const char *why);
+void log_arrival(struct server *server, const struct connection *connection);
 
 /* housekeeping.c: tells the service manager that all is well; after a start, and a reload. */
 void housekeeping_begin(struct server *server);

@@ -2,6 +2,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "server/listener_plan.h"
 #include "server/privileges.h"
 #include "server/round.h"
 #include "server/signals.h"
@@ -82,6 +83,7 @@ static bool drop_privileges(const struct server *server, int *status)
         *status = EX_NOPERM;
         return false;
     }
+    listeners_warn_of_leftovers(&server->listeners);
     return true;
 }
 
@@ -168,6 +170,7 @@ static void part(struct server *server)
         readiness_forget(server->readiness, server->listeners.all[at].fd);
     listeners_close(&server->listeners, NULL);
     server->accepting = false;
+    server->no_room = (struct episode){0}; /* its end would be no news */
     server->accept_again = DEADLINE_NEVER;
     server->connections_max = 0;
     server->now = clock_monotonic_us();

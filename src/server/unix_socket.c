@@ -1,6 +1,7 @@
 #include "server/unix_socket.h"
 
 #include <errno.h>
+#include <libgen.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -71,6 +72,13 @@ static bool is_ours(const struct sockaddr_un *name, const struct unix_socket *fi
     return status.st_dev == file->device && status.st_ino == file->inode;
 }
 
+bool unix_socket_is_gone(const struct address *address, const struct unix_socket *file)
+{
+    const struct sockaddr_un name = name_of(address);
+
+    return !is_ours(&name, file) && errno == ENOENT;
+}
+
 bool unix_socket_set_mode(const struct address *address, const struct unix_socket *file,
                           mode_t mode)
 {
@@ -84,6 +92,13 @@ bool unix_socket_give(const struct address *address, uid_t uid, gid_t gid)
     const struct sockaddr_un name = name_of(address);
 
     return lchown(name.sun_path, uid, gid) == 0;
+}
+
+bool unix_socket_may_remove(const struct address *address)
+{
+    struct sockaddr_un name = name_of(address);
+
+    return access(dirname(name.sun_path), W_OK | X_OK) == 0;
 }
 
 bool unix_socket_remove(const struct address *address, const struct unix_socket *file)

@@ -24,12 +24,18 @@ struct unix_socket {
 bool unix_socket_bind(int fd, const struct address *address, mode_t mode,
                       struct unix_socket *file) MUST_USE;
 
+/* Whether somebody has removed the file, or put another one in its place. */
+bool unix_socket_is_gone(const struct address *address, const struct unix_socket *file);
+
 /* Changes the file's permissions where it is still the one that was bound. False with errno. */
 bool unix_socket_set_mode(const struct address *address, const struct unix_socket *file,
                           mode_t mode) MUST_USE;
 
 /* Makes the file belong to a user and a group. False with errno. */
 bool unix_socket_give(const struct address *address, uid_t uid, gid_t gid) MUST_USE;
+
+/* Whether the folder lets us remove the file. False with errno. */
+bool unix_socket_may_remove(const struct address *address) MUST_USE;
 
 /* Removes the file where it is still the one that was bound. False with errno, ENOENT too. */
 bool unix_socket_remove(const struct address *address, const struct unix_socket *file);

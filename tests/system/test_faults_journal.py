@@ -7,6 +7,7 @@ as writing works; where it cannot know what is on the disk, it stops.
 import contextlib
 import os
 import signal
+import time
 
 import pytest
 
@@ -67,6 +68,20 @@ def test_failed_write(recording, journal, tmp_path, error):
             assert errors(one) == 1, str(one.log)
             one.log.wait("^tcpackd: writing to the journal works again$")
         assert one.messages() == [b"one", b"two"]
+
+
+def test_writes_that_fail_now_and_then_do_not_fill_the_log(recording):
+    """A client whose messages are too long for the disk, and another whose are not."""
+    programs.need("prlimit")
+    with recording(wrap=["prlimit", "--fsize=8192"]) as one, Client(one) as stays:
+        begin = time.monotonic()
+        for number in range(50):
+            assert cut_off(one, [b"x" * 9000]) == []
+            assert stays.say(b"short") == b"%d" % (number + 1)
+        one.log.wait("writing to the journal works again")
+        allowed = 1 + int(time.monotonic() - begin)
+        assert 1 <= len(one.log.matches("cannot write journal")) <= allowed
+        assert len(one.log.matches("works again")) <= allowed
 
 
 def test_failed_sync_is_the_end(recording, journal, tmp_path):
@@ -193,9 +208,25 @@ def test_disk_full(tmp_path, format, size, long):
                 again.run_until(lambda: again.acknowledged > 3)
                 again.finish()
                 again.close()
+                one.log.wait("writing to the journal works again", episode + 1)
                 loads += [full, again]
             records = one.records()
             for load in loads:
                 load.check(records, exact=True)
             assert len(records) == sum(load.acknowledged for load in loads)
         assert len(one.records()) == len(records)
+
+
+@pytest.mark.parametrize("call", ["rename", "fsync"])
+def test_seq_that_cannot_be_noted_leaves_nothing_behind(recording, journal, tmp_path, call):
+    """On a full disk FILE.seq.new stayed after each rotation."""
+    programs.need_strace()
+    with recording({"journal.sync": "no"}, wrap=tracer(
+            tmp_path / "trace", f"trace={call}", f"inject={call}:error=ENOSPC")) as one:
+        with Client(one) as client:
+            assert client.say(b"one") == b"1"
+            journal.rename(journal.with_suffix(".old"))
+            one.send_signal(signal.SIGHUP)
+            one.log.wait("cannot note the last SEQ beside .*: No space left on device")
+            assert client.say(b"two") == b"2"
+    assert not journal.with_name("journal.seq.new").exists()

@@ -4,14 +4,17 @@ was done to the server, the file is whole whenever it is read, promtool accepts 
 cannot be written is said once.
 """
 
+import os
 import re
 import signal
+import stat
 import subprocess
 
 import pytest
 
 from harness import programs
 from harness.client import Client
+from harness.server import ini
 from harness.waiting import wait_until
 
 
@@ -145,3 +148,87 @@ def test_file_that_cannot_be_written_is_said_once(server, tmp_path):
     report(one)
     one.log.wait("writing metrics works again")
     assert path.exists()
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: os.symlink("elsewhere", path)])
+@pytest.mark.parametrize("suffix", ["", ".tmp"])
+def test_what_is_no_regular_file_stays(server, metrics, make, suffix):
+    """A device, as /dev/null is, was replaced by a file."""
+    other = metrics.with_name(metrics.name + suffix)
+    make(other)
+    before = os.lstat(other)
+    one = server({"metrics.file": metrics})
+    one.log.wait(re.escape(f"error: cannot write metrics to {metrics}: "
+                           "there is something else than a regular file"))
+    one.stop()
+    after = os.lstat(other)
+    assert (after.st_ino, after.st_mode) == (before.st_ino, before.st_mode)
+
+
+def test_all_may_read_it_whatever_the_umask(server, metrics):
+    """The units have UMask=0077, and node_exporter is somebody else."""
+    server({"metrics.file": metrics}, wrap=["sh", "-c", 'umask 077 && exec "$@"', "sh"])
+    assert stat.S_IMODE(metrics.stat().st_mode) == 0o644
+
+
+def balance(path):
+    """Connections accepted, and the sum of those that are open, were refused, and have ended."""
+    now = figures(path)
+    return now["tcpackd_connections_accepted_total"], now["tcpackd_connections"] + sum(
+        value for name, value in now.items()
+        if re.match("tcpackd_connections_(refused|closed)_total", name))
+
+
+def test_every_connection_counts_once(server, metrics):
+    """Also behind proxy_from, where one may end before its header, or amid it."""
+    one = server({"server.framing": "line", "server.proxy_from": "127.0.0.1", "metrics.file": metrics,
+                  "server.deny": "192.0.2.66", "server.max_clients_per_address": 5})
+    header = b"PROXY TCP4 192.0.2.7 198.51.100.1 56324 8001\r\n"
+    local = b"\r\n\r\n\0\r\nQUIT\n\x20\x00\x00\x00"
+    before = [b"", header[:9], b"no header\n", header, header + b"hello\n", header + b"half",
+              header.replace(b".7", b".66") + b"hello\n", local, local + b"check\n"]
+    clients = []
+    for number in range(3 * len(before)):
+        sent = before[number % len(before)]
+        for end in (Client.close, Client.reset, Client.end_sending, None):
+            client = Client(one)
+            client.send(sent)
+            if end is None:
+                clients.append(client)
+            else:
+                end(client)
+    everyone = 12 * len(before)
+    wait_until(lambda: report(one) and balance(metrics)[0] == everyone, "everyone accepted")
+    assert balance(metrics) == (everyone, everyone)
+    for client in clients:
+        client.close()
+    one.stop()
+    assert figures(metrics)["tcpackd_connections"] == 0
+    assert balance(metrics) == (everyone, everyone)
+
+
+def test_reset_amid_a_proxy_header(server, metrics):
+    """It was called an unfinished message."""
+    one = server({"server.proxy_from": "127.0.0.1", "metrics.file": metrics})
+    with Client(one) as client:
+        client.send(b"PROXY TC")
+        wait_until(lambda: report(one) and figures(metrics)["tcpackd_received_bytes_total"] == 8,
+                   "the beginning of the header")
+        client.reset()
+    one.log.wait("Connection reset by peer: its PROXY header was unfinished")
+    report(one)
+    assert figures(metrics)['tcpackd_connections_closed_total{reason="reset"}'] == 1
+
+
+def test_old_file_goes_with_its_key(server, metrics):
+    """Figures that stand still look like a server that nobody talks to."""
+    one = server({"metrics.file": metrics})
+    other = metrics.with_name("other.prom")
+    for settings, exist in (({"metrics.file": other}, [False, True]), ({}, [False, False])):
+        one.config.write_text(ini({"server.port": 0, **settings}))
+        count = len(one.log.matches("read again"))
+        one.send_signal(signal.SIGHUP)
+        one.log.wait("read again", count + 1)
+        one.send_signal(signal.SIGUSR1)
+        one.log.wait("0 messages", count + 1)
+        assert [metrics.exists(), other.exists()] == exist

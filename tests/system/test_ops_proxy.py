@@ -4,6 +4,8 @@ the client is, and whoever may send one can claim to be anybody. So: the header 
 from where the configuration says, exactly once, however it is cut; and what is no header is closed.
 """
 
+import re
+import signal
 import socket
 import struct
 
@@ -12,6 +14,7 @@ import pytest
 from harness import programs
 from harness.client import Client
 from harness.haproxy import HAProxy
+from harness.server import ini
 
 REPLY = b"server received you message."
 LINE = {"server.framing": "line", "server.proxy_from": "127.0.0.1"}
@@ -183,3 +186,20 @@ def test_haproxy_itself(server, tmp_path, send):
         one.log.wait("connected by")
         assert len(one.log.matches("connected by")) == 1
     assert not one.log.matches("warning")
+
+
+def test_keepalive_of_a_client_on_a_unix_socket_of_its_proxy_changes(server, tmp_path):
+    """The proxy's connection to us is TCP, whatever its client's was."""
+    programs.need_strace()
+    trace = tmp_path / "trace"
+    one = server(LINE, wrap=["strace", "-D", "-o", trace, "-e", "trace=accept4,setsockopt"])
+    with Client(one) as client:
+        client.send(SIGNATURE + b"\x21\x31\x00\xd8" + bytes(216) + b"hello\n")
+        assert client.receive_until() == REPLY
+        one.config.write_text(ini({**one.settings, "server.keepalive": 7}))
+        one.send_signal(signal.SIGHUP)
+        one.log.wait("the configuration was read again")
+        assert client.say(b"again") == REPLY
+    text = trace.read_text()
+    fd = re.search(r"^accept4\(.*AF_INET.* = (\d+)$", text, re.MULTILINE)[1]
+    assert re.findall(rf"setsockopt\({fd}, SOL_TCP, TCP_KEEPIDLE, \[(\d+)\]", text) == ["7"]

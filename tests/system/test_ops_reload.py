@@ -145,14 +145,80 @@ def test_backlog_and_socket_mode_change_in_place(server, tmp_path):
 
 
 def test_socket_mode_that_cannot_change_is_said(server, tmp_path):
+    programs.need_strace()
+    path = tmp_path / "socket"
+    one = server({"server.host": path},
+                 wrap=["strace", "-D", "-o", "/dev/null", "-e", "trace=chmod", "-e",
+                       "inject=chmod:error=EPERM"])
+    reload(one, {"server.socket_mode": "0666"},
+           f"tcpackd: warning: cannot change socket_mode of {path}, which stays as it was: Operation")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o660
+
+
+def test_socket_that_somebody_removed_is_made_again(server, tmp_path):
+    path = tmp_path / "socket"
+    one = server({"server.host": path, "server.framing": "line"})
+    with Client(one) as client:
+        client.say(b"hello")
+        path.unlink()
+        reload(one, {})
+        with Client(one) as other:
+            other.say(b"hello")
+        client.say(b"hello")
+        inode = path.stat().st_ino
+        reload(one, {})
+        assert path.stat().st_ino == inode
+    one.stop()
+    assert not path.exists()
+
+
+def test_what_is_in_a_socket_s_place_stays(server, tmp_path):
     path = tmp_path / "socket"
     one = server({"server.host": path})
     os.rename(path, tmp_path / "moved")
     path.write_text("somebody else's")
     path.chmod(0o600)
-    reload(one, {"server.socket_mode": "0666"},
-           f"tcpackd: warning: cannot change socket_mode of {path}, which stays as it was: No such")
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    reload(one, {"server.socket_mode": "0666"}, expect="nothing is changed")
+    one.log.wait(f"error: cannot listen on {path}: Address already in use")
+    assert (path.read_text(), stat.S_IMODE(path.stat().st_mode)) == ("somebody else's", 0o600)
+
+
+def test_port_that_was_chosen_can_be_set(server):
+    """The socket stays: it would not be free for another one."""
+    one = server({"server.framing": "line"})
+    descriptors = one.descriptors()
+    with Client(one) as client:
+        client.say(b"hello")
+        reload(one, {"server.port": one.port})
+        client.say(b"hello")
+        reload(one, {"listener two.port": one.port}, expect="nothing is changed")
+        del one.settings["listener two.port"]
+        reload(one, {"server.port": one.port})
+    with Client(one) as client:
+        client.say(b"hello")
+    assert len(one.log.matches(LISTENING)) == 1 and not one.log.matches("server stop")
+    wait_until(lambda: one.descriptors() == descriptors, "no other socket")
+
+
+@pytest.mark.parametrize("change", [
+    {"listener gone.host": None, "listener gone.port": None},
+    {"listener gone.host": "::1", "listener gone.port": "0"},
+])
+def test_those_who_wait_when_a_listener_goes_are_accepted(server, change):
+    """Closing it would reset them, who are connected as far as they know."""
+    one = server({"server.framing": "line", "server.max_clients": 1, "listener gone.host": "127.0.0.1",
+                  "listener gone.port": "0"})
+    gone = one.addresses[1]
+    with Client(one) as client:
+        client.say(b"hello")
+        waiting = [Client(gone) for _ in range(3)]
+        for number, one_waits in enumerate(waiting):
+            one_waits.send(b"%d\n" % number)
+        reload(one, {**change, "server.max_clients": 3})
+        for one_waits in waiting[:2]:  # as far as there is room
+            assert one_waits.receive_until() == b"server received you message."
+        assert waiting[2].receive_all() == b""
+        assert is_refused(gone)
 
 
 def test_keepalive_changes_for_connections_that_stay(server, tmp_path):
@@ -330,3 +396,32 @@ def test_every_call_of_a_reload_may_fail(server, tmp_path, call, error):
         reload(one, {})  # nothing is left that stands in the way
         with Client((socket.AF_UNIX, str(tmp_path / "socket-4"))) as other:
             assert other.say(b"hello") == b"%d" % (seq + 1)
+
+
+def test_default_file_that_is_gone_changes_nothing(server, tmp_path):
+    """None at the start means the defaults; one that is away when it is read again does not."""
+    programs.need_root()
+    programs.need("unshare", "mount")
+    default = re.search(r"default: (/.*)/tcpack\.ini", programs.run(programs.tcpackd(), "-h").stdout)[1]
+    folder = tmp_path / "configuration"  # what the server sees at the place of its own
+    folder.mkdir()
+    apart = ["unshare", "--mount", "sh", "-c",
+             f'mount --bind {folder} {default} && exec "$1" -o server.port=0', "sh"]
+    if programs.run(*apart, "true").returncode != 0:
+        pytest.skip("no mounts of its own")
+    config = folder / "tcpack.ini"
+    one = server(wrap=apart)  # without a file
+
+    def reload_default(expect):
+        count = len(one.log.matches(expect))
+        one.send_signal(signal.SIGHUP)
+        one.log.wait(expect, count + 1)
+
+    reload_default(READ_AGAIN)
+    config.write_text("[server]\nframing = line\nreply = of the file\n")
+    reload_default(READ_AGAIN)
+    config.unlink()
+    reload_default("nothing is changed")
+    one.log.wait(f"error: {default}/tcpack.ini: No such file or directory")
+    with Client(one) as client:
+        assert client.say(b"hello") == b"of the file"

@@ -253,3 +253,21 @@ def test_reload_checks_first():
         first, second = re.findall(r"^ExecReload=(.+)$", text, re.MULTILINE)
         start = re.search(r"^ExecStart=(.+)$", text, re.MULTILINE)[1]
         assert first == start + " -t" and second == "/bin/kill -HUP $MAINPID"
+
+
+def directories(name):
+    """What a unit's own directories are called, of the instance `one`, below those of systemd."""
+    text = (programs.SOURCE / "etc" / f"{name}.in").read_text().replace("%i", "one")
+    found = dict(re.findall(r"^(StateDirectory|RuntimeDirectory)=(.+)$", text, re.MULTILINE))
+    assert re.search(r"^WorkingDirectory=%S/(.+)$", text, re.MULTILINE)[1] == found["StateDirectory"]
+    return found
+
+
+def test_directories_do_not_lie_in_each_other():
+    """Of two users, one inside the other's: they cannot both have it, nor stop alone."""
+    plain, instance = (directories(name) for name in UNITS[:2])
+    assert plain.keys() == instance.keys() == {"StateDirectory", "RuntimeDirectory"}
+    for key in plain:
+        first, second = plain[key].split("/"), instance[key].split("/")
+        shorter = min(len(first), len(second))
+        assert first[:shorter] != second[:shorter]

@@ -100,3 +100,54 @@ def test_socket_that_cannot_be_given_is_named(folder):
     assert result.stderr.startswith(
         f"tcpackd: warning: cannot give the Unix socket {folder}/socket to user {user}, "
         f"group {group}: Operation not permitted\n")
+
+
+def test_socket_that_will_stay_is_said(server, folder):
+    """Whoever may bind in a directory as root may not remove from there as somebody else."""
+    programs.need_root()
+    closed, own = folder / "closed", folder / "own"
+    closed.mkdir(mode=0o755)
+    own.mkdir()
+    shutil.chown(own, "nobody")
+    one = server({"server.user": "nobody", "server.host": closed / "socket",
+                  "listener own.host": own / "socket"})
+    one.log.wait(f"warning: {closed}/socket cannot be removed .*: Permission denied")
+    assert not one.log.matches(f"{own}/socket cannot")
+    one.stop()
+    assert (closed / "socket").exists() and not (own / "socket").exists()
+
+
+@pytest.mark.parametrize("user", ["root", "nobody"])
+def test_groups_of_another_do_not_stay(server, folder, user):
+    """Who is the user already, but in groups that are not its own."""
+    programs.need_root()
+    programs.need("setpriv")
+    one = server({"server.user": user}, wrap=["setpriv", "--groups=4711"])
+    assert 4711 not in identity(one.pid)["Groups"]
+
+
+def test_groups_that_cannot_be_given_up(folder):
+    programs.need_root()  # to become somebody who may not
+    programs.need("setpriv")
+    nobody = pwd.getpwnam("nobody")
+    config = folder / "one.ini"
+    config.write_text(ini({"server.port": 0, "server.user": "nobody"}))
+    program = shutil.copy(programs.tcpackd(), folder)
+    become = ["setpriv", f"--reuid={nobody.pw_uid}", f"--regid={nobody.pw_gid}"]
+    result = programs.run(*become, "--groups=4711", program, "-c", config, timeout=DEADLINE)
+    assert result.returncode == 77
+    assert result.stderr == \
+        "tcpackd: error: cannot take the groups of user nobody: Operation not permitted\n"
+
+
+def test_own_groups_are_nothing_to_give_up(server, folder):
+    programs.need_root()
+    programs.need("setpriv")
+    nobody = pwd.getpwnam("nobody")
+    program = shutil.copy(programs.tcpackd(), folder)
+    become = ["setpriv", f"--reuid={nobody.pw_uid}", f"--regid={nobody.pw_gid}",
+              f"--groups={nobody.pw_gid}"]
+    config = folder / "one.ini"
+    config.write_text(ini({"server.port": 0, "server.user": "nobody", "journal.file": "/nowhere/j"}))
+    result = programs.run(*become, program, "-c", config, timeout=DEADLINE)
+    assert result.returncode == 74  # which comes behind the user

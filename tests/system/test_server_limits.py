@@ -86,6 +86,20 @@ def test_max_clients(server):
     assert one.messages() == [b"inside"] * 6 + [b"late"]
 
 
+def test_clients_that_come_and_go_at_the_limit_do_not_fill_the_log(server):
+    """They are one episode until it has been calm for a second; it also ends when nobody comes."""
+    one = server({"server.framing": "line", "server.max_clients": 1})
+    begin = time.monotonic()
+    for _ in range(100):
+        with Client(one) as client:
+            assert client.say(b"hello") == REPLY
+    one.log.wait("new connections are accepted again")
+    # What lasted longer than a second, on a machine that is busy, may have been calm in between.
+    allowed = 1 + int(time.monotonic() - begin)
+    assert 1 <= len(one.log.matches("max_clients is reached: new connections wait")) <= allowed
+    assert len(one.log.matches("accepted again")) <= allowed
+
+
 @pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGHUP, signal.SIGPIPE])
 def test_signal_storm(server, tmp_path, number):
     """Whatever call a signal interrupts, nothing is lost, doubled or answered in vain."""

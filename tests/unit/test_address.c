@@ -152,6 +152,29 @@ static void test_resolve(void **state)
     check_resolve("*", 8001, ADDRESS_TO_LISTEN, "[::]:8001 0.0.0.0:8001");
 }
 
+/* Changes the port of each host's one address; what has none says so and stays. */
+static void check_port(const char *host, int expected, const char *text)
+{
+    struct address_list list;
+    const char *problem;
+    char found[ADDRESS_TEXT_SIZE];
+
+    assert_true(address_resolve(host, 8001, ADDRESS_TO_LISTEN, &list, &problem));
+    assert_int_equal(address_port(&list.addresses[0]), expected);
+    address_set_port(&list.addresses[0], 65535);
+    (void)address_text(&list.addresses[0], found, sizeof found);
+    assert_string_equal(found, text);
+    address_list_free(&list);
+}
+
+static void test_port(void **state)
+{
+    (void)state;
+    check_port("127.0.0.1", 8001, "127.0.0.1:65535");
+    check_port("::1", 8001, "[::1]:65535");
+    check_port("/run/socket", -1, "/run/socket");
+}
+
 static void check_unresolved(const char *host, enum address_use use)
 {
     struct address_list list;
@@ -182,6 +205,7 @@ int main(void)
         cmocka_unit_test(test_text),    cmocka_unit_test(test_text_of_the_longest),
         cmocka_unit_test(test_zone),    cmocka_unit_test(test_text_is_cut),
         cmocka_unit_test(test_resolve), cmocka_unit_test(test_unresolved),
+        cmocka_unit_test(test_port),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

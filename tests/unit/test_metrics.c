@@ -182,15 +182,16 @@ static void test_file_is_replaced(void **state)
     unsigned char first[] = "first, and the longer one\n", second[] = "second\n";
     const struct buffer first_text = {first, sizeof first - 1, 0};
     const struct buffer second_text = {second, sizeof second - 1, 0};
+    const char *problem;
     struct stat before, after;
 
     (void)state;
-    assert_true(metrics_write_file(path, &first_text));
+    assert_true(metrics_write_file(path, &first_text, &problem));
     assert_content("first, and the longer one\n");
     int reader = open(path, O_RDONLY);
     assert_true(reader >= 0);
     assert_int_equal(fstat(reader, &before), 0);
-    assert_true(metrics_write_file(path, &second_text));
+    assert_true(metrics_write_file(path, &second_text, &problem));
     assert_content("second\n");
     assert_int_equal(stat(path, &after), 0);
     assert_int_not_equal(before.st_ino, after.st_ino); /* replaced, not written over */
@@ -202,21 +203,62 @@ static void test_file_is_replaced(void **state)
 static void test_file_errors(void **state)
 {
     const struct buffer empty = {0};
+    const char *problem;
 
     (void)state;
-    errno = 0;
-    assert_false(metrics_write_file("/nonexistent/tcpackd.prom", &empty));
-    assert_int_equal(errno, ENOENT);
-    assert_false(metrics_write_file(folder, &empty)); /* a directory: rename() fails */
-    assert_int_equal(errno, EISDIR);
+    assert_false(metrics_write_file("/nonexistent/tcpackd.prom", &empty, &problem));
+    assert_string_equal(problem, strerror(ENOENT));
+    assert_false(metrics_write_file(folder, &empty, &problem));
+    assert_string_equal(problem, "there is something else than a regular file");
+}
+
+/* A FIFO stands for a device: somebody named /dev/null, and had none any more. */
+static void test_what_is_no_file_stays(void **state)
+{
+    const struct buffer empty = {0};
+    const char *problem;
+    struct stat status;
+
+    (void)state;
+    assert_true(unlink(path) == 0 || errno == ENOENT);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_false(metrics_write_file(path, &empty, &problem));
+    assert_string_equal(problem, "there is something else than a regular file");
+    assert_int_equal(lstat(path, &status), 0);
+    assert_true(S_ISFIFO(status.st_mode));
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(symlink("elsewhere", path), 0);
+    assert_false(metrics_write_file(path, &empty, &problem));
+    assert_int_equal(lstat(path, &status), 0);
+    assert_true(S_ISLNK(status.st_mode));
+    assert_int_equal(unlink(path), 0);
+}
+
+static void test_all_may_read_it(void **state)
+{
+    const struct buffer empty = {0};
+    const char *problem;
+    struct stat status;
+    mode_t mask = umask(0077);
+
+    (void)state;
+    assert_true(metrics_write_file(path, &empty, &problem));
+    (void)umask(mask);
+    assert_int_equal(stat(path, &status), 0);
+    assert_int_equal(status.st_mode & 07777, 0644);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_values),           cmocka_unit_test(test_sync_histogram),
-        cmocka_unit_test(test_promtool),         cmocka_unit_test(test_summary),
-        cmocka_unit_test(test_file_is_replaced), cmocka_unit_test(test_file_errors),
+        cmocka_unit_test(test_values),
+        cmocka_unit_test(test_sync_histogram),
+        cmocka_unit_test(test_promtool),
+        cmocka_unit_test(test_summary),
+        cmocka_unit_test(test_file_is_replaced),
+        cmocka_unit_test(test_file_errors),
+        cmocka_unit_test(test_what_is_no_file_stays),
+        cmocka_unit_test(test_all_may_read_it),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
