@@ -332,10 +332,7 @@ static bool write_seq(FILE *out, uint64_t seq)
 {
     bool written =
         fprintf(out, "%" PRIu64 "\n", seq) > 0 && fflush(out) == 0 && fsync(fileno(out)) == 0;
-    written = fclose(out) == 0 && written;
-    if (!written)
-        (void)unlink(name); /* a disk that is full has no use for it */
-    return written;
+    return fclose(out) == 0 && written;
 }
 
 /* Makes the file `name` by way of `fresh`, of which nothing stays where that fails. */
