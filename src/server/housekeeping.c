@@ -12,7 +12,12 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { US_PER_SECOND = 1000000, STATUS_BYTES = 128 };
+enum {
+    US_PER_SECOND = 1000000,
+    STATUS_BYTES = 128,
+    JOURNAL_LOOK_US = US_PER_SECOND,
+    JOURNAL_RETRY_US = 60 * US_PER_SECOND, /* after an error line that must not be one of many */
+};
 
 /* Brings the figures up to date that have another home. */
 static const struct metrics *figures(struct server *server)
@@ -100,6 +105,20 @@ static void end_episodes(struct server *server)
         log_notice("writing to the journal works again");
 }
 
+/* Makes a journal again that somebody has deleted. While nothing happens, nobody looks. */
+static void look_after_journal(struct server *server)
+{
+    if (server->now < server->journal_look_due)
+        return;
+    server->journal_look_due = server->now + JOURNAL_LOOK_US;
+    if (!journal_is_deleted(server->journal))
+        return;
+    log_error("journal %s was deleted, and what is recorded in it is lost: it is made again",
+              server->settings->config.journal.file);
+    if (!reopen_journal(server, server->settings))
+        server->journal_look_due = server->now + JOURNAL_RETRY_US;
+}
+
 void housekeeping(struct server *server)
 {
     char status[STATUS_BYTES];
@@ -109,6 +128,7 @@ void housekeeping(struct server *server)
         set_metrics_due(server, server->now);
     }
     end_episodes(server);
+    look_after_journal(server);
     if (server->alive_due <= server->now) {
         write_status(server, status);
         note_told(notify_alive(status));

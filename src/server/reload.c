@@ -76,7 +76,7 @@ static bool watch(struct server *server, const struct listeners *listeners)
     return true;
 }
 
-static bool open_journal(struct server *server, const struct settings *settings)
+bool reopen_journal(struct server *server, const struct settings *settings)
 {
     const struct journal_options options = settings_journal(settings);
 
@@ -101,7 +101,7 @@ static bool prepare(struct server *server, const struct settings *settings,
         log_error("%s", problem);
         return false;
     }
-    if (watch(server, listeners) && open_journal(server, settings))
+    if (watch(server, listeners) && reopen_journal(server, settings))
         return true;
     forget(server, listeners, &server->listeners);
     listeners_close(listeners, &server->listeners);
@@ -233,7 +233,9 @@ void reload(struct server *server)
         server->metrics.reload_errors++;
         log_error("%s: nothing is changed", server->source->path);
         /* What is wrong elsewhere must not keep a rotated journal from being opened again. */
-        (void)open_journal(server, server->settings); /* said why not; recording goes on */
+        if (!reopen_journal(server, server->settings)) {
+            /* It was said why; recording goes on where it was. */
+        }
     }
     housekeeping_begin(server);
 }

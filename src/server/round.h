@@ -78,6 +78,7 @@ struct server {
 
     bool journal_failing;      /* the last commit was refused */
     struct episode unwritable; /* log lines about that */
+    int64_t journal_look_due;  /* when to see next whether the journal was deleted */
     int64_t journal_failed;    /* when */
     uint64_t batch_messages;   /* in the batch */
     uint64_t batch_bytes;      /* of these messages */
@@ -163,6 +164,9 @@ void limits_apply(struct server *server);
 
 /* reload.c: reads the configuration again. There must be no batch. */
 void reload(struct server *server);
+
+/* reload.c: opens the journal as `settings` say. There must be no batch. False: logged. */
+bool reopen_journal(struct server *server, const struct settings *settings) MUST_USE;
 
 /* answer.c: puts a connection among the round's answers. False with errno ENOMEM. */
 bool answer_add(struct server *server, struct answer answer) MUST_USE;

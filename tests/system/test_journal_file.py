@@ -348,6 +348,23 @@ def test_a_new_file_that_cannot_be_made_leaves_the_old_one(recording, journal):
     assert [record.seq for record in Journal(journal, first=3).read()] == [3]
 
 
+def test_a_deleted_journal_is_made_again(recording, journal):
+    """What is written to a file without a name is gone with the server, acknowledged or not."""
+    one = recording()
+    with Client(one) as client:
+        client.say(b"first")
+        journal.unlink()
+
+        def made_again():
+            client.say(b"lost, or not")
+            return one.log.matches("was deleted")
+
+        wait_until(made_again, "the new journal")
+        last = int(client.say(b"last"))
+        records = read_journal(journal, first=last - len(journal.read_bytes().splitlines()) + 1)
+        assert (records[-1].seq, records[-1].message) == (last, b"last")
+
+
 def test_copytruncate(recording, journal):
     """The other way of rotating: the file is emptied under the server, which appends."""
     one = recording()
