@@ -1,6 +1,6 @@
 /* arguments.h: tcpack's command line; tcpack(1) is its reference. */
-#ifndef TCPACK_ARGUMENTS_H
-#define TCPACK_ARGUMENTS_H
+#ifndef TCPACK_CLIENT_ARGUMENTS_H
+#define TCPACK_CLIENT_ARGUMENTS_H
 
 #include "common/compiler.h"
 

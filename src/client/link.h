@@ -2,8 +2,8 @@
  * link.h: gets a session its connection, and with -r another one after it was lost: what to connect
  * to, how often and how soon to try. Says on standard error what happens.
  */
-#ifndef TCPACK_LINK_H
-#define TCPACK_LINK_H
+#ifndef TCPACK_CLIENT_LINK_H
+#define TCPACK_CLIENT_LINK_H
 
 #include "client/backoff.h"
 #include "client/connection.h"

@@ -41,7 +41,11 @@ struct load {
     int64_t look_us;   /* when to look at all connections again */
 };
 
-void load_message(uint64_t number, char *text, size_t size)
+/*
+ * Message `number` in text[0..size): its number in ten digits, of which the last ones where it is
+ * shorter, then filling that stays as it was.
+ */
+static void make_message(uint64_t number, char *text, size_t size)
 {
     char digits[DIGITS];
     size_t shown = size < DIGITS ? size : DIGITS;
@@ -138,7 +142,7 @@ static enum outcome feed(struct load *load, struct load_client *client, int64_t 
         uint64_t number = index + client->given * settings->clients;
         if (number >= load->released || !session_has_room(&client->session))
             break;
-        load_message(number, load->text, settings->size);
+        make_message(number, load->text, settings->size);
         int64_t start_us = settings->rate > 0 ? send_time(load, number) : now_us;
         if (!session_add(&client->session, number + 1, start_us, now_us, load->text,
                          settings->size))

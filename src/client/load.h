@@ -2,8 +2,8 @@
  * load.h: tcpack --load: many connections in one process that send generated messages, to measure
  * a server.
  */
-#ifndef TCPACK_LOAD_H
-#define TCPACK_LOAD_H
+#ifndef TCPACK_CLIENT_LOAD_H
+#define TCPACK_CLIENT_LOAD_H
 
 #include "client/connection.h"
 #include "client/outcome.h"
@@ -34,11 +34,5 @@ struct load_settings {
  * a slow server feels most (coordinated omission).
  */
 enum outcome load_run(const struct load_settings *settings) MUST_USE;
-
-/*
- * Writes message `number` into text[0..size): its number in ten digits, of which the last ones
- * where it is shorter, then filling that stays as it was. Pure.
- */
-void load_message(uint64_t number, char *text, size_t size);
 
 #endif

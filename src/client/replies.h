@@ -3,8 +3,8 @@
  * first reply whether the server speaks lines (the first reply ends with a newline) or answers each
  * message with bare bytes, as the classroom server does (tcpack-protocol(7)). Pure.
  */
-#ifndef TCPACK_REPLIES_H
-#define TCPACK_REPLIES_H
+#ifndef TCPACK_CLIENT_REPLIES_H
+#define TCPACK_CLIENT_REPLIES_H
 
 #include "common/buffer.h"
 #include "common/compiler.h"
