@@ -37,7 +37,8 @@ struct session {
     struct connection connection;
     struct window window;
     struct replies replies;
-    int64_t progress_us; /* when anything last went forward */
+    int64_t progress_us; /* when the oldest message last went forward */
+    int64_t sent_us;     /* when bytes last went out */
     int64_t received_us; /* when bytes were last received */
     int send_error;      /* errno of a send() that failed; what had arrived before is still read */
     bool lost;           /* the connection is of no more use; `problem` says why */

@@ -196,7 +196,7 @@ def test_an_unfinished_message_is_not_left_behind(server):
 
 
 def test_bare_replies_to_a_large_message():
-    """The classroom server answers each recv(): the first answers count, none for the next message."""
+    """The classroom server answers each recv() of it."""
     def serve(connection):
         received = b""
         while not received.endswith(b"\n"):
