@@ -136,7 +136,9 @@ void session_send(struct session *session, int64_t now_us)
                 session->send_error = errno;
             return;
         }
-        session->progress_us = now_us;
+        /* Once the oldest went out whole, sending the others is no sign that it is heard. */
+        if (!window_awaits(&session->window))
+            session->progress_us = now_us;
         session->sent_us = now_us;
         window_advance(&session->window, (size_t)sent);
     }

@@ -176,6 +176,44 @@ def test_time_counts_from_the_last_acknowledgement():
         assert tcpack(peer, "-f", "line", "-t", "4", data=b"1\n2\n3\n4\n5\n").status == 0
 
 
+def test_time_goes_on_while_input_comes():
+    """That more is sent is no sign of a server that hears."""
+    with Peer(receive_all) as peer:
+        client = start(peer, "-f", "line", "-w", 65536, "-t", "0.5")
+        end = time.monotonic() + 10
+        try:
+            while client.poll() is None and time.monotonic() < end:
+                client.stdin.write(b"line\n")
+                client.stdin.flush()
+                time.sleep(0.05)  # how the input comes
+        except BrokenPipeError:
+            pass
+        ended = client.poll() is not None
+        client.kill()
+        client.stdout.close()
+        client.stdin = None
+        assert ended and b"no acknowledgement within 0.5 seconds" in client.stderr.read()
+        client.stderr.close()
+
+
+def test_a_message_that_takes_longer_to_send_than_t():
+    """A peer that reads slowly but steadily is not given up."""
+    size, bursts = 40_000_000, 8
+
+    def serve(connection):
+        left = size + 1
+        for burst in reversed(range(bursts)):
+            time.sleep(0.5)  # in all longer than -t
+            while left > burst * size // bursts:
+                left -= len(connection.recv(65536))
+        connection.sendall(b"ok\n")
+        receive_all(connection)
+
+    with Peer(serve) as peer:
+        result = tcpack(peer, "-f", "line", "-t", "2", data=b"x" * size)
+    assert (result.status, result.replies) == (0, [b"ok"])
+
+
 def test_an_unfinished_message_is_not_left_behind(server):
     """
     A client that gives up in the middle of a message resets the connection: an end in order would
@@ -284,6 +322,15 @@ def test_load_that_is_not_acknowledged():
     assert result.status == 75
     assert "connection 1: no acknowledgement within 0.3 seconds" in result.stderr
     assert result.stdout.startswith(b"1 sent, 0 acknowledged")
+
+
+def test_load_with_a_rate_gives_up_a_server_that_is_silent():
+    """Long before its window is full."""
+    with Peer(receive_all) as peer:
+        result = tcpack(peer, "--load", 500, "-w", 400, "--rate", 50, "-t", "0.5", "-f", "line")
+    assert result.status == 75
+    assert "connection 1: no acknowledgement within 0.5 seconds" in result.stderr
+    assert int(re.match(rb"(\d+) sent, 0 acknowledged", result.stdout)[1]) < 400
 
 
 def test_load_interrupted_says_how_far_it_came(server):
