@@ -134,11 +134,14 @@ static bool take_long_option(int option, struct arguments *arguments, char *prob
 {
     switch (option) {
     case OPTION_RETRIES:
+        arguments->is_no_load = true;
         arguments->resend = true;
         return take_number("--retries", 0, UINT32_MAX, &arguments->retries, problem);
     case OPTION_FROM:
+        arguments->is_no_load = true;
         return take_number("--from", 1, UINT64_MAX, &arguments->from, problem);
     case OPTION_JSON:
+        arguments->is_no_load = true;
         arguments->json = true;
         return true;
     case OPTION_PROGRESS:
@@ -148,6 +151,7 @@ static bool take_long_option(int option, struct arguments *arguments, char *prob
         arguments->progress = SWITCH_OFF;
         return true;
     case OPTION_NO_HISTORY:
+        arguments->is_no_load = true;
         arguments->no_history = true;
         return true;
     case OPTION_LOAD:
@@ -184,6 +188,7 @@ static bool take_option(int option, struct arguments *arguments, char *problem)
     case 't':
         return take_seconds(&arguments->timeout_us, problem);
     case 'r':
+        arguments->is_no_load = true;
         arguments->resend = true;
         return true;
     case 'q':
@@ -224,8 +229,8 @@ static bool fits_together(const struct arguments *arguments, char *problem)
         why = "--load makes its own messages: there can be no MESSAGE";
     else if (arguments->from > 1 && arguments->words_count > 0)
         why = "--from is for lines of standard input: there can be no MESSAGE";
-    else if (arguments->load > 0 && arguments->resend)
-        why = "--load measures one connection's life: there can be no -r";
+    else if (arguments->load > 0 && arguments->is_no_load)
+        why = "-r, --retries, --from, --json and --no-history do not go with --load";
     else if (arguments->load == 0 && arguments->is_load_only)
         why = "--clients, --size and --rate go with --load";
     if (why != NULL)

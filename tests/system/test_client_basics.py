@@ -250,6 +250,11 @@ def test_a_server_that_speaks_first_acknowledges_nothing():
     (["-f", "lines", "x"], "-f takes auto, line, nul or octet, not 'lines'"),
     (["--load", "5", "x"], "there can be no MESSAGE"),
     (["--from", "5", "x"], "there can be no MESSAGE"),
+    (["--load", "5", "-r"], "do not go with --load"),
+    (["--load", "5", "--retries", "2"], "do not go with --load"),
+    (["--load", "5", "--from", "1"], "do not go with --load"),
+    (["--load", "5", "--json"], "do not go with --load"),
+    (["--load", "5", "--no-history"], "do not go with --load"),
 ])
 def test_usage(arguments, problem):
     result = tcpack(None, *arguments)
