@@ -154,6 +154,12 @@ static enum outcome send_words(struct transfer *transfer, const struct arguments
     return outcome;
 }
 
+/* Where the messages come from: neither words nor a person. */
+static bool sends_lines(const struct arguments *arguments)
+{
+    return arguments->words_count == 0 && isatty(STDIN_FILENO) == 0;
+}
+
 static void log_end(const struct transfer *transfer, const struct arguments *arguments,
                     enum outcome outcome)
 {
@@ -161,7 +167,7 @@ static void log_end(const struct transfer *transfer, const struct arguments *arg
     struct buffer summary = {0};
 
     log_counts(outcome, figures, transfer->added);
-    if (status_of(outcome) == EX_TEMPFAIL && transfer->input >= 0)
+    if (status_of(outcome) == EX_TEMPFAIL && sends_lines(arguments))
         log_error("to resume: --from %" PRIu64, transfer_resume_line(transfer));
     if (arguments->verbose && figures_summary(figures, &summary) && buffer_append(&summary, "", 1))
         log_info("%s", (const char *)summary.bytes);
@@ -180,10 +186,10 @@ static enum outcome run_transfer(const struct arguments *arguments, const struct
     if (outcome == OUTCOME_DONE) {
         if (arguments->words_count > 0)
             outcome = send_words(&transfer, arguments);
-        else if (isatty(STDIN_FILENO))
-            outcome = prompt_run(&transfer, config->client.prompt, !arguments->no_history);
-        else
+        else if (sends_lines(arguments))
             outcome = transfer_lines(&transfer, STDIN_FILENO);
+        else
+            outcome = prompt_run(&transfer, config->client.prompt, !arguments->no_history);
     }
     enum outcome finished = transfer_finish(&transfer);
     if (outcome == OUTCOME_DONE)
