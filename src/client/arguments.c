@@ -208,14 +208,29 @@ static bool take_option(int option, struct arguments *arguments, char *problem)
     }
 }
 
-/* getopt_long() met something that it does not know, or an option without its value. */
+/* The long option that takes no value, and whose character or number this is; NULL: none. */
+static const char *name_without_value(int option)
+{
+    for (size_t i = 0; long_options[i].name != NULL; i++)
+        if (long_options[i].val == option && long_options[i].has_arg == no_argument)
+            return long_options[i].name;
+    return NULL;
+}
+
+/*
+ * getopt_long() met something that it does not know, an option without its value, or one with a
+ * value that takes none.
+ */
 static void explain(int what, char **argv, char *problem)
 {
     const char *option = argv[optind - 1];
+    const char *name = name_without_value(optopt);
 
     if (what == ':')
         (void)snprintf(problem, ARGUMENTS_PROBLEM_SIZE, "%s needs a value", option);
-    else if (optopt > 0 && optopt < OPTION_RETRIES)
+    else if (name != NULL)
+        (void)snprintf(problem, ARGUMENTS_PROBLEM_SIZE, "--%s takes no value", name);
+    else if (optopt > 0)
         (void)snprintf(problem, ARGUMENTS_PROBLEM_SIZE, "there is no option -%c", optopt);
     else
         (void)snprintf(problem, ARGUMENTS_PROBLEM_SIZE, "there is no option %s", option);

@@ -239,6 +239,9 @@ def test_a_server_that_speaks_first_acknowledges_nothing():
 @pytest.mark.parametrize("arguments, problem", [
     (["-Z"], "there is no option -Z"),
     (["--nonsense"], "there is no option --nonsense"),
+    (["--help=x"], "--help takes no value"),
+    (["--json=yes", "x"], "--json takes no value"),
+    (["--json", "-Zq"], "there is no option -Z"),
     (["-p"], "-p needs a value"),
     (["-p", "0", "x"], "-p takes a number from 1 to 65535, not '0'"),
     (["-p", "80x", "x"], "not '80x'"),
