@@ -22,7 +22,7 @@ const char arguments_help[] =
     "  -w WINDOW      messages under way at once\n"
     "  -t SECONDS     time for connecting and for each acknowledgement; 0: no limit\n"
     "  -r             connect again when the connection is lost, and resend\n"
-    "  --retries N    as -r, and give up after N failures in a row\n"
+    "  --retries N    as -r, but try again at most N times in a row\n"
     "  --from LINE    begin with this line of the input\n"
     "  -q             print no replies\n"
     "  -v             say more, and a summary at the end\n"

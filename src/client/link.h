@@ -17,7 +17,7 @@
 struct link {
     struct connection_target target;
     bool resend;      /* connect again, and send again what is not acknowledged */
-    uint64_t retries; /* attempts in a row that may fail; UINT64_MAX: any number */
+    uint64_t retries; /* further attempts in a row after one that failed; UINT64_MAX: any number */
 
     uint64_t failed; /* attempts in a row without an acknowledgement */
     bool connected;  /* at least once */
