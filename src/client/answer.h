@@ -1,8 +1,8 @@
 /* answer.h: an acknowledgement as a line of tcpack's output. Pure. */
-#ifndef TCPACK_ANSWER_H
-#define TCPACK_ANSWER_H
+#ifndef TCPACK_CLIENT_ANSWER_H
+#define TCPACK_CLIENT_ANSWER_H
 
-#include "client/session.h"
+#include "client/acknowledgement.h"
 #include "common/buffer.h"
 #include "common/compiler.h"
 

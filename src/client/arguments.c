@@ -22,7 +22,7 @@ const char arguments_help[] =
     "  -w WINDOW      messages under way at once\n"
     "  -t SECONDS     time for connecting and for each acknowledgement; 0: no limit\n"
     "  -r             connect again when the connection is lost, and resend\n"
-    "  --retries N    as -r, and give up after N failures in a row\n"
+    "  --retries N    as -r, but try again at most N times in a row\n"
     "  --from LINE    begin with this line of the input\n"
     "  -q             print no replies\n"
     "  -v             say more, and a summary at the end\n"
@@ -134,11 +134,14 @@ static bool take_long_option(int option, struct arguments *arguments, char *prob
 {
     switch (option) {
     case OPTION_RETRIES:
+        arguments->is_no_load = true;
         arguments->resend = true;
         return take_number("--retries", 0, UINT32_MAX, &arguments->retries, problem);
     case OPTION_FROM:
+        arguments->is_no_load = true;
         return take_number("--from", 1, UINT64_MAX, &arguments->from, problem);
     case OPTION_JSON:
+        arguments->is_no_load = true;
         arguments->json = true;
         return true;
     case OPTION_PROGRESS:
@@ -148,6 +151,7 @@ static bool take_long_option(int option, struct arguments *arguments, char *prob
         arguments->progress = SWITCH_OFF;
         return true;
     case OPTION_NO_HISTORY:
+        arguments->is_no_load = true;
         arguments->no_history = true;
         return true;
     case OPTION_LOAD:
@@ -184,6 +188,7 @@ static bool take_option(int option, struct arguments *arguments, char *problem)
     case 't':
         return take_seconds(&arguments->timeout_us, problem);
     case 'r':
+        arguments->is_no_load = true;
         arguments->resend = true;
         return true;
     case 'q':
@@ -203,14 +208,29 @@ static bool take_option(int option, struct arguments *arguments, char *problem)
     }
 }
 
-/* getopt_long() met something that it does not know, or an option without its value. */
+/* The long option that takes no value, and whose character or number this is; NULL: none. */
+static const char *name_without_value(int option)
+{
+    for (size_t i = 0; long_options[i].name != NULL; i++)
+        if (long_options[i].val == option && long_options[i].has_arg == no_argument)
+            return long_options[i].name;
+    return NULL;
+}
+
+/*
+ * getopt_long() met something that it does not know, an option without its value, or one with a
+ * value that takes none.
+ */
 static void explain(int what, char **argv, char *problem)
 {
     const char *option = argv[optind - 1];
+    const char *name = name_without_value(optopt);
 
     if (what == ':')
         (void)snprintf(problem, ARGUMENTS_PROBLEM_SIZE, "%s needs a value", option);
-    else if (optopt > 0 && optopt < OPTION_RETRIES)
+    else if (name != NULL)
+        (void)snprintf(problem, ARGUMENTS_PROBLEM_SIZE, "--%s takes no value", name);
+    else if (optopt > 0)
         (void)snprintf(problem, ARGUMENTS_PROBLEM_SIZE, "there is no option -%c", optopt);
     else
         (void)snprintf(problem, ARGUMENTS_PROBLEM_SIZE, "there is no option %s", option);
@@ -224,8 +244,8 @@ static bool fits_together(const struct arguments *arguments, char *problem)
         why = "--load makes its own messages: there can be no MESSAGE";
     else if (arguments->from > 1 && arguments->words_count > 0)
         why = "--from is for lines of standard input: there can be no MESSAGE";
-    else if (arguments->load > 0 && arguments->resend)
-        why = "--load measures one connection's life: there can be no -r";
+    else if (arguments->load > 0 && arguments->is_no_load)
+        why = "-r, --retries, --from, --json and --no-history do not go with --load";
     else if (arguments->load == 0 && arguments->is_load_only)
         why = "--clients, --size and --rate go with --load";
     if (why != NULL)

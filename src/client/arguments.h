@@ -1,6 +1,6 @@
 /* arguments.h: tcpack's command line; tcpack(1) is its reference. */
-#ifndef TCPACK_ARGUMENTS_H
-#define TCPACK_ARGUMENTS_H
+#ifndef TCPACK_CLIENT_ARGUMENTS_H
+#define TCPACK_CLIENT_ARGUMENTS_H
 
 #include "common/compiler.h"
 
@@ -32,6 +32,7 @@ struct arguments {
     uint64_t size;     /* --size: bytes; 100 where not given */
     uint64_t rate;     /* --rate: messages a second; 0: as fast as it goes */
     bool is_load_only; /* one of the last three was given */
+    bool is_no_load;   /* one was given that has no meaning with --load */
 
     bool show_help, show_version; /* -h, -V: do that and nothing else */
 

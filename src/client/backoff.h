@@ -3,8 +3,8 @@
  * limit, and a random part off it, so that many clients of a server that came back do not come all
  * at once. Pure: the caller brings the randomness' seed.
  */
-#ifndef TCPACK_BACKOFF_H
-#define TCPACK_BACKOFF_H
+#ifndef TCPACK_CLIENT_BACKOFF_H
+#define TCPACK_CLIENT_BACKOFF_H
 
 #include <stdint.h>
 

@@ -7,7 +7,8 @@ static double seconds(const struct figures *figures)
     return (double)(figures->end_us - figures->begin_us) / 1e6;
 }
 
-double figures_rate(const struct figures *figures)
+/* Acknowledgements a second, from the beginning to the last of them. */
+static double rate(const struct figures *figures)
 {
     return figures->end_us > figures->begin_us ? (double)figures->acknowledged / seconds(figures)
                                                : 0;
@@ -22,7 +23,7 @@ bool figures_summary(const struct figures *figures, struct buffer *out)
         return false;
     if (latency->count == 0)
         return true;
-    return buffer_printf(out, " in %.3f s: %.0f/s\n", seconds(figures), figures_rate(figures)) &&
+    return buffer_printf(out, " in %.3f s: %.0f/s\n", seconds(figures), rate(figures)) &&
            buffer_printf(out,
                          "latency p50 %" PRId64 " us, p90 %" PRId64 " us, p99 %" PRId64
                          " us, p99.9 %" PRId64 " us, max %" PRId64 " us",

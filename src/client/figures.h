@@ -1,8 +1,8 @@
 /*
  * figures.h: what is counted while messages are sent, and the summary of it. Pure.
  */
-#ifndef TCPACK_FIGURES_H
-#define TCPACK_FIGURES_H
+#ifndef TCPACK_CLIENT_FIGURES_H
+#define TCPACK_CLIENT_FIGURES_H
 
 #include "client/latency.h"
 #include "common/buffer.h"
@@ -20,9 +20,6 @@ struct figures {
     int64_t end_us;        /* the last acknowledgement */
     struct latency latency;
 };
-
-/* Acknowledgements a second, from the beginning to the last of them. */
-double figures_rate(const struct figures *figures);
 
 /*
  * Appends `1000 sent, 998 acknowledged, 0 resent in 0.520 s: 1919/s` and, where there were

@@ -1,6 +1,6 @@
 /* history.h: where what was typed at the prompt is kept across runs. */
-#ifndef TCPACK_HISTORY_H
-#define TCPACK_HISTORY_H
+#ifndef TCPACK_CLIENT_HISTORY_H
+#define TCPACK_CLIENT_HISTORY_H
 
 #include "common/buffer.h"
 #include "common/compiler.h"

@@ -3,8 +3,8 @@
  * most 1/128 (0.8 %) too high: each power of two of microseconds is cut into 128 equal buckets, as
  * HdrHistogram does. Pure.
  */
-#ifndef TCPACK_LATENCY_H
-#define TCPACK_LATENCY_H
+#ifndef TCPACK_CLIENT_LATENCY_H
+#define TCPACK_CLIENT_LATENCY_H
 
 #include <stdint.h>
 

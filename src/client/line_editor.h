@@ -2,8 +2,8 @@
  * line_editor.h: reads lines at a terminal: with libedit's editing and history where it was built
  * in and the terminal is able, else as the terminal itself edits them.
  */
-#ifndef TCPACK_LINE_EDITOR_H
-#define TCPACK_LINE_EDITOR_H
+#ifndef TCPACK_CLIENT_LINE_EDITOR_H
+#define TCPACK_CLIENT_LINE_EDITOR_H
 
 #include "client/outcome.h"
 #include "common/compiler.h"

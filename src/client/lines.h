@@ -3,8 +3,8 @@
  * and hold any byte but LF; a carriage return stays in its line; the last one needs no LF. Pure:
  * the caller reads and hands over where the bytes are.
  */
-#ifndef TCPACK_LINES_H
-#define TCPACK_LINES_H
+#ifndef TCPACK_CLIENT_LINES_H
+#define TCPACK_CLIENT_LINES_H
 
 #include "common/buffer.h"
 #include "common/compiler.h"

@@ -5,7 +5,6 @@
 #include "common/clock.h"
 #include "common/log.h"
 
-#include <inttypes.h>
 #include <string.h>
 #include <unistd.h>
 

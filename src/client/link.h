@@ -2,8 +2,8 @@
  * link.h: gets a session its connection, and with -r another one after it was lost: what to connect
  * to, how often and how soon to try. Says on standard error what happens.
  */
-#ifndef TCPACK_LINK_H
-#define TCPACK_LINK_H
+#ifndef TCPACK_CLIENT_LINK_H
+#define TCPACK_CLIENT_LINK_H
 
 #include "client/backoff.h"
 #include "client/connection.h"
@@ -17,7 +17,7 @@
 struct link {
     struct connection_target target;
     bool resend;      /* connect again, and send again what is not acknowledged */
-    uint64_t retries; /* attempts in a row that may fail; UINT64_MAX: any number */
+    uint64_t retries; /* further attempts in a row after one that failed; UINT64_MAX: any number */
 
     uint64_t failed; /* attempts in a row without an acknowledgement */
     bool connected;  /* at least once */

@@ -18,7 +18,7 @@
 
 enum {
     DIGITS = 10,
-    LOOK_US = 500 * 1000,      /* how often all connections are asked whether their time is up */
+    LOOK_US = 500 * 1000,      /* how often, at least, all are asked whether their time is up */
     DESCRIPTORS_RESERVED = 16, /* for everything but connections */
 };
 
@@ -33,7 +33,7 @@ struct load {
     size_t opened;              /* of them */
     struct load_client **by_fd; /* whose connection a descriptor is */
     size_t by_fd_count;
-    struct figures figures;
+    struct figures *figures;
     struct waiting waiting;
     struct progress progress;
     char *text;        /* the message being made */
@@ -41,7 +41,11 @@ struct load {
     int64_t look_us;   /* when to look at all connections again */
 };
 
-void load_message(uint64_t number, char *text, size_t size)
+/*
+ * Message `number` in text[0..size): its number in ten digits, of which the last ones where it is
+ * shorter, then filling that stays as it was.
+ */
+static void make_message(uint64_t number, char *text, size_t size)
 {
     char digits[DIGITS];
     size_t shown = size < DIGITS ? size : DIGITS;
@@ -89,7 +93,7 @@ static enum outcome open_client(struct load *load, struct load_client *client)
     struct buffer problems = {0};
     struct connection connection;
 
-    if (!session_init(&client->session, &settings, &load->figures))
+    if (!session_init(&client->session, &settings, load->figures))
         return failed("a window of that many messages");
     load->opened++;
     enum outcome outcome = connection_open(&load->settings->target, &connection, &problems);
@@ -125,20 +129,42 @@ static enum outcome open_clients(struct load *load)
 /* When message `number` is to be sent. */
 static int64_t send_time(const struct load *load, uint64_t number)
 {
-    return load->figures.begin_us + (int64_t)((double)number * 1e6 / (double)load->settings->rate);
+    return load->figures->begin_us + (int64_t)((double)number * 1e6 / (double)load->settings->rate);
+}
+
+/* The number of the next message that the client is to send. */
+static uint64_t next_number(const struct load *load, const struct load_client *client)
+{
+    return (uint64_t)(client - load->clients) + client->given * load->settings->clients;
+}
+
+/*
+ * Waits for what the client needs: a reply, room to send, time. One whose share is acknowledged
+ * needs nothing; the server may close the connection.
+ */
+static enum outcome watch(struct load *load, const struct load_client *client)
+{
+    const struct session *session = &client->session;
+    bool done = session->window.count == 0 && next_number(load, client) >= load->settings->count;
+
+    if (session_due(session) < load->look_us)
+        load->look_us = session_due(session);
+    return waiting_watch(&load->waiting, session->connection.fd, !done,
+                         session_wants_to_send(session))
+               ? OUTCOME_DONE
+               : failed("cannot wait");
 }
 
 /* Hands the client's messages over whose time has come, as many as its window has room for. */
 static enum outcome feed(struct load *load, struct load_client *client, int64_t now_us)
 {
     const struct load_settings *settings = load->settings;
-    uint64_t index = (uint64_t)(client - load->clients);
 
     for (;;) {
-        uint64_t number = index + client->given * settings->clients;
+        uint64_t number = next_number(load, client);
         if (number >= load->released || !session_has_room(&client->session))
             break;
-        load_message(number, load->text, settings->size);
+        make_message(number, load->text, settings->size);
         int64_t start_us = settings->rate > 0 ? send_time(load, number) : now_us;
         if (!session_add(&client->session, number + 1, start_us, now_us, load->text,
                          settings->size))
@@ -146,10 +172,7 @@ static enum outcome feed(struct load *load, struct load_client *client, int64_t 
         client->given++;
     }
     session_send(&client->session, now_us);
-    if (!waiting_watch(&load->waiting, client->session.connection.fd, true,
-                       session_wants_to_send(&client->session)))
-        return failed("cannot wait");
-    return OUTCOME_DONE;
+    return watch(load, client);
 }
 
 /* Messages whose time came since the last call go to their clients. */
@@ -210,7 +233,7 @@ static enum outcome look_at_all(struct load *load, int64_t now_us)
         enum outcome outcome = session_tick(&load->clients[i].session, now_us);
         if (outcome == OUTCOME_LOST)
             return lost(load, &load->clients[i]);
-        if (outcome == OUTCOME_DONE) /* a bare first reply may have made room */
+        if (outcome == OUTCOME_DONE) /* a bare reply may have made room */
             outcome = feed(load, &load->clients[i], now_us);
         if (outcome != OUTCOME_DONE)
             return outcome;
@@ -221,9 +244,9 @@ static enum outcome look_at_all(struct load *load, int64_t now_us)
 static struct progress_view view_of(const struct load *load)
 {
     return (struct progress_view){
-        .messages = load->figures.acknowledged,
-        .acknowledged = load->figures.acknowledged,
-        .done = load->figures.acknowledged,
+        .messages = load->figures->acknowledged,
+        .acknowledged = load->figures->acknowledged,
+        .done = load->figures->acknowledged,
         .total = load->settings->count,
     };
 }
@@ -267,11 +290,11 @@ static enum outcome send_all(struct load *load)
 {
     enum outcome outcome = OUTCOME_DONE;
 
-    load->figures.begin_us = clock_monotonic_us();
+    load->figures->begin_us = clock_monotonic_us();
     load->released = load->settings->rate > 0 ? 0 : load->settings->count;
     if (load->settings->progress)
-        progress_start(&load->progress, load->figures.begin_us);
-    while (outcome == OUTCOME_DONE && load->figures.acknowledged < load->settings->count)
+        progress_start(&load->progress, load->figures->begin_us);
+    while (outcome == OUTCOME_DONE && load->figures->acknowledged < load->settings->count)
         outcome = turn(load);
     struct progress_view view = view_of(load);
     progress_end(&load->progress, &view, clock_monotonic_us());
@@ -280,7 +303,7 @@ static enum outcome send_all(struct load *load)
 
 static enum outcome print_summary(struct load *load)
 {
-    struct figures *figures = &load->figures;
+    struct figures *figures = load->figures;
     struct buffer text = {0};
 
     figures->sent = figures->acknowledged;
@@ -302,9 +325,9 @@ static void close_clients(struct load *load)
     waiting_free(&load->waiting);
 }
 
-enum outcome load_run(const struct load_settings *settings)
+enum outcome load_run(const struct load_settings *settings, struct figures *figures)
 {
-    struct load load = {.settings = settings};
+    struct load load = {.settings = settings, .figures = figures};
     enum outcome outcome = open_clients(&load);
 
     if (outcome == OUTCOME_DONE) {

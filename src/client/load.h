@@ -2,10 +2,11 @@
  * load.h: tcpack --load: many connections in one process that send generated messages, to measure
  * a server.
  */
-#ifndef TCPACK_LOAD_H
-#define TCPACK_LOAD_H
+#ifndef TCPACK_CLIENT_LOAD_H
+#define TCPACK_CLIENT_LOAD_H
 
 #include "client/connection.h"
+#include "client/figures.h"
 #include "client/outcome.h"
 #include "common/compiler.h"
 #include "common/framing.h"
@@ -26,19 +27,13 @@ struct load_settings {
 };
 
 /*
- * Runs it and prints the summary on standard output. OUTCOME_DONE when all was acknowledged; else
- * what went wrong, which was logged but for OUTCOME_INTERRUPTED.
+ * Runs it, counts in *figures, and prints the summary on standard output. OUTCOME_DONE when all was
+ * acknowledged; else what went wrong, which was logged but for OUTCOME_INTERRUPTED.
  *
  * With a rate, each latency counts from the time at which the message was to be sent, also where
  * the server's slowness kept it from being sent then: what is left out otherwise is what a user of
  * a slow server feels most (coordinated omission).
  */
-enum outcome load_run(const struct load_settings *settings) MUST_USE;
-
-/*
- * Writes message `number` into text[0..size): its number in ten digits, of which the last ones
- * where it is shorter, then filling that stays as it was. Pure.
- */
-void load_message(uint64_t number, char *text, size_t size);
+enum outcome load_run(const struct load_settings *settings, struct figures *figures) MUST_USE;
 
 #endif

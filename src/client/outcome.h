@@ -1,8 +1,8 @@
 /*
  * outcome.h: how tcpack's work, or a part of it, ended. tcpack.c turns it into an exit status.
  */
-#ifndef TCPACK_OUTCOME_H
-#define TCPACK_OUTCOME_H
+#ifndef TCPACK_CLIENT_OUTCOME_H
+#define TCPACK_CLIENT_OUTCOME_H
 
 enum outcome {
     OUTCOME_DONE,         /* nothing went wrong */

@@ -2,8 +2,8 @@
  * output.h: standard output, which may be slower than the server: what is to be written is kept
  * here until it takes it, and is never waited for elsewhere.
  */
-#ifndef TCPACK_OUTPUT_H
-#define TCPACK_OUTPUT_H
+#ifndef TCPACK_CLIENT_OUTPUT_H
+#define TCPACK_CLIENT_OUTPUT_H
 
 #include "common/buffer.h"
 #include "common/compiler.h"

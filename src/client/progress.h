@@ -2,8 +2,8 @@
  * progress.h: one line on a terminal's standard error that says how far the work is, repainted a
  * few times a second. It is made of printable characters and carriage returns: any terminal can.
  */
-#ifndef TCPACK_PROGRESS_H
-#define TCPACK_PROGRESS_H
+#ifndef TCPACK_CLIENT_PROGRESS_H
+#define TCPACK_CLIENT_PROGRESS_H
 
 #include "common/buffer.h"
 #include "common/compiler.h"

@@ -1,7 +1,7 @@
 /* prompt.h: tcpack at a terminal: asks for a message, sends it, shows the reply, until end of file.
  */
-#ifndef TCPACK_PROMPT_H
-#define TCPACK_PROMPT_H
+#ifndef TCPACK_CLIENT_PROMPT_H
+#define TCPACK_CLIENT_PROMPT_H
 
 #include "client/outcome.h"
 #include "client/transfer.h"

@@ -13,6 +13,8 @@ void replies_restart(struct replies *replies)
     replies->bytes.size = 0;
     replies->begin = 0;
     replies->state = (struct framing_state){0};
+    if (replies->mode == REPLIES_BARE)
+        replies->mode = REPLIES_UNDECIDED;
 }
 
 unsigned char *replies_room(struct replies *replies, size_t size)
@@ -32,30 +34,52 @@ size_t replies_left(const struct replies *replies)
     return replies->bytes.size - replies->begin;
 }
 
+/* There are bytes left. */
+static bool ends_with_newline(const struct replies *replies)
+{
+    return replies->bytes.bytes[replies->bytes.size - 1] == '\n';
+}
+
 static void decide(struct replies *replies, bool settled)
+{
+    if (ends_with_newline(replies))
+        replies->mode = REPLIES_FRAMED;
+    else if (settled)
+        replies->mode = REPLIES_BARE;
+}
+
+/* Of a reply that nothing in it ends. */
+static enum framing_result next_bare(struct replies *replies, bool settled, struct frame *reply)
 {
     size_t left = replies_left(replies);
 
-    if (left > 0 && replies->bytes.bytes[replies->bytes.size - 1] == '\n')
-        replies->mode = REPLIES_FRAMED;
-    else if (left > 0 && settled)
-        replies->mode = REPLIES_BARE;
+    if (ends_with_newline(replies))
+        return FRAMING_MALFORMED;
+    if (left > REPLIES_SIZE_MAX)
+        return FRAMING_TOO_LONG;
+    if (!settled)
+        return FRAMING_UNFINISHED;
+    *reply = (struct frame){
+        .message = replies->bytes.bytes + replies->begin,
+        .size = left,
+        .consumed = left,
+        .ending = FRAMING_ENDING_NONE,
+    };
+    replies->begin += left;
+    return FRAMING_MESSAGE;
 }
 
 enum framing_result replies_next(struct replies *replies, bool settled, struct frame *reply)
 {
     size_t left = replies_left(replies);
 
+    if (left == 0)
+        return FRAMING_UNFINISHED;
     if (replies->mode == REPLIES_UNDECIDED)
         decide(replies, settled);
-    if (replies->mode == REPLIES_UNDECIDED || left == 0)
-        return FRAMING_UNFINISHED;
+    if (replies->mode != REPLIES_FRAMED)
+        return next_bare(replies, settled, reply);
     const unsigned char *bytes = replies->bytes.bytes + replies->begin;
-    if (replies->mode == REPLIES_BARE) {
-        *reply = (struct frame){bytes, left, left, FRAMING_ENDING_NONE};
-        replies->begin += left;
-        return FRAMING_MESSAGE;
-    }
     enum framing_result result = framing_next(replies->framing, &replies->state, bytes, left, false,
                                               REPLIES_SIZE_MAX, reply);
     if (result == FRAMING_MESSAGE)

@@ -3,8 +3,8 @@
  * first reply whether the server speaks lines (the first reply ends with a newline) or answers each
  * message with bare bytes, as the classroom server does (tcpack-protocol(7)). Pure.
  */
-#ifndef TCPACK_REPLIES_H
-#define TCPACK_REPLIES_H
+#ifndef TCPACK_CLIENT_REPLIES_H
+#define TCPACK_CLIENT_REPLIES_H
 
 #include "common/buffer.h"
 #include "common/compiler.h"
@@ -15,7 +15,7 @@
 
 enum replies_mode {
     REPLIES_UNDECIDED, /* auto, and no whole reply yet */
-    REPLIES_BARE,      /* a reply is what one recv() returned */
+    REPLIES_BARE,      /* a reply is what is there */
     REPLIES_FRAMED,    /* replies end as the framing says: messages may follow each other */
 };
 
@@ -34,7 +34,10 @@ struct replies {
 /* `framing` is that of the messages. The owner calls replies_free(). */
 void replies_init(struct replies *replies, enum framing framing);
 
-/* A new connection: what was left of the old one is dropped, what was found out is kept. */
+/*
+ * A new connection: what was left of the old one is dropped. That the server speaks lines is kept;
+ * that it does not was a guess, and is found out anew.
+ */
 void replies_restart(struct replies *replies);
 
 /* Room for `size` bytes; NULL with errno ENOMEM. Replies taken before are gone afterwards. */
@@ -45,8 +48,9 @@ void replies_added(struct replies *replies, size_t size);
 size_t replies_left(const struct replies *replies);
 
 /*
- * Takes the next reply, as framing_next(). `settled` matters while undecided: nothing more will
- * come of this reply, so that one without a newline is bare.
+ * Takes the next reply, as framing_next(). `settled` matters but for framed ones: nothing more will
+ * come of this reply, so that one without a newline is whole. FRAMING_MALFORMED for bare ones: it
+ * ends with a newline, so the server speaks lines and what was taken for a reply was a part of one.
  */
 enum framing_result replies_next(struct replies *replies, bool settled,
                                  struct frame *reply) MUST_USE;

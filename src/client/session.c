@@ -3,14 +3,15 @@
 #include "client/waiting.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
 enum {
-    /* A first reply without a newline is bare if nothing more came for that long. */
+    /* A reply that nothing in it ends is whole if nothing more came for that long. */
     SETTLE_US = 100 * 1000,
+    /* What a server that answers each recv() is sure to take with one: the least usual buffer. */
+    BARE_MESSAGE_MAX = 512,
     RECEIVE_SIZE_MIN = 4096,
     RECEIVE_SIZE_MAX = 65536,
     RECEIVE_SIZE_OF_REPLY = 64, /* a usual reply: how much to receive at once follows the window */
@@ -72,11 +73,31 @@ bool session_wants_to_send(const struct session *session)
     return session->send_error == 0 && window_unsent(&session->window, &size) != NULL;
 }
 
-/* A reply without a newline, of a server that may or may not speak lines: time will tell. */
+/* Whether the oldest message may get several answers: of a server that answers each recv(). */
+static bool is_answered_in_parts(const struct session *session)
+{
+    const struct window *window = &session->window;
+
+    return session->replies.mode != REPLIES_FRAMED && window->count > 0 &&
+           window->ring[window->first].size > BARE_MESSAGE_MAX;
+}
+
+/* Whether only time tells that the reply to the oldest message is whole. */
+static bool must_settle(const struct session *session)
+{
+    return session->replies.mode == REPLIES_UNDECIDED || is_answered_in_parts(session);
+}
+
 static bool is_settling(const struct session *session)
 {
-    return session->replies.mode == REPLIES_UNDECIDED && window_awaits(&session->window) &&
+    return window_awaits(&session->window) && must_settle(session) &&
            replies_left(&session->replies) > 0;
+}
+
+static int64_t settled_us(const struct session *session)
+{
+    return SETTLE_US +
+           (session->received_us > session->sent_us ? session->received_us : session->sent_us);
 }
 
 int64_t session_due(const struct session *session)
@@ -89,8 +110,8 @@ int64_t session_due(const struct session *session)
         return session->progress_us; /* at once */
     if (session->window.count > 0 && session->settings.timeout_us > 0)
         due_us = session->progress_us + session->settings.timeout_us;
-    if (is_settling(session) && session->received_us + SETTLE_US < due_us)
-        due_us = session->received_us + SETTLE_US;
+    if (is_settling(session) && settled_us(session) < due_us)
+        due_us = settled_us(session);
     return due_us;
 }
 
@@ -115,8 +136,11 @@ void session_send(struct session *session, int64_t now_us)
                 session->send_error = errno;
             return;
         }
+        /* Once the oldest went out whole, sending the others is no sign that it is heard. */
+        if (!window_awaits(&session->window))
+            session->progress_us = now_us;
+        session->sent_us = now_us;
         window_advance(&session->window, (size_t)sent);
-        session->progress_us = now_us;
     }
 }
 
@@ -125,44 +149,53 @@ static bool acknowledge(struct session *session, const struct frame *reply, int6
     struct window_message message = window_acknowledge(&session->window);
     struct acknowledgement acknowledgement = {
         .line = message.line,
-        .latency_us = now_us - message.start_us,
+        .latency_us = session->received_us - message.start_us, /* settling takes no part in it */
         .reply = reply->message,
         .size = reply->size,
     };
 
     session->progress_us = now_us;
     session->figures->acknowledged++;
-    session->figures->end_us = now_us;
+    session->figures->end_us = session->received_us;
     latency_record(&session->figures->latency, acknowledgement.latency_us);
     return session->settings.acknowledged(session->settings.context, &acknowledgement);
+}
+
+static enum outcome lost_by_reply(struct session *session, enum framing_result result)
+{
+    if (result == FRAMING_TOO_LONG)
+        return lost(session, "the server sent a reply of more than 1 MiB");
+    if (session->replies.mode == REPLIES_BARE)
+        return lost(session, "a reply ends with a newline, the first one did not: where replies "
+                             "end cannot be found out (-f line says it)");
+    return lost(session, "the server sent a reply that is not octet-counted");
 }
 
 /* What is left when no message awaits a reply. */
 static enum outcome judge_rest(struct session *session)
 {
+    enum framing_result result = FRAMING_UNFINISHED;
+    bool idle = session->window.count == 0;
     struct frame reply;
 
     if (replies_left(&session->replies) == 0)
         return OUTCOME_DONE;
     switch (session->replies.mode) {
-    case REPLIES_BARE: /* more pieces of the last reply; nothing can be made of them */
-        if (session->window.count == 0)
-            replies_restart(&session->replies);
+    case REPLIES_BARE: /* of an idle server, pieces of the last reply: nothing is made of them */
+        result = replies_next(&session->replies, idle, &reply);
+        if (result == FRAMING_TOO_LONG || result == FRAMING_MALFORMED)
+            return lost_by_reply(session, result);
         return OUTCOME_DONE;
     case REPLIES_UNDECIDED: /* to a large message a bare server may answer before its end */
-        if (session->window.count == 0)
+        if (idle)
             return lost(session, "the server sent bytes before any message was sent: "
                                  "this is no server that acknowledges messages");
+        if (replies_left(&session->replies) > REPLIES_SIZE_MAX)
+            return lost_by_reply(session, FRAMING_TOO_LONG);
         return OUTCOME_DONE;
     case REPLIES_FRAMED:
-        switch (replies_next(&session->replies, false, &reply)) {
-        case FRAMING_UNFINISHED:
-            return OUTCOME_DONE;
-        case FRAMING_MESSAGE:
-        case FRAMING_TOO_LONG:
-        case FRAMING_MALFORMED:
+        if (replies_next(&session->replies, false, &reply) != FRAMING_UNFINISHED)
             return lost(session, "the server sent a reply that answers no message");
-        }
     }
     return OUTCOME_DONE;
 }
@@ -172,18 +205,14 @@ static enum outcome take_replies(struct session *session, bool settled, int64_t 
     struct frame reply;
 
     while (window_awaits(&session->window)) {
-        switch (replies_next(&session->replies, settled, &reply)) {
-        case FRAMING_MESSAGE:
-            if (!acknowledge(session, &reply, now_us))
-                return OUTCOME_FAILED;
-            break;
-        case FRAMING_UNFINISHED:
+        bool whole = settled || !must_settle(session);
+        enum framing_result result = replies_next(&session->replies, whole, &reply);
+        if (result == FRAMING_UNFINISHED)
             return OUTCOME_DONE;
-        case FRAMING_TOO_LONG:
-            return lost(session, "the server sent a reply of more than 1 MiB");
-        case FRAMING_MALFORMED:
-            return lost(session, "the server sent a reply that is not octet-counted");
-        }
+        if (result != FRAMING_MESSAGE)
+            return lost_by_reply(session, result);
+        if (!acknowledge(session, &reply, now_us))
+            return OUTCOME_FAILED;
     }
     return judge_rest(session);
 }
@@ -214,14 +243,27 @@ enum outcome session_receive(struct session *session, int64_t now_us)
     if (received > 0) {
         replies_added(&session->replies, (size_t)received);
         session->received_us = now_us;
+        if (is_answered_in_parts(session))
+            session->progress_us = now_us;
         return take_replies(session, false, now_us);
     }
-    enum outcome outcome = take_replies(session, true, now_us);
+    /* After a reset nobody knows what else would have come. */
+    enum outcome outcome = take_replies(session, error == 0, now_us);
     if (outcome != OUTCOME_DONE)
         return outcome;
     if (error == 0)
         error = session->send_error;
     return lost(session, error == 0 ? "the server closed the connection" : strerror(error));
+}
+
+/* Its time is over; but who was stopped meanwhile has not seen what came. */
+static enum outcome settle(struct session *session, int64_t now_us)
+{
+    enum outcome outcome = session_receive(session, now_us);
+
+    if (outcome == OUTCOME_DONE && is_settling(session) && now_us >= settled_us(session))
+        return take_replies(session, true, now_us);
+    return outcome;
 }
 
 enum outcome session_tick(struct session *session, int64_t now_us)
@@ -233,8 +275,8 @@ enum outcome session_tick(struct session *session, int64_t now_us)
         return OUTCOME_LOST;
     if (session->send_error != 0)
         return session_receive(session, now_us); /* until all is read that had arrived */
-    if (is_settling(session) && now_us >= session->received_us + SETTLE_US)
-        return take_replies(session, true, now_us);
+    if (is_settling(session) && now_us >= settled_us(session))
+        return settle(session, now_us);
     if (now_us < session_due(session))
         return OUTCOME_DONE;
     (void)snprintf(why, sizeof why, "no acknowledgement within %g seconds", timeout);

@@ -3,9 +3,10 @@
  * and matches them in order; it never waits: who owns the loop (transfer.h, load.h) asks what to
  * wait for. After a connection is lost, another one carries the same messages again.
  */
-#ifndef TCPACK_SESSION_H
-#define TCPACK_SESSION_H
+#ifndef TCPACK_CLIENT_SESSION_H
+#define TCPACK_CLIENT_SESSION_H
 
+#include "client/acknowledgement.h"
 #include "client/connection.h"
 #include "client/figures.h"
 #include "client/replies.h"
@@ -16,13 +17,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-struct acknowledgement {
-    uint64_t line;      /* the message's */
-    int64_t latency_us; /* since the message's start_us */
-    const unsigned char *reply;
-    size_t size;
-};
 
 struct session_settings {
     enum framing framing;
@@ -43,7 +37,8 @@ struct session {
     struct connection connection;
     struct window window;
     struct replies replies;
-    int64_t progress_us; /* when anything last went forward */
+    int64_t progress_us; /* when the oldest message last went forward */
+    int64_t sent_us;     /* when bytes last went out */
     int64_t received_us; /* when bytes were last received */
     int send_error;      /* errno of a send() that failed; what had arrived before is still read */
     bool lost;           /* the connection is of no more use; `problem` says why */

@@ -2,8 +2,8 @@
  * signals.h: the signals that tcpack takes. They are blocked but while it waits (waiting.h), so
  * none is lost between looking and waiting, and none interrupts anything else.
  */
-#ifndef TCPACK_SIGNALS_H
-#define TCPACK_SIGNALS_H
+#ifndef TCPACK_CLIENT_SIGNALS_H
+#define TCPACK_CLIENT_SIGNALS_H
 
 #include <signal.h>
 #include <stdbool.h>

@@ -107,6 +107,16 @@ static struct transfer_settings settings_of(const struct arguments *arguments,
     };
 }
 
+/* What is left to say of `messages` that were to be acknowledged. */
+static void log_counts(enum outcome outcome, const struct figures *figures, uint64_t messages)
+{
+    if (outcome == OUTCOME_INTERRUPTED)
+        log_error("interrupted");
+    if (status_of(outcome) == EX_TEMPFAIL)
+        log_error("%" PRIu64 " sent, %" PRIu64 " acknowledged, %" PRIu64 " not", figures->sent,
+                  figures->acknowledged, messages - figures->acknowledged);
+}
+
 static enum outcome run_load(const struct arguments *arguments,
                              const struct transfer_settings *settings)
 {
@@ -121,10 +131,10 @@ static enum outcome run_load(const struct arguments *arguments,
         .progress = arguments->progress == SWITCH_UNSET ? isatty(STDERR_FILENO) != 0
                                                         : arguments->progress == SWITCH_ON,
     };
-    enum outcome outcome = load_run(&load);
+    struct figures figures = {0};
+    enum outcome outcome = load_run(&load, &figures);
 
-    if (outcome == OUTCOME_INTERRUPTED)
-        log_error("interrupted");
+    log_counts(outcome, &figures, load.count);
     return outcome;
 }
 
@@ -144,20 +154,21 @@ static enum outcome send_words(struct transfer *transfer, const struct arguments
     return outcome;
 }
 
+/* Where the messages come from: neither words nor a person. */
+static bool sends_lines(const struct arguments *arguments)
+{
+    return arguments->words_count == 0 && isatty(STDIN_FILENO) == 0;
+}
+
 static void log_end(const struct transfer *transfer, const struct arguments *arguments,
                     enum outcome outcome)
 {
     const struct figures *figures = &transfer->figures;
     struct buffer summary = {0};
 
-    if (outcome == OUTCOME_INTERRUPTED)
-        log_error("interrupted");
-    if (status_of(outcome) == EX_TEMPFAIL) {
-        log_error("%" PRIu64 " sent, %" PRIu64 " acknowledged, %" PRIu64 " not", figures->sent,
-                  figures->acknowledged, transfer->added - figures->acknowledged);
-        if (transfer->input >= 0)
-            log_error("to resume: --from %" PRIu64, transfer_resume_line(transfer));
-    }
+    log_counts(outcome, figures, transfer->added);
+    if (status_of(outcome) == EX_TEMPFAIL && sends_lines(arguments))
+        log_error("to resume: --from %" PRIu64, transfer_resume_line(transfer));
     if (arguments->verbose && figures_summary(figures, &summary) && buffer_append(&summary, "", 1))
         log_info("%s", (const char *)summary.bytes);
     buffer_free(&summary);
@@ -175,10 +186,10 @@ static enum outcome run_transfer(const struct arguments *arguments, const struct
     if (outcome == OUTCOME_DONE) {
         if (arguments->words_count > 0)
             outcome = send_words(&transfer, arguments);
-        else if (isatty(STDIN_FILENO))
-            outcome = prompt_run(&transfer, config->client.prompt, !arguments->no_history);
-        else
+        else if (sends_lines(arguments))
             outcome = transfer_lines(&transfer, STDIN_FILENO);
+        else
+            outcome = prompt_run(&transfer, config->client.prompt, !arguments->no_history);
     }
     enum outcome finished = transfer_finish(&transfer);
     if (outcome == OUTCOME_DONE)

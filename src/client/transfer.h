@@ -3,8 +3,8 @@
  * output: the loop of tcpack. It owns everything that is needed for that, and says on standard
  * error what goes wrong.
  */
-#ifndef TCPACK_TRANSFER_H
-#define TCPACK_TRANSFER_H
+#ifndef TCPACK_CLIENT_TRANSFER_H
+#define TCPACK_CLIENT_TRANSFER_H
 
 #include "client/answer.h"
 #include "client/figures.h"

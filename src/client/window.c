@@ -1,6 +1,5 @@
 #include "client/window.h"
 
-#include <errno.h>
 #include <stdlib.h>
 
 bool window_init(struct window *window, size_t capacity)

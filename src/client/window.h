@@ -4,8 +4,8 @@
  * and all of it can be sent again over a new connection. Acknowledgements come in order. Pure:
  * memory only, no allocation for a single message.
  */
-#ifndef TCPACK_WINDOW_H
-#define TCPACK_WINDOW_H
+#ifndef TCPACK_CLIENT_WINDOW_H
+#define TCPACK_CLIENT_WINDOW_H
 
 #include "common/buffer.h"
 #include "common/compiler.h"

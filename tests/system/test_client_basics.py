@@ -239,6 +239,9 @@ def test_a_server_that_speaks_first_acknowledges_nothing():
 @pytest.mark.parametrize("arguments, problem", [
     (["-Z"], "there is no option -Z"),
     (["--nonsense"], "there is no option --nonsense"),
+    (["--help=x"], "--help takes no value"),
+    (["--json=yes", "x"], "--json takes no value"),
+    (["--json", "-Zq"], "there is no option -Z"),
     (["-p"], "-p needs a value"),
     (["-p", "0", "x"], "-p takes a number from 1 to 65535, not '0'"),
     (["-p", "80x", "x"], "not '80x'"),
@@ -250,6 +253,11 @@ def test_a_server_that_speaks_first_acknowledges_nothing():
     (["-f", "lines", "x"], "-f takes auto, line, nul or octet, not 'lines'"),
     (["--load", "5", "x"], "there can be no MESSAGE"),
     (["--from", "5", "x"], "there can be no MESSAGE"),
+    (["--load", "5", "-r"], "do not go with --load"),
+    (["--load", "5", "--retries", "2"], "do not go with --load"),
+    (["--load", "5", "--from", "1"], "do not go with --load"),
+    (["--load", "5", "--json"], "do not go with --load"),
+    (["--load", "5", "--no-history"], "do not go with --load"),
 ])
 def test_usage(arguments, problem):
     result = tcpack(None, *arguments)

@@ -93,6 +93,11 @@ def test_completion_offers_the_options_of_the_page(tmp_path):
     ("tcpack hello -f ''", set()),
     ("tcpack -- -", set()),
     ("tcpack -c some", {"some.ini"}),
+    ("tcpack -H :: 1 -f ''", {"auto", "line", "nul", "octet"}),  # as bash cuts ::1
+    ("tcpack -H fe80 :: 1 --l", {"--load"}),
+    ("tcpack --window = 5 --l", {"--load"}),
+    ("tcpack --window = 5 hello --l", set()),
+    ("tcpack --window = 5", set()),
     ("tcpack -H /", None),
 ])
 def test_completion(tmp_path, line, offered):

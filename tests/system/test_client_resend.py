@@ -170,6 +170,16 @@ def test_waits_for_a_server_that_is_not_there_yet(tmp_path):
         assert one.messages() == [b"hello"]
 
 
+def test_interrupted_before_there_was_a_connection_says_where_to_resume():
+    client = start(None, "-H", "127.0.0.1", "-p", free_port(), "-r", "--from", 7)
+    assert b"refused" in client.stderr.readline()
+    client.terminate()
+    result = finish(client, b"line\n" * 10)
+    assert result.status == 75
+    assert "0 sent, 0 acknowledged, 0 not" in result.stderr
+    assert "to resume: --from 7" in result.stderr
+
+
 def test_retries_are_counted():
     port = free_port()
     result = tcpack(None, "-H", "127.0.0.1", "-p", port, "--retries", 2, "-t", "0.2", "hello")

@@ -3,37 +3,24 @@ tcpack at a terminal: a person types, edits, interrupts and resizes. With libedi
 terminal that can nothing, and with a server that goes away while the prompt waits.
 """
 
-import os
-import re
 import signal
 import stat
-import subprocess
-import termios
 import threading
-import time
 
 import pytest
 from harness import programs
 from harness.peers import Peer, receive_all, receive_until
+from harness.prompt import (CTRL_A, CTRL_C, CTRL_D, CTRL_R, LEFT, PROMPT, UP, edits, need_libedit,
+                            terminal)
 from harness.server import spins
-from harness.tcpack import address_of, environment, finish, start
+from harness.tcpack import address_of, environment
 from harness.terminal import Terminal
 from harness.waiting import DEADLINE, wait_until
-
-PROMPT = "Please input msg:"
-UP, LEFT, CTRL_A, CTRL_C, CTRL_D, CTRL_R = "\x1b[A", "\x1b[D", "\x01", "\x03", "\x04", "\x12"
 
 
 @pytest.fixture
 def libedit():
-    with open(programs.tcpack(), "rb") as file:
-        if b"el_gets" not in file.read():
-            pytest.skip("tcpack was built without libedit")
-
-
-def terminal(server, *arguments, state="", term="xterm", **options):
-    return Terminal([programs.tcpack(), "-c", "/dev/null", *address_of(server), *map(str, arguments)],
-                    environment(TERM=term, XDG_STATE_HOME=str(state)), **options)
+    need_libedit()
 
 
 @pytest.fixture(params=["xterm", "dumb", ""])
@@ -99,9 +86,6 @@ def test_interrupt_while_it_waits_for_an_acknowledgement_ends_it():
 
 @pytest.mark.usefixtures("libedit")
 def test_termination_at_the_prompt_restores_the_terminal(server):
-    def edits(screen):
-        return termios.tcgetattr(screen.master)[3] & (termios.ICANON | termios.ECHO) == 0
-
     with terminal(server()) as screen:
         screen.expect(PROMPT)
         wait_until(lambda: edits(screen), "the terminal in the mode for editing")
@@ -337,99 +321,3 @@ def test_stopped_and_continued(server):
         screen.expect("recorded 1")
         screen.type(CTRL_D)
         assert screen.end() == 0
-
-
-def progress_of(peer, *arguments, data, half, **options):
-    """
-    What a terminal on standard error shows while standard input is not one; half(screen) returns
-    when the other half may be answered.
-    """
-    screen = Terminal([programs.tcpack(), "-c", "/dev/null", *address_of(peer), *map(str, arguments)],
-                      environment(TERM="xterm"), stdin=data, stdout=subprocess.DEVNULL, **options)
-    with screen:
-        half(screen)
-        peer.rest.set()
-        status = screen.end()
-    return status, screen.shown
-
-
-def slow_server(count):
-    """A peer that answers half of the lines at once, the other half when `rest` is set."""
-    rest = threading.Event()
-
-    def serve(connection):
-        receive_until(connection, lambda data: data.count(b"\n") == count)
-        connection.sendall(b"ok\n" * (count // 2))
-        assert rest.wait(DEADLINE)
-        connection.sendall(b"ok\n" * (count - count // 2))
-        receive_all(connection)
-
-    peer = Peer(serve)
-    peer.rest = rest
-    return peer
-
-
-def test_progress_of_a_file(tmp_path):
-    file = tmp_path / "input"
-    file.write_bytes(b"line\n" * 100)
-    with slow_server(100) as peer, open(file, "rb") as data:
-        status, shown = progress_of(peer, "-f", "line", data=data,
-                                    half=lambda screen: screen.expect(" 50 acknowledged"))
-    assert status == 0
-    lines = shown.decode().replace("\r\n", "\n").split("\r")
-    assert "\x1b" not in shown.decode()
-    half = [line for line in lines if "100 messages, 50 acknowledged, " in line]
-    assert half and re.search(r"/s \[#+-+\]  50 %, \d:\d\d left", half[0])
-    assert re.fullmatch(r"100 messages, 100 acknowledged, \d+/s \[#+\] 100 % *\n", lines[-1])
-    assert all(len(line) <= 80 for line in lines)
-
-
-def test_progress_of_a_message_that_is_longer_on_the_wire(tmp_path):
-    """It gets the newline that the file lacks: that is no reason to show that all is done."""
-    file = tmp_path / "input"
-    file.write_bytes(b"line")
-    with slow_server(1) as peer, open(file, "rb") as data:
-        status, shown = progress_of(peer, "-f", "line", data=data,
-                                    half=lambda screen: screen.expect(r"\[-+\]   0 %"))
-    assert status == 0 and b"100 %" in shown
-
-
-def test_progress_fits_a_narrow_terminal(tmp_path):
-    file = tmp_path / "input"
-    file.write_bytes(b"line\n" * 100)
-    with slow_server(100) as peer, open(file, "rb") as data:
-        status, shown = progress_of(peer, "-f", "line", data=data, size=(24, 20),
-                                    half=lambda screen: screen.expect("100 messages, 50 "))
-    assert status == 0
-    assert all(len(line) < 20 for line in re.split("[\r\n]+", shown.decode()))
-
-
-def test_progress_only_where_it_was_asked_for_or_is_seen(tmp_path):
-    # That nothing is shown takes time in which it could be: four times that of a paint, or more.
-    with slow_server(10) as peer:
-        data = subprocess.Popen(["printf", "line\\n%.0s", *map(str, range(10))],
-                                stdout=subprocess.PIPE)
-        status, shown = progress_of(peer, "-f", "line", "--no-progress", data=data.stdout,
-                                    half=lambda screen: time.sleep(1))
-        data.stdout.close()
-        data.wait()
-    assert (status, shown) == (0, b"")
-    with slow_server(10) as peer:
-        client = start(peer, "-f", "line")
-        threading.Timer(1, peer.rest.set).start()
-        result = finish(client, b"line\n" * 10)
-    assert (result.status, result.stderr) == (0, "")
-    with slow_server(10) as peer:
-        client = start(peer, "-f", "line", "--progress")
-        client.stdin.write(b"line\n" * 10)
-        client.stdin.flush()
-        shown = b""
-        while b"10 messages, 5 acknowledged" not in shown:
-            more = os.read(client.stderr.fileno(), 65536)
-            assert more, shown
-            shown += more
-        peer.rest.set()
-        result = finish(client)
-    assert result.status == 0
-    shown = shown.decode() + result.stderr
-    assert "%" not in shown and "\x1b" not in shown

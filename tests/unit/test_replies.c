@@ -78,8 +78,29 @@ static void test_silence_decides_for_bare(void **state)
     assert_int_equal(replies.mode, REPLIES_BARE);
     expect_none(&replies, true);
     add_text(&replies, "again");
-    expect(&replies, false, "again");
+    expect_none(&replies, false);
+    add_text(&replies, " and more");
+    expect(&replies, true, "again and more");
     assert_int_equal(replies_left(&replies), 0);
+    replies_free(&replies);
+}
+
+/* A newline at the end of a later reply: the first one was cut, and silence lied. */
+static void test_a_newline_disproves_bare(void **state)
+{
+    struct replies replies;
+    struct frame reply;
+
+    (void)state;
+    replies_init(&replies, FRAMING_AUTO);
+    add_text(&replies, "half a");
+    expect(&replies, true, "half a");
+    add_text(&replies, " reply\n");
+    assert_int_equal(replies_next(&replies, true, &reply), FRAMING_MALFORMED);
+    replies_restart(&replies);
+    assert_int_equal(replies.mode, REPLIES_UNDECIDED);
+    add_text(&replies, "a whole one\n");
+    expect(&replies, false, "a whole one");
     replies_free(&replies);
 }
 
@@ -120,6 +141,28 @@ static void test_cut_anywhere(void **state)
     check_cut_anywhere(FRAMING_OCTET, octet, sizeof octet - 1, texts, 3);
 }
 
+static void add_more_than_a_reply(struct replies *replies)
+{
+    for (size_t size = 0; size <= REPLIES_SIZE_MAX; size += 64)
+        add_text(replies, "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef");
+}
+
+static void test_too_long(void **state)
+{
+    static const enum replies_mode modes[] = {REPLIES_UNDECIDED, REPLIES_BARE, REPLIES_FRAMED};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
+        struct replies replies;
+        struct frame reply;
+        replies_init(&replies, FRAMING_AUTO);
+        replies.mode = modes[i];
+        add_more_than_a_reply(&replies);
+        assert_int_equal(replies_next(&replies, false, &reply), FRAMING_TOO_LONG);
+        replies_free(&replies);
+    }
+}
+
 static void test_what_is_no_reply(void **state)
 {
     struct replies replies;
@@ -130,11 +173,6 @@ static void test_what_is_no_reply(void **state)
     add_text(&replies, "ok\n");
     assert_int_equal(replies_next(&replies, false, &reply), FRAMING_MALFORMED);
     replies_free(&replies);
-    replies_init(&replies, FRAMING_LINE);
-    for (size_t size = 0; size <= REPLIES_SIZE_MAX; size += 64)
-        add_text(&replies, "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef");
-    assert_int_equal(replies_next(&replies, false, &reply), FRAMING_TOO_LONG);
-    replies_free(&replies);
 }
 
 int main(void)
@@ -142,7 +180,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_newline_decides_for_lines),
         cmocka_unit_test(test_silence_decides_for_bare),
+        cmocka_unit_test(test_a_newline_disproves_bare),
         cmocka_unit_test(test_cut_anywhere),
+        cmocka_unit_test(test_too_long),
         cmocka_unit_test(test_what_is_no_reply),
     };
 
