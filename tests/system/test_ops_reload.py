@@ -422,6 +422,6 @@ def test_default_file_that_is_gone_changes_nothing(server, tmp_path):
     reload_default(READ_AGAIN)
     config.unlink()
     reload_default("nothing is changed")
-    one.log.wait(f"error: {default}/tcpack.ini: No such file or directory")
+    one.log.wait(f"error: {default}/tcpack.ini: cannot read the configuration: No such file or directory")
     with Client(one) as client:
         assert client.say(b"hello") == b"of the file"
