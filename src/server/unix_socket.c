@@ -26,14 +26,21 @@ static bool bind_with_mode(int fd, const struct address *address, mode_t mode)
     return bound;
 }
 
-/* Whether at the path is a socket on which nobody listens. Leaves errno EADDRINUSE otherwise. */
+/*
+ * Whether at the path is a socket on which nobody listens. Leaves errno EADDRINUSE otherwise, or
+ * EEXIST where it is no socket.
+ */
 static bool is_stale(const struct address *address)
 {
     const struct sockaddr_un name = name_of(address);
     struct stat status;
     bool stale = false;
 
-    if (lstat(name.sun_path, &status) == 0 && S_ISSOCK(status.st_mode)) {
+    if (lstat(name.sun_path, &status) == 0) {
+        if (!S_ISSOCK(status.st_mode)) {
+            errno = EEXIST;
+            return false;
+        }
         /* Non-blocking: one that is alive and has a full backlog says EAGAIN. */
         int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
         if (fd < 0)

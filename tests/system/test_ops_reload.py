@@ -179,7 +179,7 @@ def test_what_is_in_a_socket_s_place_stays(server, tmp_path):
     path.write_text("somebody else's")
     path.chmod(0o600)
     reload(one, {"server.socket_mode": "0666"}, expect="nothing is changed")
-    one.log.wait(f"error: cannot listen on {path}: Address already in use")
+    one.log.wait(f"error: cannot listen on {path}: File exists")
     assert (path.read_text(), stat.S_IMODE(path.stat().st_mode)) == ("somebody else's", 0o600)
 
 
