@@ -66,13 +66,13 @@ def test_stale_unix_socket_is_replaced(server, tmp_path):
         assert client.say(b"hello") == b"server received you message."
 
 
-def refused(tmp_path, path):
+def refused(tmp_path, path, why="Address already in use"):
     """What a server says that cannot listen on `path`."""
     config = tmp_path / "refused.ini"
     config.write_text(ini({"server.host": path}))
     result = programs.run(programs.tcpackd(), "-c", config)
     assert result.returncode == UNAVAILABLE
-    assert result.stderr == f"tcpackd: error: cannot listen on {path}: Address already in use\n"
+    assert result.stderr == f"tcpackd: error: cannot listen on {path}: {why}\n"
 
 
 def test_live_unix_socket_is_refused(server, tmp_path):
@@ -86,7 +86,7 @@ def test_live_unix_socket_is_refused(server, tmp_path):
 def test_file_that_is_no_socket_is_refused(tmp_path):
     path = tmp_path / "notes"
     path.write_text("precious")
-    refused(tmp_path, path)
+    refused(tmp_path, path, why="File exists")
     assert path.read_text() == "precious"
 
 
