@@ -3,6 +3,7 @@
 #ifdef HAVE_LIBEDIT
 
 #include "client/signals.h"
+#include "client/terminal.h"
 #include "common/buffer.h"
 
 #include <errno.h>
@@ -144,6 +145,7 @@ struct line_editing *line_editing_open(const struct line_editor_settings *settin
         return NULL;
     editing->settings = settings;
     editing->outcome = outcome;
+    terminal_keep_modes();
     if (open_history(editing) && open_editline(editing))
         return editing;
     line_editing_close(editing);

@@ -21,18 +21,23 @@ static void take_change(int number)
 }
 
 /* What the caller ignores (nohup, a shell's job in the background) stays ignored. */
-static void take(int number, void (*handler)(int))
+void signals_take(int number, void (*handler)(int))
 {
     struct sigaction action;
+    sigset_t one;
 
     /* None of these calls fails with signals that exist and memory that is ours. */
     (void)sigaction(number, NULL, &action);
     if (action.sa_handler == SIG_IGN)
         return;
+    (void)sigemptyset(&one);
+    (void)sigaddset(&one, number);
+    (void)sigprocmask(SIG_BLOCK, &one, NULL);
     action = (struct sigaction){.sa_handler = handler};
     (void)sigemptyset(&action.sa_mask);
     (void)sigaction(number, &action, NULL);
     (void)sigaddset(&taken, number);
+    (void)sigdelset(&mask_to_wait, number);
 }
 
 void signals_open(void)
@@ -40,16 +45,13 @@ void signals_open(void)
     struct sigaction ignore = {.sa_handler = SIG_IGN};
 
     (void)sigemptyset(&taken);
-    take(SIGINT, take_interrupt);
-    take(SIGTERM, take_interrupt);
-    take(SIGHUP, take_interrupt);
-    take(SIGWINCH, take_change);
-    take(SIGCONT, take_change);
+    (void)sigprocmask(SIG_BLOCK, NULL, &mask_to_wait);
+    signals_take(SIGINT, take_interrupt);
+    signals_take(SIGTERM, take_interrupt);
+    signals_take(SIGHUP, take_interrupt);
+    signals_take(SIGWINCH, take_change);
+    signals_take(SIGCONT, take_change);
     (void)sigaction(SIGPIPE, &ignore, NULL);
-    (void)sigprocmask(SIG_BLOCK, &taken, &mask_to_wait);
-    for (int number = 1; number < NSIG; number++)
-        if (sigismember(&taken, number) == 1)
-            (void)sigdelset(&mask_to_wait, number);
 }
 
 const sigset_t *signals_mask_to_wait(void)

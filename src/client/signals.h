@@ -14,6 +14,12 @@
  */
 void signals_open(void);
 
+/*
+ * Takes over one more signal; not one that the caller ignores. The handler runs while we wait, when
+ * nothing else is interrupted.
+ */
+void signals_take(int number, void (*handler)(int));
+
 /* The mask with which pselect() waits. */
 const sigset_t *signals_mask_to_wait(void);
 
