@@ -82,8 +82,11 @@ static int get_character(EditLine *editline, wchar_t *character)
         size_t used = mbrtowc(character, &byte, 1, &state);
         if (used <= 1)
             return 1;
-        if (used == (size_t)-1) /* no character of this locale: as if it was not typed */
+        if (used == (size_t)-1) { /* no character of this locale: as if it was not typed */
             state = (mbstate_t){0};
+            el_beep(editline);
+            (void)fflush(editing->screen); /* only a beep */
+        }
     }
 }
 
@@ -127,6 +130,7 @@ static bool open_editline(struct line_editing *editing)
     (void)el_set(editing->editline, EL_PROMPT, show_prompt);
     (void)el_set(editing->editline, EL_EDITOR, "emacs");
     (void)el_set(editing->editline, EL_BIND, "^R", "em-inc-search-prev", NULL);
+    (void)el_set(editing->editline, EL_BIND, "^I", "ed-insert", NULL);
     (void)el_set(editing->editline, EL_SIGNAL, 0);
     (void)el_set(editing->editline, EL_HIST, history, editing->history);
     (void)el_source(editing->editline, NULL); /* what the user set in ~/.editrc */

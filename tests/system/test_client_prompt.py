@@ -62,3 +62,27 @@ def test_quit_by_the_terminal(libedit, server):
         screen.type(CTRL_BACKSLASH)
         assert screen.end() == -signal.SIGQUIT
         assert not edits(screen)
+
+
+def test_tabs_are_typed(server, term):
+    one = server({"server.reply": "recorded {seq}"})
+    with terminal(one, term=term) as screen:
+        screen.expect(PROMPT)
+        screen.type("21.5\tdegrees\r")
+        screen.expect("recorded 1")
+        screen.type(CTRL_D)
+        assert screen.end() == 0
+    assert one.messages() == [b"21.5\tdegrees"]
+
+
+def test_what_is_no_character_is_not_dropped_in_silence(libedit, server):
+    one = server({"server.reply": "recorded {seq}"})
+    with terminal(one) as screen:
+        screen.expect(PROMPT)
+        screen.type(b"a\xff")
+        screen.expect("a(.|\n)*\x07")
+        screen.type("b\r")
+        screen.expect("recorded 1")
+        screen.type(CTRL_D)
+        assert screen.end() == 0
+    assert one.messages() == [b"ab"]
