@@ -12,7 +12,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 #include <wchar.h>
 
@@ -26,6 +25,7 @@ struct line_editing {
     History *history;
     struct buffer line; /* the last one */
     enum line_editor_result result;
+    int error; /* errno of LINE_EDITOR_FAILED */
 };
 
 static char *show_prompt(EditLine *editline)
@@ -56,10 +56,9 @@ static bool await_byte(struct line_editing *editing)
                 signals_interrupt() == SIGINT ? LINE_EDITOR_DROPPED : LINE_EDITOR_STOPPED;
             return false;
         }
-        if (signals_terminal_changed()) {
+        if (signals_terminal_changed())
             el_resize(editing->editline);
-            (void)el_set(editing->editline, EL_REFRESH);
-        }
+        (void)el_set(editing->editline, EL_REFRESH);
     }
 }
 
@@ -74,10 +73,13 @@ static int get_character(EditLine *editline, wchar_t *character)
         char byte;
         if (!await_byte(editing))
             return -1;
-        ssize_t size = read(STDIN_FILENO, &byte, 1);
-        if (size <= 0) { /* a terminal that was hung up fails with EIO: the end as well */
-            editing->result = LINE_EDITOR_END;
-            return 0;
+        ssize_t size = terminal_read(&byte, 1);
+        if (size < 0 && (errno == EAGAIN || errno == EINTR))
+            continue;
+        if (size <= 0) {
+            editing->result = size == 0 ? LINE_EDITOR_END : LINE_EDITOR_FAILED;
+            editing->error = errno;
+            return size == 0 ? 0 : -1;
         }
         size_t used = mbrtowc(character, &byte, 1, &state);
         if (used <= 1)
@@ -165,16 +167,16 @@ enum line_editor_result line_editing_read(struct line_editing *editing, const ch
     editing->result = LINE_EDITOR_END;
     const char *text = el_gets(editing->editline, &length);
     listen_to_keys(editing);
-    if (text == NULL || length <= 0)
+    if (text == NULL || length <= 0) {
+        errno = editing->error;
         return editing->result;
+    }
     if (text[length - 1] == '\n')
         length--;
     editing->line.size = 0;
     if (!buffer_append(&editing->line, text, (size_t)length) ||
-        !buffer_append(&editing->line, "", 1)) {
-        *editing->outcome = OUTCOME_FAILED;
-        return LINE_EDITOR_STOPPED;
-    }
+        !buffer_append(&editing->line, "", 1))
+        return LINE_EDITOR_FAILED;
     *line = (const char *)editing->line.bytes;
     *size = (size_t)length;
     if (length > 0)

@@ -9,7 +9,7 @@
 
 struct line_editing;
 
-/* NULL where there is no libedit or it does not start. *outcome is set with LINE_EDITOR_STOPPED. */
+/* NULL where there is no libedit or it does not start. *outcome is that of settings->wait(). */
 struct line_editing *line_editing_open(const struct line_editor_settings *settings,
                                        enum outcome *outcome) MUST_USE;
 

@@ -3,6 +3,7 @@
 #include "client/line_editing.h"
 #include "client/lines.h"
 #include "client/signals.h"
+#include "client/terminal.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -50,18 +51,20 @@ static enum line_editor_result read_more(struct line_editor *editor)
 {
     editor->outcome = editor->settings->wait(editor->settings->context);
     if (editor->outcome == OUTCOME_INTERRUPTED) {
-        if (signals_interrupt() == 0)
-            return LINE_EDITOR_LINE;
-        return signals_interrupt() == SIGINT ? LINE_EDITOR_DROPPED : LINE_EDITOR_STOPPED;
+        if (signals_interrupt() != 0)
+            return signals_interrupt() == SIGINT ? LINE_EDITOR_DROPPED : LINE_EDITOR_STOPPED;
+        if (!signals_terminal_changed()) /* so it was something that was said */
+            show(editor->settings->prompt);
+        return LINE_EDITOR_LINE;
     }
     if (editor->outcome != OUTCOME_DONE)
         return LINE_EDITOR_STOPPED;
     unsigned char *room = lines_room(&editor->lines, READ_SIZE);
-    ssize_t size = room == NULL ? -1 : read(STDIN_FILENO, room, READ_SIZE);
-    if (size < 0) {
-        editor->outcome = OUTCOME_FAILED;
-        return LINE_EDITOR_STOPPED;
-    }
+    if (room == NULL)
+        return LINE_EDITOR_FAILED;
+    ssize_t size = terminal_read(room, READ_SIZE);
+    if (size < 0)
+        return errno == EAGAIN || errno == EINTR ? LINE_EDITOR_LINE : LINE_EDITOR_FAILED;
     if (size == 0)
         lines_end(&editor->lines);
     lines_added(&editor->lines, (size_t)size);
@@ -81,6 +84,14 @@ static enum line_editor_result read_plain(struct line_editor *editor, const unsi
     return LINE_EDITOR_LINE;
 }
 
+/* Whether what comes next would stand behind the prompt and what was typed. */
+static bool is_mid_line(const struct line_editor *editor, enum line_editor_result result)
+{
+    if (result == LINE_EDITOR_STOPPED)
+        return editor->outcome == OUTCOME_INTERRUPTED;
+    return result != LINE_EDITOR_LINE;
+}
+
 enum line_editor_result line_editor_read(struct line_editor *editor, const char **line,
                                          size_t *size)
 {
@@ -94,10 +105,15 @@ enum line_editor_result line_editor_read(struct line_editor *editor, const char 
         result = read_plain(editor, &bytes, size);
         *line = (const char *)bytes;
     }
-    if (result == LINE_EDITOR_DROPPED)
+    int saved = errno;
+    if (result == LINE_EDITOR_DROPPED) {
         signals_forget_interrupt();
-    if (result != LINE_EDITOR_LINE)
+        lines_free(
+            &editor->lines); /* Ctrl-D in a line makes the terminal hand over its beginning */
+    }
+    if (is_mid_line(editor, result))
         show("\n");
+    errno = saved;
     return result;
 }
 

@@ -30,6 +30,9 @@ static enum outcome converse(struct transfer *transfer, struct line_editor *edit
             return OUTCOME_DONE;
         case LINE_EDITOR_STOPPED:
             return line_editor_outcome(editor);
+        case LINE_EDITOR_FAILED:
+            log_error("cannot read from the terminal: %s", strerror(errno));
+            return OUTCOME_FAILED;
         }
         if (outcome != OUTCOME_DONE && outcome != OUTCOME_UNSENDABLE)
             return outcome;

@@ -12,9 +12,22 @@
 
 enum { READ_SIZE = 65536 };
 
-static enum outcome failed(struct transfer *transfer, const char *what)
+/* What is logged next begins on a line of its own, whatever is on the screen. */
+static void make_room(struct transfer *transfer)
 {
     progress_hide(&transfer->progress);
+    if (transfer->prompting && write(STDERR_FILENO, "\n", 1) < 0) {
+        /* A prompt that nobody sees. */
+    }
+    transfer->prompting = false;
+}
+
+static enum outcome failed(struct transfer *transfer, const char *what)
+{
+    int saved = errno;
+
+    make_room(transfer);
+    errno = saved;
     log_error("%s: %s", what, strerror(errno));
     return OUTCOME_FAILED;
 }
@@ -63,7 +76,7 @@ static enum outcome read_input(struct transfer *transfer)
     unsigned char *room = lines_room(lines, READ_SIZE);
 
     if (room == NULL) {
-        progress_hide(&transfer->progress);
+        make_room(transfer);
         log_error("line %" PRIu64 " of the input is too long for the memory there is",
                   lines->taken + 1);
         return OUTCOME_FAILED;
@@ -83,7 +96,7 @@ static enum outcome add_message(struct transfer *transfer, const void *text, siz
                                 int64_t now_us)
 {
     if (!framing_can_carry(transfer->settings.framing, text, size)) {
-        progress_hide(&transfer->progress);
+        make_room(transfer);
         log_error(
             "message %" PRIu64 " has a %s in it, which framing %s cannot carry; framing %s can",
             transfer->next_line, transfer->settings.framing == FRAMING_NUL ? "NUL" : "newline",
@@ -203,7 +216,7 @@ static enum outcome lose_connection(struct transfer *transfer)
     if (!needs_connection(transfer))
         return OUTCOME_DONE;
     waiting_forget(&transfer->waiting, session->connection.fd);
-    progress_hide(&transfer->progress);
+    make_room(transfer);
     return link_lost(&transfer->link, session) ? OUTCOME_DONE : OUTCOME_LOST;
 }
 
@@ -322,17 +335,20 @@ enum outcome transfer_lines(struct transfer *transfer, int fd)
     return run(transfer);
 }
 
-enum outcome transfer_idle(struct transfer *transfer, int fd)
+static enum outcome idle(struct transfer *transfer, int fd)
 {
     struct session *session = &transfer->session;
     bool can_read = false;
 
-    transfer->conversing = true;
     for (;;) {
         /* Before it waits, too: the last reply may have come with what broke the connection. */
         enum outcome outcome = look_after_session(transfer);
-        if (outcome != OUTCOME_DONE || can_read)
+        if (outcome != OUTCOME_DONE)
             return outcome;
+        if (!transfer->prompting) /* something was logged */
+            return OUTCOME_INTERRUPTED;
+        if (can_read)
+            return OUTCOME_DONE;
         if (!waiting_watch(&transfer->waiting, fd, true, false) ||
             !waiting_watch(&transfer->waiting, transfer->output.fd, false, false) ||
             (session_connected(session) &&
@@ -350,6 +366,15 @@ enum outcome transfer_idle(struct transfer *transfer, int fd)
         can_read = waiting_can_read(&transfer->waiting, fd);
         waiting_forget(&transfer->waiting, fd); /* what is typed ahead ends no other wait */
     }
+}
+
+enum outcome transfer_idle(struct transfer *transfer, int fd)
+{
+    transfer->conversing = true;
+    transfer->prompting = true;
+    enum outcome outcome = idle(transfer, fd);
+    transfer->prompting = false;
+    return outcome;
 }
 
 /* ----------------------------------------------------------------------------------------- end */

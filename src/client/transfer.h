@@ -41,6 +41,7 @@ struct transfer {
     struct waiting waiting;
     int input;           /* what is read; -1: nothing */
     struct lines lines;  /* of the input */
+    bool prompting;      /* the screen's last line is the prompt and what was typed */
     bool conversing;     /* more messages may come, whatever the input says: transfer_idle() */
     uint64_t added;      /* messages taken from the input */
     uint64_t next_line;  /* behind the last message that was taken */
@@ -68,7 +69,8 @@ enum outcome transfer_lines(struct transfer *transfer, int fd) MUST_USE;
 
 /*
  * Waits until descriptor `fd` can be read, and looks after the idle connection meanwhile.
- * OUTCOME_INTERRUPTED stands for any signal (signals.h).
+ * OUTCOME_INTERRUPTED stands for any signal (signals.h), and for something that was logged: on
+ * lines of its own behind the prompt, which is to be shown again.
  */
 enum outcome transfer_idle(struct transfer *transfer, int fd) MUST_USE;
 

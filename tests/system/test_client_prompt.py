@@ -27,6 +27,57 @@ def term(request):
     return request.param
 
 
+def test_what_is_said_while_a_line_is_typed_has_lines_of_its_own(libedit):
+    """And what was typed is shown again, for it is sent with the rest."""
+    typed = threading.Event()
+
+    def first(connection):
+        receive_until(connection, lambda data: data == b"hello\n")
+        connection.sendall(b"ok\n")
+        assert typed.wait(DEADLINE)
+
+    def second(connection):
+        receive_until(connection, lambda data: data == b"half and half\n")
+        connection.sendall(b"done\n")
+        receive_all(connection)
+
+    with Peer(first, second) as peer, terminal(peer, "-r") as screen:
+        screen.expect(PROMPT)
+        screen.type("hello\r")
+        screen.expect("ok\r\n" + PROMPT)
+        screen.type("half")
+        screen.expect("half")
+        typed.set()
+        screen.expect("\ntcpack: warning: .*the server closed the connection\r\n")
+        screen.expect(PROMPT + "half")
+        screen.type(" and half\r")
+        screen.expect("done\r\n")
+        screen.type(CTRL_D)
+        assert screen.end() == 0
+
+
+def test_with_r_and_no_editing_the_prompt_is_shown_again():
+    with Peer(lambda connection: connection.recv(100) and connection.sendall(b"bye\n")) as peer:
+        with terminal(peer, "-r", term="dumb") as screen:
+            screen.expect(PROMPT)
+            screen.type("hello\r")
+            screen.expect("bye\r\n" + PROMPT + "\r\n")
+            screen.expect("tcpack: warning: .*the server closed the connection\r\n" + PROMPT)
+            screen.type(CTRL_D)
+            assert screen.end() == 0
+
+
+def test_an_error_at_the_prompt_has_a_line_of_its_own(term):
+    with Peer(lambda connection: connection.recv(100) and connection.sendall(b"bye\n")) as peer:
+        with terminal(peer, term=term) as screen:
+            screen.expect(PROMPT)
+            screen.type("hello\r")
+            screen.expect("bye\r\n")
+            screen.expect("\ntcpack: error: .*the server closed the connection\r\n"
+                          "tcpack: error: 1 sent, 1 acknowledged, 0 not\r\n")
+            assert screen.end() == 75
+
+
 def test_stopped_by_the_terminal(libedit, server):
     """Ctrl-Z: the shell gets its terminal as it was; back in the foreground, editing goes on."""
     programs.need("bash")
@@ -86,3 +137,48 @@ def test_what_is_no_character_is_not_dropped_in_silence(libedit, server):
         screen.type(CTRL_D)
         assert screen.end() == 0
     assert one.messages() == [b"ab"]
+
+
+def bytes_read_by(screen):
+    with open(f"/proc/{screen.process.pid}/io", encoding="ascii") as io:
+        return int(re.search(r"rchar: (\d+)", io.read())[1])
+
+
+def test_interrupt_drops_also_what_was_handed_over(server, term):
+    """On a terminal that edits by itself, Ctrl-D within a line hands over its beginning."""
+    one = server({"server.reply": "recorded {seq}"})
+    with terminal(one, term=term) as screen:
+        screen.expect(PROMPT)
+        screen.type("not this")
+        screen.expect("not this")
+        read = bytes_read_by(screen)
+        screen.type(CTRL_D)
+        if term != "xterm":
+            wait_until(lambda: bytes_read_by(screen) == read + len("not this"), "a read() of it")
+        screen.type(CTRL_C)
+        screen.expect("\r\n" + PROMPT)
+        screen.type("but this\r")
+        screen.expect("recorded 1")
+        screen.type(CTRL_D)
+        assert screen.end() == 0
+    assert one.messages() == [b"but this"]
+
+
+@pytest.mark.parametrize("fault, status, said", [
+    ("EIO", 0, PROMPT),
+    ("ENXIO", 75, "\ntcpack: error: cannot read from the terminal: No such device or address\r\n"),
+])
+def test_a_terminal_that_cannot_be_read(server, term, fault, status, said):
+    """One that was hung up is at its end; of anything else the reason is said."""
+    programs.need_strace()
+    with open(programs.tcpack(), "rb") as program:
+        if b"__lsan_" in program.read():
+            pytest.skip("LeakSanitizer, which is built into tcpack, does not work under strace")
+    tracer = ["strace", "-o", "/dev/null", "-P", "/proc/self/fd/0",
+              "-e", f"inject=read:error={fault}"]
+    command = [*tracer, programs.tcpack(), "-c", "/dev/null", *address_of(server())]
+    with Terminal(command, environment(TERM=term)) as screen:
+        screen.expect(PROMPT)
+        screen.type("hello\r")
+        assert screen.end() == status
+        assert re.search(said.encode(), screen.shown)
