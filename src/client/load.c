@@ -70,7 +70,7 @@ static enum outcome failed(const char *what)
 
 static bool remember_descriptor(struct load *load, int fd, struct load_client *client)
 {
-    if ((size_t)fd >= load->by_fd_count) {
+    if (load->by_fd == NULL || (size_t)fd >= load->by_fd_count) {
         size_t count = ((size_t)fd + 1) * 2;
         struct load_client **by_fd = realloc(load->by_fd, count * sizeof(struct load_client *));
         if (by_fd == NULL)
