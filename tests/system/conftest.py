@@ -1,6 +1,9 @@
 """Options and fixtures of the system tests: real processes and real sockets on loopback."""
 
+import os
 import resource
+import signal
+import subprocess
 import sys
 
 import pytest
@@ -9,12 +12,24 @@ from hypothesis import HealthCheck, settings
 pytest.register_assert_rewrite("harness")
 
 from harness.server import Server  # noqa: E402
+from harness.waiting import DEADLINE  # noqa: E402
 
 sys.dont_write_bytecode = True  # `make distcheck` runs with a source folder that cannot be written
 
 # Clients by the thousand need descriptors of their own, in this process.
 hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+# Who runs the tests may ignore or block signals (nohup, a job in the background), and be a service:
+# nothing of that is the programs'. What is caught here is at its default in them.
+for number in signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR1:
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, lambda *_: None)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [number])
+for name in list(os.environ):
+    if name in ("NOTIFY_SOCKET", "TCPACKD_READINESS", "JOURNAL_STREAM") \
+            or name.startswith(("LISTEN_", "WATCHDOG_")):
+        del os.environ[name]
 
 
 def pytest_addoption(parser):
@@ -42,6 +57,24 @@ def pytest_collection_modifyitems(config, items):
 def long(request):
     """Whether the long version was asked for."""
     return request.config.getoption("--long")
+
+
+@pytest.fixture(autouse=True)
+def nothing_stays(monkeypatch):
+    """What a test, failing, leaves behind of the processes that it started is killed."""
+    started = []
+
+    class Popen(subprocess.Popen):
+        def __init__(self, *arguments, **options):
+            super().__init__(*arguments, **options)
+            started.append(self)
+
+    monkeypatch.setattr(subprocess, "Popen", Popen)
+    yield
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+            process.wait(DEADLINE)
 
 
 @pytest.fixture

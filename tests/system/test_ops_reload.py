@@ -66,6 +66,15 @@ def test_framing_stays_for_connections_that_stay(server):
             assert after.receive_until(b"\0") == b"3"
 
 
+def test_buffer_grows(server):
+    one = server({"server.framing": "line", "server.buffer_size": 1000})
+    with Client(one) as client:
+        client.say(b"before")
+        reload(one, {"server.buffer_size": 1 << 20})
+        client.say(b"y" * 1000000)
+    assert one.messages() == [b"before", b"y" * 1000000]
+
+
 def test_timeouts_begin_for_connections_that_stay(server):
     one = server({"server.framing": "line"})
     with Client(one) as client:

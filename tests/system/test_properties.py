@@ -12,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.client import Client
-from harness.server import Server
 
 SPECIAL = [b"\r", b"\\", b"\\n", b"\t", b"\x1b[", b"\x7f", b"\xc2\x9b", b"\xff", b"\xe4\xbd\xa0",
            b"\xed\xa0\x80", b"\xf0\x9f\x98\x80", b'"', b"{", b" ", b"0", b"12 "]
@@ -77,33 +76,15 @@ def clients(draw, framing):
     return drawn
 
 
-@pytest.fixture(scope="module")
-def servers(tmp_path_factory):
-    """A function that gives the running server for some settings, and its journal's reader."""
-    running = {}
-
-    def get(framing, format, buffer_size):
-        name = (framing, format, buffer_size)
-        if name not in running:
-            folder = tmp_path_factory.mktemp("-".join(name))
-            one = Server(folder, {
-                "server.framing": framing, "server.reply": "{bytes}",
-                "server.buffer_size": buffer_size, "journal.format": format,
-                "journal.file": str(folder / "journal"), "journal.sync": "no"}).start()
-            running[name] = one, one.journal()
-        return running[name]
-
-    yield get
-    for one, _ in running.values():
-        one.stop()
-
-
 @pytest.mark.parametrize("framing, buffer_size", [
     ("auto", "16384"), ("line", "16384"), ("line", "7"), ("nul", "16384"), ("nul", "1"),
     ("octet", "16384"), ("octet", "5")])
 @pytest.mark.parametrize("format", ["text", "json"])
-def test_records_and_replies_are_the_messages(servers, framing, buffer_size, format, long):
-    one, journal = servers(framing, format, buffer_size)
+def test_records_and_replies_are_the_messages(server, tmp_path, framing, buffer_size, format, long):
+    one = server({"server.framing": framing, "server.reply": "{bytes}",
+                  "server.buffer_size": buffer_size, "journal.format": format,
+                  "journal.file": tmp_path / "journal", "journal.sync": "no"})
+    journal = one.journal()
 
     @settings(max_examples=1000 if long else 40)
     @given(clients(framing), st.randoms())

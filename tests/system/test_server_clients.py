@@ -177,6 +177,20 @@ def test_reset_drops_only_the_unfinished_tail(server):
     assert answers(one, b"goes on\n") == REPLY + b"\n"
 
 
+def test_reset_while_replies_are_sent_is_no_end(server):
+    """Sending to it fails, and what is left of it ends with a reset: half a message stays half."""
+    one = server({"server.framing": "line", "server.buffer_size": "10"})
+    with Client(one) as client:
+        assert client.say(b"first") == REPLY
+        one.send_signal(signal.SIGSTOP)
+        client.send(b"m\n" * 200 + b"half")
+        wait_until(lambda: not unacknowledged_bytes(client), "all bytes with the server's kernel")
+        client.reset()
+    one.send_signal(signal.SIGCONT)
+    one.log.wait("dropped an unfinished message of 4 bytes")
+    assert one.messages() == [b"first"] + [b"m"] * 200
+
+
 def test_a_client_that_never_reads(server):
     """Its replies are kept up to a bound; then it is not read until it takes them; all arrive."""
     one = server({"server.framing": "line", "server.reply": "{seq} " + "r" * 150,

@@ -184,6 +184,57 @@ def test_idle_timeout_of_those_whom_a_full_batch_left(server):
             assert client.receive_until() == REPLY
 
 
+def test_idle_timeout_of_one_who_left(server):
+    """Its time is over with it, and must not come for a connection that is not there."""
+    one = server({"server.framing": "line", "server.idle_timeout": "2"})
+    with Client(one) as gone:
+        gone.send(b"hello\n")
+    with Client(one) as idle:
+        assert idle.receive_all() == b""
+    with Client(one) as client:
+        assert client.say(b"still there") == REPLY
+
+
+def test_taking_replies_is_no_idleness(server, tmp_path):
+    """Who had to read first could not send: its time begins anew when it has read everything."""
+    timeout = 4
+    reply, rounds = b"r" * 150, 65536  # how many bytes of replies a connection gets in a round
+    with open("/proc/sys/net/core/wmem_default", encoding="ascii") as file:
+        size = (int(file.read()) // rounds + 1) * rounds  # the last round's do not fit
+    one = server({"server.host": str(tmp_path / "socket"), "server.framing": "line",
+                  "server.stall_timeout": "0", "server.idle_timeout": str(timeout),
+                  "server.reply": reply.decode()})
+
+    def wait_for(end):
+        while time.monotonic() < end:
+            time.sleep(0.05)
+
+    with Client(one) as slow:
+        begin = time.monotonic()
+        messages = size // (len(reply) + 1)
+        slow.send(b"\n" * messages)
+        wait_for(begin + timeout / 2)
+        for _ in range(messages):
+            assert slow.receive_until() == reply
+        wait_for(begin + timeout + 0.2)  # counted from its messages, it is over now
+        for _ in range(2):  # by now it would have been closed
+            with Client(one) as other:
+                assert other.say(b"other") == reply
+        assert slow.say(b"still there") == reply
+
+
+def test_stall_timeout_spares_whose_pieces_end_in_half_a_message(server):
+    """Something is unfinished all the time, and each time it is another message."""
+    timeout = 2
+    one = server({"server.framing": "line", "server.stall_timeout": str(timeout)})
+    with Client(one) as client:
+        client.send(b"half")
+        end = time.monotonic() + 2 * timeout
+        while time.monotonic() < end:
+            client.send(b" whole\nhalf")
+            assert client.receive_until() == REPLY
+
+
 def test_stall_timeout_of_an_unfinished_message(server):
     one = server({"server.framing": "line", "server.stall_timeout": "1"})
     with Client(one) as stalled, Client(one) as silent:

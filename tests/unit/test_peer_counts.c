@@ -121,12 +121,41 @@ static void test_against_arrays(void **state)
     peer_counts_free(&counts);
 }
 
+/* Small tables, of which many have addresses in a row around the end: those go on at the begin. */
+static void test_small_tables(void **state)
+{
+    enum { FEW_KEYS = 31, FEW_STEPS = 400, TABLES = 500 };
+    uint32_t random = 1;
+
+    (void)state;
+    for (int table = 0; table < TABLES; table++) {
+        struct peer_counts counts = {0};
+        size_t expected[FEW_KEYS] = {0};
+        for (int step = 0; step < FEW_STEPS; step++) {
+            uint32_t number = next_random(&random) % FEW_KEYS;
+            struct peer_key key = numbered_key(number);
+            if (next_random(&random) % 2 == 0) {
+                assert_int_equal(peer_counts_add(&counts, &key), ++expected[number]);
+            } else if (expected[number] > 0) {
+                peer_counts_remove(&counts, &key);
+                expected[number]--;
+            }
+            for (uint32_t other = 0; other < FEW_KEYS; other++) {
+                key = numbered_key(other);
+                assert_int_equal(peer_counts_of(&counts, &key), expected[other]);
+            }
+        }
+        peer_counts_free(&counts);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_keys),
         cmocka_unit_test(test_counts),
         cmocka_unit_test(test_against_arrays),
+        cmocka_unit_test(test_small_tables),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

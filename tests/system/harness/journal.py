@@ -12,11 +12,8 @@ TIME = r"\d{4}-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-6]\d\.\d{6}Z"
 PEER = r"(?:\d+\.\d+\.\d+\.\d+:\d+|\[[0-9a-f:.]+(?:%\w+)?\]:\d+|unix)"
 TEXT_RECORD = re.compile(rf"([1-9]\d*) ({TIME}) ({PEER}) (.*)".encode(), re.DOTALL)
 ESCAPE = re.compile(rb"\\(?:([\\nrt])|x([0-9A-Fa-f]{2}))")
+CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 SIMPLE_ESCAPES = {b"\\": b"\\", b"n": b"\n", b"r": b"\r", b"t": b"\t"}
-
-
-def is_control(character):
-    return ord(character) < 32 or 127 <= ord(character) < 160
 
 
 def is_utf8(message):
@@ -29,12 +26,10 @@ def is_utf8(message):
 
 def unescape(text):
     """Bytes from their escaped form, which must be valid UTF-8 without any control character."""
-    assert not any(map(is_control, text.decode())), f"a control character in {text!r}"
-    without = ESCAPE.sub(b"", text)
-    assert b"\\" not in without, f"an unknown escape in {text!r}"
-    message = ESCAPE.sub(
+    assert not CONTROL.search(text.decode()), f"a control character in {text!r}"
+    assert b"\\" not in ESCAPE.sub(b"", text), f"an unknown escape in {text!r}"
+    return ESCAPE.sub(
         lambda match: SIMPLE_ESCAPES[match[1]] if match[1] else bytes([int(match[2], 16)]), text)
-    return message
 
 
 def decode_text(line):
@@ -44,7 +39,7 @@ def decode_text(line):
 
 
 def decode_json(line):
-    assert not any(map(is_control, line.decode())), f"a control character in {line!r}"
+    assert not CONTROL.search(line.decode()), f"a control character in {line!r}"
     fields = json.loads(line)
     if "message_base64" in fields:
         message = base64.b64decode(fields.pop("message_base64"), validate=True)

@@ -45,8 +45,12 @@ def start(server, *arguments, wrap=(), **options):
 
 
 def finish(process, data=None):
-    """Wait for the process's own end."""
-    stdout, stderr = process.communicate(data, timeout=DEADLINE)
+    """Wait for the process's own end; what does not end is killed."""
+    try:
+        stdout, stderr = process.communicate(data, timeout=DEADLINE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise
     return Result(process.returncode, stdout, stderr)
 
 

@@ -1,0 +1,423 @@
+/*
+ * Why: a write may fail at any byte, and so may the attempt to mend that. Whatever fails, what is
+ * refused leaves no trace among the records, what is recorded later is whole, and SEQ goes on.
+ */
+#include "journal_folder.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+/* ------------------------------------------------------------------------ calls that can fail */
+
+/* How many of the next ftruncate() fail; -1: the next one does, though it has cut the file. */
+static int ftruncate_failures;
+
+/* In place of the library's, for the journal too. */
+int ftruncate(int fd, off_t size)
+{
+    if (ftruncate_failures > 0) {
+        ftruncate_failures--;
+        errno = EIO;
+        return -1;
+    }
+    char path[32];
+    (void)snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    int result = truncate(path, size);
+    if (ftruncate_failures < 0 && result == 0) {
+        ftruncate_failures = 0;
+        errno = EIO;
+        result = -1;
+    }
+    return result;
+}
+
+static size_t write_room = SIZE_MAX; /* bytes that write() still takes */
+static int write_error;              /* errno of the write() behind them */
+
+/* In place of the library's, for the journal too. */
+ssize_t write(int fd, const void *bytes, size_t size)
+{
+    if (size > 0 && write_room == 0) {
+        errno = write_error;
+        return -1;
+    }
+    size_t room = size < write_room ? size : write_room;
+    if (write_room != SIZE_MAX)
+        write_room -= room;
+    return syscall(SYS_write, fd, bytes, room);
+}
+
+/* ----------------------------------------------------------------------- when writing fails */
+
+static void test_full_device(void **state)
+{
+    const struct folder *folder = *state;
+    struct journal *journal = open_journal(folder->file);
+
+    record(journal, 1, "one");
+    assert_true(open_again(journal, "/dev/full"));
+    for (int attempt = 0; attempt < 2; attempt++) {
+        assert_int_equal(append(journal, "two"), 2);
+        assert_int_equal(journal_commit(journal), JOURNAL_REFUSED);
+        assert_string_equal(journal_problem(journal),
+                            "cannot write journal /dev/full: No space left on device");
+        assert_int_equal(journal_seq(journal), 1);
+        assert_int_equal(journal_batch_size(journal), 0);
+    }
+    assert_true(open_again(journal, "/dev/null"));
+    record(journal, 2, "two");
+    assert_true(open_again(journal, folder->file));
+    record(journal, 3, "three");
+    journal_free(journal);
+    check_records(folder->file, "1 one;3 three;");
+}
+
+static rlim_t limit_file_size(rlim_t size)
+{
+    struct rlimit limit;
+
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    rlim_t before = limit.rlim_cur;
+    limit.rlim_cur = size;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    return before;
+}
+
+/* A short write first, then an error: as on a disk that gets full. */
+static void test_short_write(void **state)
+{
+    const struct folder *folder = *state;
+    struct journal *journal = open_journal(folder->file);
+    struct stat status;
+
+    record(journal, 1, "one");
+    assert_int_equal(stat(folder->file, &status), 0);
+    rlim_t size = (rlim_t)status.st_size;
+    rlim_t before = limit_file_size(size);
+    for (rlim_t room = 0; room < 2 * size; room++) {
+        assert_int_equal(append(journal, "two"), 2);
+        assert_int_equal(append(journal, "3.."), 3);
+        (void)limit_file_size(size + room);
+        enum journal_result result = journal_commit(journal);
+        (void)limit_file_size(before);
+        assert_int_equal(result, JOURNAL_REFUSED);
+        assert_non_null(strstr(journal_problem(journal), ": File too large"));
+        assert_int_equal(journal_seq(journal), 1);
+        check_records(folder->file, "1 one;");
+    }
+    record(journal, 2, "two");
+    journal_free(journal);
+    check_records(folder->file, "1 one;2 two;");
+}
+
+/* Lets one write() of the batch get no further than `room` bytes; it is refused. */
+static void tear(struct journal *journal, const char *path, rlim_t room)
+{
+    struct stat status;
+
+    assert_int_equal(stat(path, &status), 0);
+    rlim_t before = limit_file_size((rlim_t)status.st_size + room);
+    enum journal_result result = journal_commit(journal);
+    (void)limit_file_size(before);
+    assert_int_equal(result, JOURNAL_REFUSED);
+}
+
+/* The first commit after opening has nothing of its own to go back to. */
+static void test_first_commit_refused(void **state)
+{
+    const struct folder *folder = *state;
+
+    write_text(folder->file, "7" TIME PEER " seven\n");
+    struct journal *journal = open_journal(folder->file);
+    assert_int_equal(append(journal, "eight"), 8);
+    tear(journal, folder->file, 3);
+    record(journal, 8, "eight");
+    journal_free(journal);
+    check_records(folder->file, "7 seven;8 eight;");
+}
+
+/* What could not be cut at once is cut before anything else is written. */
+static void test_cut_back_later(void **state)
+{
+    const struct folder *folder = *state;
+    struct journal *journal = open_journal(folder->file);
+
+    record(journal, 1, "one");
+    ftruncate_failures = 2;
+    assert_int_equal(append(journal, "two"), 2);
+    tear(journal, folder->file, 9);
+    assert_int_equal(append(journal, "two"), 2);
+    assert_int_equal(journal_commit(journal), JOURNAL_REFUSED);
+    record(journal, 2, "two");
+    journal_free(journal);
+    check_records(folder->file, "1 one;2 two;");
+}
+
+/* What is torn is the old file's: of the one that the journal goes over to, nothing is cut. */
+static void test_torn_and_another_file(void **state)
+{
+    const struct folder *folder = *state;
+    struct journal *journal = open_journal(folder->file);
+
+    write_text(folder->rotated, "7" TIME PEER " seven\n");
+    record(journal, 1, "one");
+    assert_int_equal(append(journal, "two"), 2);
+    ftruncate_failures = 2; /* when it is torn, and when it is left */
+    tear(journal, folder->file, 9);
+    assert_true(open_again(journal, folder->rotated));
+    assert_int_equal(ftruncate_failures, 0);
+    record(journal, 8, "eight");
+    journal_free(journal);
+    check_records(folder->rotated, "7 seven;8 eight;");
+}
+
+/*
+ * What is no file cannot be cut back: a part that was taken is there for good, and so the end; so
+ * is an error after which nobody takes anything any more.
+ */
+static void test_device_that_fails(void **state)
+{
+    static const struct {
+        size_t room;
+        int error;
+        enum journal_result result;
+    } cases[] = {
+        {0, ENOSPC, JOURNAL_REFUSED}, {5, ENOSPC, JOURNAL_BROKEN}, {0, EIO, JOURNAL_BROKEN},
+        {0, EBADF, JOURNAL_BROKEN},   {0, EPIPE, JOURNAL_BROKEN},
+    };
+
+    (void)state;
+    for (size_t at = 0; at < sizeof cases / sizeof *cases; at++) {
+        struct journal *journal = open_journal("/dev/null");
+        assert_int_equal(append(journal, "one"), 1);
+        write_room = cases[at].room;
+        write_error = cases[at].error;
+        enum journal_result result = journal_commit(journal);
+        write_room = SIZE_MAX;
+        assert_int_equal(result, cases[at].result);
+        journal_free(journal);
+    }
+}
+
+/*
+ * What a failed write left could not be cut, and somebody else has cut it, or has emptied the file,
+ * before it is tried again: then no record may be cut instead of it.
+ */
+static void test_cut_by_somebody_else(void **state)
+{
+    const struct folder *folder = *state;
+    struct stat status;
+
+    for (int emptied = 0; emptied < 2; emptied++) {
+        struct journal *journal = open_journal(folder->file);
+        record(journal, 1, "one");
+        assert_int_equal(stat(folder->file, &status), 0);
+        assert_int_equal(append(journal, "two"), 2);
+        ftruncate_failures = 1;
+        tear(journal, folder->file, 9);
+        assert_non_null(strstr(journal_problem(journal), "cannot cut back journal"));
+        assert_int_equal(truncate(folder->file, emptied ? 0 : status.st_size), 0);
+        record(journal, 2, "two");
+        record(journal, 3, "three");
+        journal_free(journal);
+        check_records(folder->file, emptied ? "2 two;3 three;" : "1 one;2 two;3 three;");
+        assert_int_equal(unlink(folder->file), 0);
+    }
+}
+
+/* The cut was done, though it seemed to fail: it is not done once more. */
+static void test_cut_back_once(void **state)
+{
+    const struct folder *folder = *state;
+    struct journal *journal = open_journal(folder->file);
+
+    record(journal, 1, "one");
+    assert_int_equal(append(journal, "two"), 2);
+    ftruncate_failures = -1;
+    tear(journal, folder->file, 9);
+    record(journal, 2, "two");
+    journal_free(journal);
+    check_records(folder->file, "1 one;2 two;");
+}
+
+/* Another program's line behind what is torn stays; nothing is acknowledged until somebody acts. */
+static void test_written_behind_by_somebody_else(void **state)
+{
+    const struct folder *folder = *state;
+    struct journal *journal = open_journal(folder->file);
+
+    record(journal, 1, "one");
+    assert_int_equal(append(journal, "two"), 2);
+    ftruncate_failures = 1;
+    tear(journal, folder->file, 9);
+    FILE *other = fopen(folder->file, "a");
+    assert_non_null(other);
+    assert_true(fputs("important\n", other) >= 0);
+    assert_int_equal(fclose(other), 0);
+    assert_int_equal(append(journal, "two"), 2);
+    assert_int_equal(journal_commit(journal), JOURNAL_REFUSED);
+    assert_non_null(strstr(journal_problem(journal), "another program has written behind it"));
+    assert_int_equal(rename(folder->file, folder->rotated), 0);
+    assert_true(open_again(journal, folder->file));
+    record(journal, 2, "two");
+    journal_free(journal);
+    struct buffer bytes = read_file(folder->rotated);
+    assert_non_null(strstr((const char *)bytes.bytes, "important\n"));
+    buffer_free(&bytes);
+    check_records(folder->file, "2 two;");
+}
+
+/* --------------------------------------------------------------------------- standard output */
+
+/* Until restore_output(), nothing may fail: cmocka would say so where the records go. */
+static int redirect_output(int fd)
+{
+    int before = dup(STDOUT_FILENO);
+
+    assert_true(before >= 0);
+    assert_int_equal(fflush(stdout), 0);
+    assert_int_equal(dup2(fd, STDOUT_FILENO), STDOUT_FILENO);
+    return before;
+}
+
+static void restore_output(int before)
+{
+    (void)dup2(before, STDOUT_FILENO);
+    (void)close(before);
+}
+
+/* As by `>`, without O_APPEND. */
+static int redirect_output_to_file(const char *path)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+    assert_true(fd >= 0);
+    int before = redirect_output(fd);
+    (void)close(fd);
+    return before;
+}
+
+/* Appends a message and commits. */
+static enum journal_result try_to_record(struct journal *journal, const char *message)
+{
+    uint64_t seq;
+
+    return journal_append(journal, PEER, "", message, strlen(message), &seq)
+               ? journal_commit(journal)
+               : JOURNAL_BROKEN;
+}
+
+/* What a short write left is cut, and the next record is written there and not behind a hole. */
+static void test_short_write_on_standard_output(void **state)
+{
+    const struct folder *folder = *state;
+    struct journal *journal = journal_new();
+
+    assert_non_null(journal);
+    int before = redirect_output_to_file(folder->file);
+    bool opened = open_again(journal, "-");
+    rlim_t limit = limit_file_size(10);
+    enum journal_result torn = try_to_record(journal, "torn");
+    (void)limit_file_size(limit);
+    enum journal_result whole = try_to_record(journal, "one");
+    journal_free(journal);
+    restore_output(before);
+    assert_true(opened);
+    assert_int_equal(torn, JOURNAL_REFUSED);
+    assert_int_equal(whole, JOURNAL_COMMITTED);
+    check_records(folder->file, "1 one;");
+}
+
+/* SEQ is noted beside a file that has a name, and "standard output" is none. */
+static void test_standard_output_has_no_noted_seq(void **state)
+{
+    const struct folder *folder = *state;
+    struct journal *journal = journal_new();
+    int here = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    assert_non_null(journal);
+    assert_true(here >= 0);
+    assert_int_equal(chdir(folder->path), 0);
+    int before = redirect_output_to_file(folder->file);
+    bool opened = open_again(journal, "-");
+    enum journal_result result = try_to_record(journal, "one");
+    bool closed = journal_close(journal);
+    journal_free(journal);
+    restore_output(before);
+    bool noted = access("standard output.seq", F_OK) == 0;
+    assert_int_equal(fchdir(here), 0);
+    (void)close(here);
+    assert_true(opened);
+    assert_int_equal(result, JOURNAL_COMMITTED);
+    assert_true(closed);
+    assert_false(noted);
+}
+
+/* It stays open while the journal is elsewhere: it can be recorded on once more. */
+static void test_standard_output_again(void **state)
+{
+    const struct folder *folder = *state;
+    struct journal *journal = journal_new();
+
+    assert_non_null(journal);
+    int before = redirect_output_to_file(folder->rotated);
+    bool opened = open_again(journal, "-") && try_to_record(journal, "one") == JOURNAL_COMMITTED &&
+                  open_again(journal, folder->file) &&
+                  try_to_record(journal, "two") == JOURNAL_COMMITTED && open_again(journal, "-") &&
+                  try_to_record(journal, "three") == JOURNAL_COMMITTED;
+    journal_free(journal);
+    restore_output(before);
+    assert_true(opened);
+    check_records(folder->file, "2 two;");
+    check_records(folder->rotated, "1 one;3 three;");
+}
+
+/* Nobody reads it any more. */
+static void test_broken_pipe(void **state)
+{
+    struct journal *journal = journal_new();
+    int ends[2];
+
+    (void)state;
+    assert_int_equal(pipe(ends), 0);
+    int before = redirect_output(ends[1]);
+    bool opened = open_again(journal, "-");
+    enum journal_result whole = try_to_record(journal, "one");
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+    enum journal_result broken = try_to_record(journal, "two");
+    restore_output(before);
+    assert_true(opened);
+    assert_int_equal(whole, JOURNAL_COMMITTED);
+    assert_int_equal(broken, JOURNAL_BROKEN);
+    assert_string_equal(journal_problem(journal),
+                        "cannot write journal standard output: Broken pipe");
+    journal_free(journal);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST_IN_FOLDER(test_full_device),
+        TEST_IN_FOLDER(test_short_write),
+        TEST_IN_FOLDER(test_first_commit_refused),
+        TEST_IN_FOLDER(test_cut_back_later),
+        TEST_IN_FOLDER(test_torn_and_another_file),
+        cmocka_unit_test(test_device_that_fails),
+        TEST_IN_FOLDER(test_cut_by_somebody_else),
+        TEST_IN_FOLDER(test_cut_back_once),
+        TEST_IN_FOLDER(test_written_behind_by_somebody_else),
+        TEST_IN_FOLDER(test_short_write_on_standard_output),
+        TEST_IN_FOLDER(test_standard_output_has_no_noted_seq),
+        TEST_IN_FOLDER(test_standard_output_again),
+        cmocka_unit_test(test_broken_pipe),
+    };
+
+    (void)signal(SIGXFSZ, SIG_IGN);
+    (void)signal(SIGPIPE, SIG_IGN);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
