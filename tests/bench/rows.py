@@ -53,12 +53,12 @@ class Loads:
     def all(self):
         steps = IDLE_STEPS_QUICK if self.quick else IDLE_STEPS
         return [
-            self.active("50", "50 clients", 50, 300_000, 1.05),
-            self.active("50-pipelined", "50 clients, 16 pipelined", 50, 2_000_000, 0.80, 16),
-            self.active("1000", "1,000 clients", 1000, 300_000, 1.10),
+            self.active("50", "50 clients", 50, 150_000, 1.05),
+            self.active("50-pipelined", "50 clients, 16 pipelined", 50, 1_000_000, 0.80, 16),
+            self.active("1000", "1,000 clients", 1000, 200_000, 1.10),
             self.active("10000", "10,000 clients, all active", 10_000, 200_000, 1.10),
-            *[self.beside(1, idle, 30_000) for idle in steps],
-            self.beside(50, IDLE_MOST, 300_000),
+            *[self.beside(1, idle, 20_000) for idle in steps],
+            self.beside(50, IDLE_MOST, 200_000),
             self.latency(),
             self.memory(),
             self.accept(),
