@@ -2,8 +2,8 @@
  * address.h: socket addresses, as text and from text. For the server's listeners, the client's
  * connection, and the peers that both name.
  */
-#ifndef TCPACK_ADDRESS_H
-#define TCPACK_ADDRESS_H
+#ifndef TCPACK_COMMON_ADDRESS_H
+#define TCPACK_COMMON_ADDRESS_H
 
 #include "common/compiler.h"
 

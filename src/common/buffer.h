@@ -4,8 +4,8 @@
  * A zeroed struct is an empty buffer that holds no memory. Whoever declares it owns it and calls
  * buffer_free(). The fields may be read by anyone; only these functions change them.
  */
-#ifndef TCPACK_BUFFER_H
-#define TCPACK_BUFFER_H
+#ifndef TCPACK_COMMON_BUFFER_H
+#define TCPACK_COMMON_BUFFER_H
 
 #include "common/compiler.h"
 

@@ -2,8 +2,8 @@
  * clock.h: the two clocks. Monotonic time measures how long something took and when it is due;
  * wall time is what a record says.
  */
-#ifndef TCPACK_CLOCK_H
-#define TCPACK_CLOCK_H
+#ifndef TCPACK_COMMON_CLOCK_H
+#define TCPACK_COMMON_CLOCK_H
 
 #include <stdint.h>
 

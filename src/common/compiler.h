@@ -2,8 +2,8 @@
  * compiler.h: the compiler attributes that the headers of this project use, empty where the
  * compiler does not know them.
  */
-#ifndef TCPACK_COMPILER_H
-#define TCPACK_COMPILER_H
+#ifndef TCPACK_COMMON_COMPILER_H
+#define TCPACK_COMMON_COMPILER_H
 
 #if defined(__GNUC__)
 #define MUST_USE              __attribute__((warn_unused_result))

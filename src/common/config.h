@@ -6,8 +6,8 @@
  * defaults, config_print() and the tests that hold the man page and the shipped file against it all
  * come from this table. Reading is strict: whatever is not understood is an error with its line.
  */
-#ifndef TCPACK_CONFIG_H
-#define TCPACK_CONFIG_H
+#ifndef TCPACK_COMMON_CONFIG_H
+#define TCPACK_COMMON_CONFIG_H
 
 #include "common/compiler.h"
 

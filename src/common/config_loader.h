@@ -2,8 +2,8 @@
  * config_loader.h: what is said in the lines of a file and in overrides, put into a struct config.
  * Only for config.c. Pure.
  */
-#ifndef TCPACK_CONFIG_LOADER_H
-#define TCPACK_CONFIG_LOADER_H
+#ifndef TCPACK_COMMON_CONFIG_LOADER_H
+#define TCPACK_COMMON_CONFIG_LOADER_H
 
 #include "common/config.h"
 #include "common/config_options.h"

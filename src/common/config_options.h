@@ -2,8 +2,8 @@
  * config_options.h: the one table of every option of tcpack.ini, and what can be done with one. For
  * the config parts and the tests; everybody else reads struct config. Pure.
  */
-#ifndef TCPACK_CONFIG_OPTIONS_H
-#define TCPACK_CONFIG_OPTIONS_H
+#ifndef TCPACK_COMMON_CONFIG_OPTIONS_H
+#define TCPACK_COMMON_CONFIG_OPTIONS_H
 
 #include "common/compiler.h"
 #include "common/config.h"

@@ -6,8 +6,8 @@
  * exactly one line of the text a call, so that the handler knows its number, and every line that
  * inih would misread it reports and hands over as an empty one, so that reading goes on.
  */
-#ifndef TCPACK_CONFIG_READER_H
-#define TCPACK_CONFIG_READER_H
+#ifndef TCPACK_COMMON_CONFIG_READER_H
+#define TCPACK_COMMON_CONFIG_READER_H
 
 #include "common/compiler.h"
 

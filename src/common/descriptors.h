@@ -3,8 +3,8 @@
  * fd_set ends at FD_SETSIZE; and that limit. The kernel looks at as many bits as its first argument
  * says, whatever the size of fd_set (select(2), NOTES).
  */
-#ifndef TCPACK_DESCRIPTORS_H
-#define TCPACK_DESCRIPTORS_H
+#ifndef TCPACK_COMMON_DESCRIPTORS_H
+#define TCPACK_COMMON_DESCRIPTORS_H
 
 #include "common/compiler.h"
 

@@ -3,8 +3,8 @@
  * `\n`, `\r`, `\t`, and `\xHH` for every other control character (also U+0080 to U+009F) and every
  * byte that is not valid UTF-8. Everything else stands for itself; nothing is lost. Pure.
  */
-#ifndef TCPACK_ESCAPE_H
-#define TCPACK_ESCAPE_H
+#ifndef TCPACK_COMMON_ESCAPE_H
+#define TCPACK_COMMON_ESCAPE_H
 
 #include "common/buffer.h"
 #include "common/compiler.h"

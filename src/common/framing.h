@@ -6,8 +6,8 @@
  * out of what the server sends, with the same functions. tcpack-protocol(7) describes each framing;
  * each is one file, framing_NAME.c, behind struct framing_protocol (framing_protocol.h).
  */
-#ifndef TCPACK_FRAMING_H
-#define TCPACK_FRAMING_H
+#ifndef TCPACK_COMMON_FRAMING_H
+#define TCPACK_COMMON_FRAMING_H
 
 #include "common/buffer.h"
 #include "common/compiler.h"

@@ -3,8 +3,8 @@
  * it. To add a framing: one more file, one name in enum framing, and its lines in framing.c. What
  * names them all to people follows by hand: the pages, the help of tcpack, the completion.
  */
-#ifndef TCPACK_FRAMING_PROTOCOL_H
-#define TCPACK_FRAMING_PROTOCOL_H
+#ifndef TCPACK_COMMON_FRAMING_PROTOCOL_H
+#define TCPACK_COMMON_FRAMING_PROTOCOL_H
 
 #include "common/compiler.h"
 #include "common/framing.h"

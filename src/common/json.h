@@ -1,6 +1,6 @@
 /* json.h: bytes as JSON (RFC 8259). Pure. */
-#ifndef TCPACK_JSON_H
-#define TCPACK_JSON_H
+#ifndef TCPACK_COMMON_JSON_H
+#define TCPACK_COMMON_JSON_H
 
 #include "common/buffer.h"
 #include "common/compiler.h"

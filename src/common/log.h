@@ -6,8 +6,8 @@
  * Bytes that came from a peer are escaped by the caller with escape_text() (escape.h) before they
  * go into a line. errno is the same after a call as before.
  */
-#ifndef TCPACK_LOG_H
-#define TCPACK_LOG_H
+#ifndef TCPACK_COMMON_LOG_H
+#define TCPACK_COMMON_LOG_H
 
 #include "common/compiler.h"
 

@@ -5,8 +5,8 @@
  *     nearest_offer(&nearest, "host");
  *     nearest_offer(&nearest, "port");      nearest.name is "port" now
  */
-#ifndef TCPACK_NEAREST_H
-#define TCPACK_NEAREST_H
+#ifndef TCPACK_COMMON_NEAREST_H
+#define TCPACK_COMMON_NEAREST_H
 
 #include <stddef.h>
 

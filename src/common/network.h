@@ -5,8 +5,8 @@
  * An IPv4-mapped IPv6 address (::ffff:192.0.2.1), in a list or of a peer, counts as the IPv4
  * address: that is how an IPv4 client appears on a socket that takes both.
  */
-#ifndef TCPACK_NETWORK_H
-#define TCPACK_NETWORK_H
+#ifndef TCPACK_COMMON_NETWORK_H
+#define TCPACK_COMMON_NETWORK_H
 
 #include "common/compiler.h"
 

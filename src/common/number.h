@@ -1,6 +1,6 @@
 /* number.h: text to numbers, strictly. Pure. */
-#ifndef TCPACK_NUMBER_H
-#define TCPACK_NUMBER_H
+#ifndef TCPACK_COMMON_NUMBER_H
+#define TCPACK_COMMON_NUMBER_H
 
 #include "common/compiler.h"
 

@@ -6,8 +6,8 @@
  * in bytes and the record's time; `{{` is a brace, and so is a `}` that ends none of these; `\n`,
  * `\r`, `\t`, `\\` and `\xHH` are bytes.
  */
-#ifndef TCPACK_REPLY_H
-#define TCPACK_REPLY_H
+#ifndef TCPACK_COMMON_REPLY_H
+#define TCPACK_COMMON_REPLY_H
 
 #include "common/buffer.h"
 #include "common/compiler.h"

@@ -7,8 +7,8 @@
  * A ring says that something has happened, not what is the case: who answers it must take all that
  * there is. It may be stale: meant for a socket that had the same number before.
  */
-#ifndef TCPACK_BELL_H
-#define TCPACK_BELL_H
+#ifndef TCPACK_SERVER_BELL_H
+#define TCPACK_SERVER_BELL_H
 
 #include "common/compiler.h"
 

@@ -2,8 +2,8 @@
  * connection.h: one connected peer: its unfinished message, its unsent replies, and what it waits
  * for. Moves bytes between the socket and these buffers; knows no journal and no other connection.
  */
-#ifndef TCPACK_CONNECTION_H
-#define TCPACK_CONNECTION_H
+#ifndef TCPACK_SERVER_CONNECTION_H
+#define TCPACK_SERVER_CONNECTION_H
 
 #include "common/address.h"
 #include "common/buffer.h"

@@ -6,8 +6,8 @@
  * whether it is really due and sets it again. So what is postponed all the time, such as the idle
  * timeout of a busy connection, costs nothing until the time that was set first.
  */
-#ifndef TCPACK_DEADLINES_H
-#define TCPACK_DEADLINES_H
+#ifndef TCPACK_SERVER_DEADLINES_H
+#define TCPACK_SERVER_DEADLINES_H
 
 #include "common/compiler.h"
 

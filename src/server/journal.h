@@ -7,8 +7,8 @@
  *
  * Nothing here logs: journal_problem() and journal_note() give the text of what happened last.
  */
-#ifndef TCPACK_JOURNAL_H
-#define TCPACK_JOURNAL_H
+#ifndef TCPACK_SERVER_JOURNAL_H
+#define TCPACK_SERVER_JOURNAL_H
 
 #include "common/compiler.h"
 #include "common/config.h"

@@ -2,8 +2,8 @@
  * journal_file.h: opening a journal's file: is it ours, is it free, where does SEQ go on. Used by
  * journal.c alone.
  */
-#ifndef TCPACK_JOURNAL_FILE_H
-#define TCPACK_JOURNAL_FILE_H
+#ifndef TCPACK_SERVER_JOURNAL_FILE_H
+#define TCPACK_SERVER_JOURNAL_FILE_H
 
 #include "common/compiler.h"
 

@@ -2,8 +2,8 @@
  * listener.h: the sockets that connections come in by, from the moment that they are open, or
  * passed by the service manager, to their end. Which ones there shall be is listener_plan.h's.
  */
-#ifndef TCPACK_LISTENER_H
-#define TCPACK_LISTENER_H
+#ifndef TCPACK_SERVER_LISTENER_H
+#define TCPACK_SERVER_LISTENER_H
 
 #include "common/address.h"
 #include "common/compiler.h"

@@ -22,8 +22,8 @@
  *   wait, and under load select() is left out of some, but never of more than a few in a row: so
  *   neither rings nor what select() finds can starve the other.
  */
-#ifndef TCPACK_READINESS_H
-#define TCPACK_READINESS_H
+#ifndef TCPACK_SERVER_READINESS_H
+#define TCPACK_SERVER_READINESS_H
 
 #include "common/compiler.h"
 

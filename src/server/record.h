@@ -6,8 +6,8 @@
  *         before the message where the listener has a name, and "message_base64" (RFC 4648,
  *         section 4) instead of "message" where the message is not valid UTF-8
  */
-#ifndef TCPACK_RECORD_H
-#define TCPACK_RECORD_H
+#ifndef TCPACK_SERVER_RECORD_H
+#define TCPACK_SERVER_RECORD_H
 
 #include "common/buffer.h"
 #include "common/compiler.h"

@@ -8,8 +8,8 @@
  *   commit   one write() for the batch, and one fdatasync() where sync = yes
  *   answer   one send() for each connection with all of its replies
  */
-#ifndef TCPACK_ROUND_H
-#define TCPACK_ROUND_H
+#ifndef TCPACK_SERVER_ROUND_H
+#define TCPACK_SERVER_ROUND_H
 
 #include "common/buffer.h"
 #include "common/compiler.h"

@@ -2,8 +2,8 @@
  * server.h: the server as a whole: listeners, connections, journal, and the round that serves them
  * until a signal asks it to stop. The program's edge: it logs.
  */
-#ifndef TCPACK_SERVER_H
-#define TCPACK_SERVER_H
+#ifndef TCPACK_SERVER_SERVER_H
+#define TCPACK_SERVER_SERVER_H
 
 #include "common/compiler.h"
 #include "common/config.h"

@@ -5,8 +5,8 @@
  *
  * The first SIGTERM or SIGINT asks the server to stop; a second one ends the process at once.
  */
-#ifndef TCPACK_SIGNALS_H
-#define TCPACK_SIGNALS_H
+#ifndef TCPACK_SERVER_SIGNALS_H
+#define TCPACK_SERVER_SIGNALS_H
 
 #include "common/compiler.h"
 
