@@ -108,8 +108,8 @@ enum line_editor_result line_editor_read(struct line_editor *editor, const char 
     int saved = errno;
     if (result == LINE_EDITOR_DROPPED) {
         signals_forget_interrupt();
-        lines_free(
-            &editor->lines); /* Ctrl-D in a line makes the terminal hand over its beginning */
+        /* Its beginning: Ctrl-D within a line makes the terminal hand that over. */
+        lines_free(&editor->lines);
     }
     if (is_mid_line(editor, result))
         show("\n");

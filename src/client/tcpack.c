@@ -242,9 +242,9 @@ int main(int argc, char **argv)
              : arguments.quiet ? LOG_LEVEL_WARNING
                                : LOG_LEVEL_INFO,
              LOG_TO_STDERR);
-    signals_open();
     if (!load_config(&arguments, &config))
         return EX_CONFIG;
+    signals_open(); /* not before: a configuration that is a slow pipe can be interrupted */
     int status = run(&arguments, &config);
     config_free(&config);
     return status;

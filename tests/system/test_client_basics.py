@@ -3,14 +3,19 @@ tcpack does what a first user tries: words, lines, files, wrong hosts; and its e
 script what became of the messages.
 """
 
+import array
+import fcntl
 import os
+import signal
 import socket
+import termios
 
 import pytest
 from harness import programs
 from harness.classroom import REPLY, ClassroomServer
 from harness.peers import Peer, receive_all, receive_until
 from harness.tcpack import finish, start, tcpack
+from harness.waiting import DEADLINE, wait_until
 
 SEQ = {"server.reply": "{seq}"}
 
@@ -289,6 +294,28 @@ def test_configuration_errors(tmp_path):
     assert f"tcpack: error: {config}:4: " in result.stderr
     result = programs.run(programs.tcpack(), "-c", tmp_path / "none.ini", "hello")
     assert result.returncode == 78 and "none.ini" in result.stderr
+
+
+def bytes_in(pipe):
+    count = array.array("i", [0])
+    fcntl.ioctl(pipe, termios.FIONREAD, count)
+    return count[0]
+
+
+def test_interrupt_while_the_configuration_comes(tmp_path):
+    """From a pipe whose writer takes its time."""
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    pipe = os.open(path, os.O_RDWR)
+    os.write(pipe, b"[client]\n")
+    client = start(None, "-c", path, "hello")
+    wait_until(lambda: bytes_in(pipe) == 0, "a read() of the configuration")
+    client.send_signal(signal.SIGINT)
+    try:
+        assert client.wait(DEADLINE) == -signal.SIGINT
+    finally:
+        os.close(pipe)
+        finish(client)
 
 
 def test_standard_output_that_is_gone_is_said(server):
