@@ -185,20 +185,20 @@ static bool cut_tail(struct journal_file *file, const char *path, off_t end, off
 /* Finds the last SEQ of a file that is not empty, and cuts what follows the last whole line. */
 static bool recover(struct journal_file *file, const char *path, off_t size, char *problem)
 {
-    off_t end; /* behind the last whole line */
+    off_t tail; /* where the last whole line ends */
     off_t begin = 0;
     enum record_kind whole = RECORD_OURS;
     enum record_kind rest = RECORD_PARTIAL;
     uint64_t unfinished;
 
-    if (!find_line_begin(file->fd, size, &end) ||
-        (end > 0 && (!find_line_begin(file->fd, end - 1, &begin) ||
-                     !parse_line_at(file->fd, begin, end - 1, false, &whole, &file->last_seq))) ||
-        !parse_line_at(file->fd, end, size, end > 0, &rest, &unfinished))
+    if (!find_line_begin(file->fd, size, &tail) ||
+        (tail > 0 && (!find_line_begin(file->fd, tail - 1, &begin) ||
+                      !parse_line_at(file->fd, begin, tail - 1, false, &whole, &file->last_seq))) ||
+        !parse_line_at(file->fd, tail, size, tail > 0, &rest, &unfinished))
         return fail(problem, "read", path);
     if (whole != RECORD_OURS || rest == RECORD_FOREIGN)
         return refuse_foreign(path, problem);
-    return end == size || cut_tail(file, path, end, size, problem);
+    return tail == size || cut_tail(file, path, tail, size, problem);
 }
 
 /* The name of FILE.seq, or FILE.seq.new; the caller frees it. NULL: no memory. */
