@@ -1,5 +1,4 @@
-/* journal_folder.h: a folder of its own for each test of a journal, and what its files must hold.
- */
+/* journal_folder.h: a folder of each test's own for journals, and what their files must hold. */
 #ifndef TCPACK_TESTS_JOURNAL_FOLDER_H
 #define TCPACK_TESTS_JOURNAL_FOLDER_H
 

@@ -1,7 +1,8 @@
 /*
  * Why: what is acknowledged is what this part says it has written. So, with real files: SEQ goes on
  * whatever happens in between; a file is mended where a crash has torn it, wherever that was; a
- * file that is not ours stays as it is, byte for byte. What fails: test_journal_faults.
+ * file that is not ours stays as it is, byte for byte. What fails: test_journal_faults; what
+ * happens to the file meanwhile: test_journal_rotation.
  */
 #include "journal_folder.h"
 
@@ -369,141 +370,6 @@ static void test_lock(void **state)
     check_records(folder->file, "1 one;2 two;3 three;");
 }
 
-/* ----------------------------------------------------------------------------------- rotation */
-
-static void test_rotation(void **state)
-{
-    const struct folder *folder = *state;
-    struct journal *journal = open_journal(folder->file);
-
-    record(journal, 1, "one");
-    assert_true(open_again(journal, folder->file)); /* the same file still */
-    record(journal, 2, "two");
-    assert_int_equal(rename(folder->file, folder->rotated), 0);
-    record(journal, 3, "three");
-    assert_true(open_again(journal, folder->file));
-    check_text(folder->noted, "3\n");
-    check_text(folder->file, "");
-    record(journal, 4, "four");
-    journal_free(journal); /* as if killed */
-    check_records(folder->rotated, "1 one;2 two;3 three;");
-    check_records(folder->file, "4 four;");
-}
-
-static void test_rotation_and_no_message_until_killed(void **state)
-{
-    const struct folder *folder = *state;
-    struct journal *journal = open_journal(folder->file);
-
-    record(journal, 1, "one");
-    assert_int_equal(rename(folder->file, folder->rotated), 0);
-    assert_true(open_again(journal, folder->file));
-    journal_free(journal); /* as if killed */
-    journal = open_journal(folder->file);
-    record(journal, 2, "two");
-    journal_free(journal);
-    check_records(folder->file, "2 two;");
-}
-
-/* logrotate's `create`: the new file is somebody's who knows nothing of SEQ. */
-static void test_rotation_with_create_and_no_message_until_killed(void **state)
-{
-    const struct folder *folder = *state;
-    struct journal *journal = open_journal(folder->file);
-
-    record(journal, 1, "one");
-    assert_int_equal(rename(folder->file, folder->rotated), 0);
-    write_text(folder->file, "");
-    assert_true(open_again(journal, folder->file));
-    journal_free(journal); /* as if killed */
-    journal = open_journal(folder->file);
-    record(journal, 2, "two");
-    journal_free(journal);
-    check_records(folder->file, "2 two;");
-}
-
-/* Another file that has later records: SEQ never goes back. */
-static void test_go_over_to_a_file_with_records(void **state)
-{
-    const struct folder *folder = *state;
-    struct journal *journal = open_journal(folder->file);
-
-    record(journal, 1, "one");
-    write_text(folder->rotated, "7" TIME PEER " seven\n");
-    assert_true(open_again(journal, folder->rotated));
-    record(journal, 8, "eight");
-    assert_true(open_again(journal, folder->file));
-    record(journal, 9, "nine");
-    journal_free(journal);
-    check_records(folder->file, "1 one;9 nine;");
-    check_records(folder->rotated, "7 seven;8 eight;");
-}
-
-static void test_failed_reopening_changes_nothing(void **state)
-{
-    const struct folder *folder = *state;
-    struct journal *journal = open_journal(folder->file);
-
-    record(journal, 1, "one");
-    write_text(folder->rotated, "hello\n");
-    assert_false(open_again(journal, folder->rotated));
-    assert_false(open_again(journal, "/nonexistent/journal"));
-    record(journal, 2, "two");
-    journal_free(journal);
-    check_text(folder->rotated, "hello\n");
-    check_records(folder->file, "1 one;2 two;");
-}
-
-static void test_other_format(void **state)
-{
-    const struct folder *folder = *state;
-    struct journal_options options = options_of(folder->file);
-    struct journal *journal = open_journal(folder->file);
-
-    record(journal, 1, "one");
-    options.format = JOURNAL_FORMAT_JSON;
-    assert_true(journal_open(journal, &options));
-    record(journal, 2, "two");
-    journal_free(journal);
-    struct buffer bytes = read_file(folder->file);
-    assert_non_null(strstr((const char *)bytes.bytes, " one\n{\"seq\":2,"));
-    buffer_free(&bytes);
-    journal = open_journal(folder->file);
-    record(journal, 3, "three");
-    journal_free(journal);
-}
-
-/* logrotate's copytruncate, from behind our back. */
-static void test_emptied_meanwhile(void **state)
-{
-    const struct folder *folder = *state;
-    struct journal *journal = open_journal(folder->file);
-
-    record(journal, 1, "one");
-    assert_int_equal(truncate(folder->file, 0), 0);
-    record(journal, 2, "two");
-    close_journal(journal);
-    check_records(folder->file, "2 two;");
-}
-
-static void test_deleted(void **state)
-{
-    const struct folder *folder = *state;
-    struct journal *journal = open_journal(folder->file);
-
-    record(journal, 1, "one");
-    assert_false(journal_is_deleted(journal));
-    assert_int_equal(rename(folder->file, folder->rotated), 0);
-    assert_false(journal_is_deleted(journal)); /* it has another name, and is no loss */
-    assert_int_equal(unlink(folder->rotated), 0);
-    assert_true(journal_is_deleted(journal));
-    assert_true(open_again(journal, folder->file));
-    assert_false(journal_is_deleted(journal));
-    record(journal, 2, "two");
-    journal_free(journal);
-    check_records(folder->file, "2 two;");
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -524,14 +390,6 @@ int main(void)
         TEST_IN_FOLDER(test_link_to_what_is_not_there_yet),
         TEST_IN_FOLDER(test_what_is_no_file),
         TEST_IN_FOLDER(test_lock),
-        TEST_IN_FOLDER(test_rotation),
-        TEST_IN_FOLDER(test_rotation_and_no_message_until_killed),
-        TEST_IN_FOLDER(test_rotation_with_create_and_no_message_until_killed),
-        TEST_IN_FOLDER(test_go_over_to_a_file_with_records),
-        TEST_IN_FOLDER(test_failed_reopening_changes_nothing),
-        TEST_IN_FOLDER(test_other_format),
-        TEST_IN_FOLDER(test_emptied_meanwhile),
-        TEST_IN_FOLDER(test_deleted),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,232 @@
+/*
+ * Why: the journal is renamed, emptied or deleted while the server runs, and then the server is
+ * killed or the power fails: SEQ goes on all the same, and no record is in two files. What a power
+ * cut would take can be seen here only by the syncs that are made.
+ */
+#include "journal_folder.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static int synced_files;
+static int synced_folders;
+
+/* In place of the library's, for the journal too. */
+int fsync(int fd)
+{
+    struct stat status;
+
+    assert_int_equal(fstat(fd, &status), 0);
+    synced_files += S_ISREG(status.st_mode);
+    synced_folders += S_ISDIR(status.st_mode);
+    return (int)syscall(SYS_fsync, fd);
+}
+
+int fdatasync(int fd)
+{
+    synced_files++;
+    return (int)syscall(SYS_fdatasync, fd);
+}
+
+/* ----------------------------------------------------------------------------------- rotation */
+
+static void test_rotation(void **state)
+{
+    const struct folder *folder = *state;
+    struct journal *journal = open_journal(folder->file);
+
+    record(journal, 1, "one");
+    assert_true(open_again(journal, folder->file)); /* the same file still */
+    record(journal, 2, "two");
+    assert_int_equal(rename(folder->file, folder->rotated), 0);
+    record(journal, 3, "three");
+    assert_true(open_again(journal, folder->file));
+    check_text(folder->noted, "3\n");
+    check_text(folder->file, "");
+    record(journal, 4, "four");
+    journal_free(journal); /* as if killed */
+    check_records(folder->rotated, "1 one;2 two;3 three;");
+    check_records(folder->file, "4 four;");
+}
+
+static void test_rotation_and_no_message_until_killed(void **state)
+{
+    const struct folder *folder = *state;
+    struct journal *journal = open_journal(folder->file);
+
+    record(journal, 1, "one");
+    assert_int_equal(rename(folder->file, folder->rotated), 0);
+    assert_true(open_again(journal, folder->file));
+    journal_free(journal); /* as if killed */
+    journal = open_journal(folder->file);
+    record(journal, 2, "two");
+    journal_free(journal);
+    check_records(folder->file, "2 two;");
+}
+
+/* logrotate's `create`: the new file is somebody's who knows nothing of SEQ. */
+static void test_rotation_with_create_and_no_message_until_killed(void **state)
+{
+    const struct folder *folder = *state;
+    struct journal *journal = open_journal(folder->file);
+
+    record(journal, 1, "one");
+    assert_int_equal(rename(folder->file, folder->rotated), 0);
+    write_text(folder->file, "");
+    assert_true(open_again(journal, folder->file));
+    journal_free(journal); /* as if killed */
+    journal = open_journal(folder->file);
+    record(journal, 2, "two");
+    journal_free(journal);
+    check_records(folder->file, "2 two;");
+}
+
+/* It goes on, and what a crash would cost from now on is said. */
+static void test_rotation_where_no_seq_can_be_noted(void **state)
+{
+    const struct folder *folder = *state;
+    struct journal *journal = open_journal(folder->file);
+    char fresh[2 * PATH_SIZE];
+
+    record(journal, 1, "one");
+    (void)snprintf(fresh, sizeof fresh, "%s.new", folder->noted);
+    assert_int_equal(symlink(folder->rotated, fresh), 0);
+    assert_int_equal(rename(folder->file, folder->rotated), 0);
+    assert_true(open_again(journal, folder->file));
+    assert_non_null(strstr(journal_note(journal), "cannot note the last SEQ beside"));
+    record(journal, 2, "two");
+    journal_free(journal);
+    (void)unlink(fresh); /* where it is still there */
+    check_records(folder->file, "2 two;");
+}
+
+/* Another file that has later records: SEQ never goes back. */
+static void test_go_over_to_a_file_with_records(void **state)
+{
+    const struct folder *folder = *state;
+    struct journal *journal = open_journal(folder->file);
+
+    record(journal, 1, "one");
+    write_text(folder->rotated, "7" TIME PEER " seven\n");
+    assert_true(open_again(journal, folder->rotated));
+    record(journal, 8, "eight");
+    assert_true(open_again(journal, folder->file));
+    record(journal, 9, "nine");
+    journal_free(journal);
+    check_records(folder->file, "1 one;9 nine;");
+    check_records(folder->rotated, "7 seven;8 eight;");
+}
+
+static void test_failed_reopening_changes_nothing(void **state)
+{
+    const struct folder *folder = *state;
+    struct journal *journal = open_journal(folder->file);
+
+    record(journal, 1, "one");
+    write_text(folder->rotated, "hello\n");
+    assert_false(open_again(journal, folder->rotated));
+    assert_false(open_again(journal, "/nonexistent/journal"));
+    record(journal, 2, "two");
+    journal_free(journal);
+    check_text(folder->rotated, "hello\n");
+    check_records(folder->file, "1 one;2 two;");
+}
+
+static void test_other_format(void **state)
+{
+    const struct folder *folder = *state;
+    struct journal_options options = options_of(folder->file);
+    struct journal *journal = open_journal(folder->file);
+
+    record(journal, 1, "one");
+    options.format = JOURNAL_FORMAT_JSON;
+    assert_true(journal_open(journal, &options));
+    record(journal, 2, "two");
+    journal_free(journal);
+    struct buffer bytes = read_file(folder->file);
+    assert_non_null(strstr((const char *)bytes.bytes, " one\n{\"seq\":2,"));
+    buffer_free(&bytes);
+    journal = open_journal(folder->file);
+    record(journal, 3, "three");
+    journal_free(journal);
+}
+
+/* logrotate's copytruncate, from behind our back. */
+static void test_emptied_meanwhile(void **state)
+{
+    const struct folder *folder = *state;
+    struct journal *journal = open_journal(folder->file);
+
+    record(journal, 1, "one");
+    assert_int_equal(truncate(folder->file, 0), 0);
+    record(journal, 2, "two");
+    close_journal(journal);
+    check_records(folder->file, "2 two;");
+}
+
+static void test_deleted(void **state)
+{
+    const struct folder *folder = *state;
+    struct journal *journal = open_journal(folder->file);
+
+    record(journal, 1, "one");
+    assert_false(journal_is_deleted(journal));
+    assert_int_equal(rename(folder->file, folder->rotated), 0);
+    assert_false(journal_is_deleted(journal)); /* it has another name, and is no loss */
+    assert_int_equal(unlink(folder->rotated), 0);
+    assert_true(journal_is_deleted(journal));
+    assert_true(open_again(journal, folder->file));
+    assert_false(journal_is_deleted(journal));
+    record(journal, 2, "two");
+    journal_free(journal);
+    check_records(folder->file, "2 two;");
+}
+
+/* ----------------------------------------------------------------------------- power that fails */
+
+/* FILE.seq would be empty, or not there, and SEQ would begin with 1. */
+static void test_noted_seq_is_synced(void **state)
+{
+    const struct folder *folder = *state;
+    struct journal *journal = open_journal(folder->file);
+
+    record(journal, 1, "one");
+    synced_files = synced_folders = 0;
+    close_journal(journal);
+    assert_int_equal(synced_files, 1);
+    assert_int_equal(synced_folders, 1);
+}
+
+/* What was cut would be there again, with the next record in the middle of it. */
+static void test_cut_is_synced(void **state)
+{
+    const struct folder *folder = *state;
+
+    write_text(folder->file, "1" TIME PEER " one\n2 20");
+    synced_files = 0;
+    struct journal *journal = open_journal(folder->file);
+    assert_int_equal(synced_files, 1);
+    journal_free(journal);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST_IN_FOLDER(test_rotation),
+        TEST_IN_FOLDER(test_rotation_and_no_message_until_killed),
+        TEST_IN_FOLDER(test_rotation_with_create_and_no_message_until_killed),
+        TEST_IN_FOLDER(test_rotation_where_no_seq_can_be_noted),
+        TEST_IN_FOLDER(test_go_over_to_a_file_with_records),
+        TEST_IN_FOLDER(test_failed_reopening_changes_nothing),
+        TEST_IN_FOLDER(test_other_format),
+        TEST_IN_FOLDER(test_emptied_meanwhile),
+        TEST_IN_FOLDER(test_deleted),
+        TEST_IN_FOLDER(test_noted_seq_is_synced),
+        TEST_IN_FOLDER(test_cut_is_synced),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
