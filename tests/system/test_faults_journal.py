@@ -202,7 +202,7 @@ def test_disk_full(tmp_path, format, size, long):
                                 "journal.format": format})
         with one:
             loads = []
-            for episode in range(20 if long else 5):
+            for episode in range(20 if long else 3):
                 fill(disk / "ballast", 8192 + 4096 * (episode % 7))
                 full = Load(one, f"full{episode}", clients=3, window=10, size=size)
                 full.run_until(lambda: not full.open)
