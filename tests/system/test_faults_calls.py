@@ -70,7 +70,7 @@ def serve(tmp_path, wrap, patience=DEADLINE):
         one.kill()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def calls(tmp_path_factory):
     """({call: times before the server was ready}, {call: times in its service}), undisturbed."""
     programs.need_strace()
