@@ -26,15 +26,24 @@ unsigned char *buffer_grow(struct buffer *buffer, size_t more)
     return bytes + buffer->size;
 }
 
+/* "00" to "99", one after the other: two digits for each division. */
+static const char pairs[] = "00010203040506070809101112131415161718192021222324"
+                            "25262728293031323334353637383940414243444546474849"
+                            "50515253545556575859606162636465666768697071727374"
+                            "75767778798081828384858687888990919293949596979899";
+
 bool buffer_append_decimal(struct buffer *buffer, uint64_t number)
 {
     char digits[20]; /* of UINT64_MAX */
     size_t at = sizeof digits;
 
-    do {
-        digits[--at] = (char)('0' + number % 10);
-        number /= 10;
-    } while (number > 0);
+    while (number >= 10) {
+        at -= 2;
+        memcpy(digits + at, pairs + number % 100 * 2, 2);
+        number /= 100;
+    }
+    if (number > 0 || at == sizeof digits)
+        digits[--at] = (char)('0' + number);
     return buffer_append(buffer, digits + at, sizeof digits - at);
 }
 

@@ -140,6 +140,12 @@ static bool append_field(struct buffer *out, enum field field, const struct repl
     return buffer_append(out, values->time, values->time_size);
 }
 
+const void *reply_constant(const struct reply *reply, size_t *size)
+{
+    *size = reply->text_size;
+    return reply->parts_count == 0 ? reply->text : NULL;
+}
+
 bool reply_render(const struct reply *reply, const struct reply_values *values, struct buffer *out)
 {
     size_t size_before = out->size;

@@ -32,6 +32,9 @@ struct reply_values {
  */
 struct reply *reply_compile(const char *text, const char **problem) MUST_USE;
 
+/* The reply where it is always the same, and its size; NULL where it has placeholders. */
+const void *reply_constant(const struct reply *reply, size_t *size) MUST_USE;
+
 /* Appends the reply. False, with errno ENOMEM and `out` as it was, when there is no memory. */
 bool reply_render(const struct reply *reply, const struct reply_values *values,
                   struct buffer *out) MUST_USE;

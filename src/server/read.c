@@ -26,14 +26,20 @@ static bool add_reply(struct server *server, const struct connection *connection
                       const struct frame *frame, uint64_t seq, const char *time)
 {
     const struct listener_settings *settings = connection->settings;
-    const struct reply_values values = {seq, frame->size, time, RECORD_TIME_LENGTH};
 
     if (!settings->config->acknowledge || connection->state == CONNECTION_MUTE)
         return true;
-    server->text.size = 0;
-    return reply_render(settings->reply, &values, &server->text) &&
-           framing_wrap(connection->framing, frame->ending, server->text.bytes, server->text.size,
-                        &server->replies);
+    size_t size;
+    const void *text = reply_constant(settings->reply, &size);
+    if (text == NULL) {
+        const struct reply_values values = {seq, frame->size, time, RECORD_TIME_LENGTH};
+        server->text.size = 0;
+        if (!reply_render(settings->reply, &values, &server->text))
+            return false;
+        text = server->text.bytes;
+        size = server->text.size;
+    }
+    return framing_wrap(connection->framing, frame->ending, text, size, &server->replies);
 }
 
 static bool record(struct server *server, const struct connection *connection,

@@ -6,10 +6,12 @@
 #include "common/buffer.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -101,6 +103,30 @@ static void test_appends_texts_and_numbers(void **unused)
     buffer_free(&buffer);
 }
 
+static void assert_decimal(uint64_t number, const char *text)
+{
+    struct buffer buffer = {0};
+
+    assert_true(buffer_append_decimal(&buffer, number));
+    assert_holds(&buffer, text);
+    buffer_free(&buffer);
+}
+
+static void test_decimals_of_every_length(void **unused)
+{
+    char text[21];
+    uint64_t power = 1;
+
+    (void)unused;
+    for (int digits = 1; digits < 20; digits++, power *= 10) {
+        const uint64_t numbers[] = {power - 1, power, power + 1, power * 5, power + power / 10};
+        for (size_t at = 0; at < sizeof numbers / sizeof *numbers; at++) {
+            (void)snprintf(text, sizeof text, "%" PRIu64, numbers[at]);
+            assert_decimal(numbers[at], text);
+        }
+    }
+}
+
 static void test_consumes_from_the_front(void **unused)
 {
     struct buffer buffer = {0};
@@ -143,6 +169,7 @@ int main(void)
         cmocka_unit_test(test_room_for_nothing_is_not_null),
         cmocka_unit_test(test_prints_without_the_final_nul),
         cmocka_unit_test(test_appends_texts_and_numbers),
+        cmocka_unit_test(test_decimals_of_every_length),
         cmocka_unit_test(test_consumes_from_the_front),
         cmocka_unit_test(test_too_much_leaves_it_as_it_was),
     };

@@ -35,6 +35,24 @@ static void assert_renders(const char *template, const char *expected, size_t si
     reply_free(reply);
 }
 
+static void test_what_never_varies_is_constant(void **unused)
+{
+    const char *problem = NULL;
+    struct reply *constant = reply_compile("{{ok}\\n", &problem);
+    struct reply *varying = reply_compile("ok{seq}", &problem);
+    size_t size = 0;
+
+    (void)unused;
+    assert_non_null(constant);
+    assert_non_null(varying);
+    const void *text = reply_constant(constant, &size);
+    assert_int_equal(size, 5);
+    assert_memory_equal(text, "{ok}\n", 5);
+    assert_null(reply_constant(varying, &size));
+    reply_free(constant);
+    reply_free(varying);
+}
+
 static void test_renders(void **unused)
 {
     static const char *const pairs[][2] = {
@@ -123,6 +141,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_renders),
+        cmocka_unit_test(test_what_never_varies_is_constant),
         cmocka_unit_test(test_numbers),
         cmocka_unit_test(test_refuses),
     };
