@@ -29,15 +29,6 @@ static uint64_t not_plain(const unsigned char *bytes)
            EVERY(0x80);
 }
 
-/* The same for fewer bytes than a word: plain ones fill it up. */
-static bool is_plain_rest(const unsigned char *bytes, size_t size)
-{
-    unsigned char rest[WORD] = {' ', ' ', ' ', ' ', ' ', ' ', ' ', ' '};
-
-    memcpy(rest, bytes, size);
-    return not_plain(rest) == 0;
-}
-
 /* Without a branch on each word, so that compilers use vectors. */
 static bool is_plain_block(const unsigned char *bytes)
 {
@@ -56,9 +47,7 @@ size_t escape_plain(const unsigned char *bytes, size_t size)
         at += BLOCK;
     while (size - at >= WORD && not_plain(bytes + at) == 0)
         at += WORD;
-    if (size - at < WORD && is_plain_rest(bytes + at, size - at))
-        return size;
-    while (is_plain(bytes[at])) /* one before the end is not */
+    while (at < size && is_plain(bytes[at]))
         at++;
     return at;
 }

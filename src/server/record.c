@@ -35,10 +35,8 @@ void record_time_set(struct record_time *time, int64_t wall_us)
 
 static bool append_as_text(const struct record *record, struct buffer *out)
 {
-    char time[RECORD_TIME_LENGTH + 2] = {[0] = ' ', [RECORD_TIME_LENGTH + 1] = ' '};
-
-    memcpy(time + 1, record->time, RECORD_TIME_LENGTH);
-    return buffer_append_decimal(out, record->seq) && buffer_append(out, time, sizeof time) &&
+    return buffer_append_decimal(out, record->seq) && buffer_append(out, " ", 1) &&
+           buffer_append(out, record->time, RECORD_TIME_LENGTH) && buffer_append(out, " ", 1) &&
            buffer_append_text(out, record->peer) && buffer_append(out, " ", 1) &&
            escape_text(record->message, record->size, out) && buffer_append(out, "\n", 1);
 }

@@ -52,13 +52,15 @@ static void test_rotation(void **state)
     check_records(folder->file, "4 four;");
 }
 
-static void test_rotation_and_no_message_until_killed(void **state)
+/* `created`: somebody who knows nothing of SEQ makes the new file. */
+static void rotate_and_kill(const struct folder *folder, bool created)
 {
-    const struct folder *folder = *state;
     struct journal *journal = open_journal(folder->file);
 
     record(journal, 1, "one");
     assert_int_equal(rename(folder->file, folder->rotated), 0);
+    if (created)
+        write_text(folder->file, "");
     assert_true(open_again(journal, folder->file));
     journal_free(journal); /* as if killed */
     journal = open_journal(folder->file);
@@ -67,21 +69,15 @@ static void test_rotation_and_no_message_until_killed(void **state)
     check_records(folder->file, "2 two;");
 }
 
-/* logrotate's `create`: the new file is somebody's who knows nothing of SEQ. */
+static void test_rotation_and_no_message_until_killed(void **state)
+{
+    rotate_and_kill(*state, false);
+}
+
+/* logrotate's `create`. */
 static void test_rotation_with_create_and_no_message_until_killed(void **state)
 {
-    const struct folder *folder = *state;
-    struct journal *journal = open_journal(folder->file);
-
-    record(journal, 1, "one");
-    assert_int_equal(rename(folder->file, folder->rotated), 0);
-    write_text(folder->file, "");
-    assert_true(open_again(journal, folder->file));
-    journal_free(journal); /* as if killed */
-    journal = open_journal(folder->file);
-    record(journal, 2, "two");
-    journal_free(journal);
-    check_records(folder->file, "2 two;");
+    rotate_and_kill(*state, true);
 }
 
 /* It goes on, and what a crash would cost from now on is said. */
