@@ -1,6 +1,9 @@
 #include "common/log.h"
 
+#include "common/stream.h"
+
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -23,14 +26,23 @@ static struct {
     bool to_journal; /* systemd's: standard error goes there */
 } log_state = {"tcpack", LOG_LEVEL_INFO, LOG_TO_STDERR, false};
 
-/* Whether standard error is the stream that systemd says goes to its journal (systemd.exec(5)). */
-static bool goes_to_journal(void)
+/* For log_never_wait(). */
+static struct {
+    bool active;
+    struct stream stream;
+    char rest[LINE_MAX_BYTES]; /* of a line that was written in part: it comes before the next */
+    size_t rest_begin, rest_end;
+    uint64_t dropped;
+    uint64_t unsaid; /* of these, how many no line has told of */
+} patience;
+
+bool log_goes_to_journal(int fd)
 {
     const char *stream = getenv("JOURNAL_STREAM");
     char own[64];
     struct stat status;
 
-    if (stream == NULL || fstat(STDERR_FILENO, &status) != 0)
+    if (stream == NULL || fstat(fd, &status) != 0)
         return false;
     (void)snprintf(own, sizeof own, "%ju:%ju", (uintmax_t)status.st_dev, (uintmax_t)status.st_ino);
     return strcmp(stream, own) == 0;
@@ -43,11 +55,13 @@ void log_open(const char *program, enum log_level level, enum log_to to)
     log_state.program = program;
     log_state.level = level;
     log_state.to = to;
-    log_state.to_journal = to == LOG_TO_STDERR && goes_to_journal();
+    log_state.to_journal = to == LOG_TO_STDERR && log_goes_to_journal(STDERR_FILENO);
     if (to == LOG_TO_SYSLOG)
         openlog(program, LOG_PID | LOG_NDELAY, LOG_DAEMON);
 }
 
+static size_t format_line(enum log_level level, const char *format, va_list args,
+                          char line[LINE_MAX_BYTES]) PRINTF_LIKE(2, 0);
 static void write_line(enum log_level level, const char *format, va_list args) PRINTF_LIKE(2, 0);
 static void log_at(enum log_level level, const char *format, va_list args) PRINTF_LIKE(2, 0);
 
@@ -63,17 +77,94 @@ static int write_head(enum log_level level, char line[LINE_MAX_BYTES])
     return snprintf(line, LINE_MAX_BYTES, "%s: %s", log_state.program, prefixes[level]);
 }
 
-static void write_line(enum log_level level, const char *format, va_list args)
+/* Formats a line that is cut where it is too long; returns its size. */
+static size_t format_line(enum log_level level, const char *format, va_list args,
+                          char line[LINE_MAX_BYTES])
 {
-    char line[LINE_MAX_BYTES];
     int head = write_head(level, line);
-    size_t room = sizeof line - (size_t)head - 1; /* one byte for the newline */
+    size_t room = LINE_MAX_BYTES - (size_t)head - 1; /* one byte for the newline */
     int text = vsnprintf(line + head, room, format, args);
     size_t size = (size_t)head + (text < 0 ? 0 : (size_t)text < room ? (size_t)text : room - 1);
 
     line[size++] = '\n';
-    while (write(STDERR_FILENO, line, size) < 0 && errno == EINTR)
-        continue; /* after another error there is nowhere left to say it */
+    return size;
+}
+
+static ssize_t write_stream(const char *bytes, size_t size)
+{
+    ssize_t written;
+
+    do
+        written = stream_write(&patience.stream, bytes, size);
+    while (written < 0 && errno == EINTR);
+    return written;
+}
+
+/* Whether nothing is left of the last line. */
+static bool write_rest(void)
+{
+    size_t size = patience.rest_end - patience.rest_begin;
+    ssize_t written = size == 0 ? 0 : write_stream(patience.rest + patience.rest_begin, size);
+
+    if (written > 0)
+        patience.rest_begin += (size_t)written;
+    return patience.rest_begin == patience.rest_end;
+}
+
+/* Writes the line, or as much as there is room for and the rest later. False: nothing of it. */
+static bool write_some(const char *line, size_t size)
+{
+    ssize_t written = write_rest() ? write_stream(line, size) : -1;
+
+    if (written <= 0)
+        return false;
+    patience.rest_begin = 0;
+    patience.rest_end = size - (size_t)written;
+    memcpy(patience.rest, line + written, patience.rest_end);
+    return true;
+}
+
+/* Whether every line that was dropped has been told of. */
+static bool say_dropped(void)
+{
+    char line[LINE_MAX_BYTES];
+
+    if (patience.unsaid == 0)
+        return true;
+    int head = write_head(LOG_LEVEL_WARNING, line);
+    int text = snprintf(line + head, sizeof line - (size_t)head,
+                        "%" PRIu64 " log lines were dropped: standard error took no more\n",
+                        patience.unsaid);
+    if (!write_some(line, (size_t)head + (size_t)text))
+        return false;
+    patience.unsaid = 0;
+    return true;
+}
+
+void log_never_wait(void)
+{
+    if (!patience.active)
+        stream_open(&patience.stream, STDERR_FILENO);
+    patience.active = true;
+}
+
+uint64_t log_dropped(void)
+{
+    return patience.dropped;
+}
+
+static void write_line(enum log_level level, const char *format, va_list args)
+{
+    char line[LINE_MAX_BYTES];
+    size_t size = format_line(level, format, args, line);
+
+    if (!patience.active) {
+        while (write(STDERR_FILENO, line, size) < 0 && errno == EINTR)
+            continue; /* after another error there is nowhere left to say it */
+    } else if (!say_dropped() || !write_some(line, size)) {
+        patience.dropped++;
+        patience.unsaid++;
+    }
 }
 
 static void log_at(enum log_level level, const char *format, va_list args)

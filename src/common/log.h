@@ -11,6 +11,9 @@
 
 #include "common/compiler.h"
 
+#include <stdbool.h>
+#include <stdint.h>
+
 enum log_level {
     LOG_LEVEL_ERROR,
     LOG_LEVEL_WARNING,
@@ -34,6 +37,20 @@ extern const char *const log_to_names[];
  * be called again. Before the first call: standard error, info, program "tcpack".
  */
 void log_open(const char *program, enum log_level level, enum log_to to);
+
+/*
+ * From now on no line waits for the reader of standard error: a line for which there is no room in
+ * the pipe, the terminal or the socket, or on the disk, is dropped and counted, and the next one
+ * that is written is preceded by one that says how many were dropped. For a program that must not
+ * stop because somebody has stopped reading. Syslog is not concerned: syslog(3) may wait.
+ */
+void log_never_wait(void);
+
+/* Lines dropped so far. */
+uint64_t log_dropped(void) MUST_USE;
+
+/* Whether `fd` is the stream that systemd says goes to its journal (systemd.exec(5)). */
+bool log_goes_to_journal(int fd) MUST_USE;
 
 void log_error(const char *format, ...) PRINTF_LIKE(1, 2);
 void log_warning(const char *format, ...) PRINTF_LIKE(1, 2);

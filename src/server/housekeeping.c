@@ -24,6 +24,7 @@ static const struct metrics *figures(struct server *server)
 {
     server->metrics.open = server->connections_count;
     server->metrics.sequence = journal_seq(server->journal);
+    server->metrics.log_dropped = log_dropped();
     return &server->metrics;
 }
 

@@ -139,6 +139,8 @@ static bool add_server(struct buffer *out, const struct metrics *metrics)
                        "Times that the configuration was read again and took effect.") &&
            add_counter(out, "tcpackd_reload_errors_total", metrics->reload_errors,
                        "Times that it was invalid and nothing changed.") &&
+           add_counter(out, "tcpackd_log_lines_dropped_total", metrics->log_dropped,
+                       "Lines of the log for which standard error had no room.") &&
            add_head(out, start, "gauge", "When the server started, seconds since 1970.") &&
            add_seconds(out, start, metrics->started_wall_us);
 }

@@ -60,6 +60,7 @@ struct metrics {
 
     uint64_t reloads;        /* that took effect */
     uint64_t reload_errors;  /* the configuration was invalid, nothing changed */
+    uint64_t log_dropped;    /* lines of the log that nobody took */
     int64_t started_wall_us; /* wall clock */
 };
 

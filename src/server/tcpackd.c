@@ -138,6 +138,7 @@ static int serve(const struct config_source *source, struct config *config)
     int status = EX_OK;
 
     log_open("tcpackd", (enum log_level)config->log.level, (enum log_to)config->log.to);
+    log_never_wait(); /* only now: an error in the configuration is worth waiting for */
     struct server *server = server_new(source, config, &status);
     if (server != NULL)
         status = server_run(server);

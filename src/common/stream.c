@@ -1,0 +1,88 @@
+#include "common/stream.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <sys/select.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { FD_PATH_SIZE = 32 };
+
+/* The same pipe or terminal, opened again: -1 where there is no /proc, or it may not be opened. */
+static int open_again(int fd)
+{
+    char path[FD_PATH_SIZE];
+
+    (void)snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    return open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+}
+
+void stream_open(struct stream *stream, int fd)
+{
+    int flags = fcntl(fd, F_GETFL);
+    struct stat status;
+
+    *stream = (struct stream){.fd = fd, .kind = STREAM_PLAIN};
+    if (flags < 0 || (flags & O_NONBLOCK) != 0 || fstat(fd, &status) != 0)
+        return;
+    if (S_ISSOCK(status.st_mode)) {
+        stream->kind = STREAM_SOCKET;
+    } else if (S_ISFIFO(status.st_mode) || isatty(fd)) {
+        int own = open_again(fd);
+        stream->kind = own >= 0 ? STREAM_OWN : STREAM_GUARDED;
+        stream->fd = own >= 0 ? own : fd;
+    }
+}
+
+int stream_descriptor(const struct stream *stream)
+{
+    return stream->fd;
+}
+
+/* Only for standard descriptors, which have room in an fd_set. */
+static bool has_room(int fd)
+{
+    struct timeval now = {0};
+    fd_set set;
+
+    if (fd >= FD_SETSIZE)
+        return true;
+    FD_ZERO(&set);
+    FD_SET(fd, &set);
+    return select(fd + 1, NULL, &set, NULL, &now) > 0;
+}
+
+static ssize_t write_guarded(int fd, const void *bytes, size_t size)
+{
+    if (!has_room(fd)) {
+        errno = EAGAIN;
+        return -1;
+    }
+    /* A pipe that is writable has room for this much (pipe(7)). */
+    return write(fd, bytes, size < PIPE_BUF ? size : PIPE_BUF);
+}
+
+ssize_t stream_write(const struct stream *stream, const void *bytes, size_t size)
+{
+    switch (stream->kind) {
+    case STREAM_SOCKET:
+        return send(stream->fd, bytes, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+    case STREAM_GUARDED:
+        return write_guarded(stream->fd, bytes, size);
+    case STREAM_PLAIN:
+    case STREAM_OWN:
+        break;
+    }
+    return write(stream->fd, bytes, size);
+}
+
+void stream_close(struct stream *stream)
+{
+    if (stream->kind == STREAM_OWN)
+        (void)close(stream->fd); /* what was written is in the pipe */
+    *stream = (struct stream){0};
+}

@@ -1,0 +1,146 @@
+/*
+ * Why: a log line, or a record, must never wait for a reader that has stopped; and the descriptor
+ * is the shell's and other programs', too, which a non-blocking one confuses. Whatever the system
+ * allows us: a description of our own, or only a look before each write.
+ */
+#include "common/stream.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum { BLOCK = 4096 };
+
+/* Writes until nothing more fits; returns how much did. */
+static size_t fill(const struct stream *stream)
+{
+    char block[BLOCK];
+    size_t total = 0;
+    ssize_t written;
+
+    memset(block, 'x', sizeof block);
+    while ((written = stream_write(stream, block, sizeof block)) > 0)
+        total += (size_t)written;
+    assert_int_equal(written, -1);
+    assert_int_equal(errno, EAGAIN);
+    return total;
+}
+
+static void read_exactly(int fd, size_t size)
+{
+    char block[BLOCK];
+
+    while (size > 0) {
+        ssize_t got = read(fd, block, size < sizeof block ? size : sizeof block);
+        assert_true(got > 0);
+        size -= (size_t)got;
+    }
+}
+
+/* Fills, empties, and fills again what ends[1] writes to and ends[0] reads from. */
+static void check_stream(const int ends[2], struct stream *stream)
+{
+    size_t room = fill(stream);
+
+    assert_true(room >= BLOCK);
+    assert_int_equal(fcntl(ends[1], F_GETFL) & O_NONBLOCK, 0);
+    read_exactly(ends[0], room);
+    assert_int_equal(stream_write(stream, "hello", 5), 5);
+    read_exactly(ends[0], 5);
+    assert_true(fill(stream) >= BLOCK);
+    stream_close(stream);
+    assert_int_equal(close(ends[0]), 0);
+    assert_int_equal(close(ends[1]), 0);
+}
+
+static void test_pipe(void **unused)
+{
+    struct stream stream;
+    int ends[2];
+
+    (void)unused;
+    assert_int_equal(pipe(ends), 0);
+    stream_open(&stream, ends[1]);
+    assert_int_not_equal(stream.kind, STREAM_PLAIN);
+    check_stream(ends, &stream);
+}
+
+static void test_pipe_that_cannot_be_opened_again(void **unused)
+{
+    struct stream stream;
+    int ends[2];
+
+    (void)unused;
+    assert_int_equal(pipe(ends), 0);
+    stream = (struct stream){.fd = ends[1], .kind = STREAM_GUARDED};
+    assert_int_equal(stream_descriptor(&stream), ends[1]);
+    check_stream(ends, &stream);
+}
+
+static void test_socket(void **unused)
+{
+    struct stream stream;
+    int ends[2];
+
+    (void)unused;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+    stream_open(&stream, ends[1]);
+    assert_int_equal(stream.kind, STREAM_SOCKET);
+    check_stream(ends, &stream);
+}
+
+/* One that is gone is an error, and no signal from a socket. */
+static void test_reader_that_is_gone(void **unused)
+{
+    struct stream stream;
+    int ends[2];
+
+    (void)unused;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+    stream_open(&stream, ends[1]);
+    assert_int_equal(close(ends[0]), 0);
+    assert_int_equal(stream_write(&stream, "x", 1), -1);
+    assert_int_equal(errno, EPIPE);
+    stream_close(&stream);
+    assert_int_equal(close(ends[1]), 0);
+}
+
+/* Nothing is opened for these, and closing what is not open does nothing. */
+static void test_files_and_devices(void **unused)
+{
+    struct stream stream;
+    struct stream closed = {0};
+    int fd = open("/dev/null", O_WRONLY);
+
+    (void)unused;
+    stream_open(&stream, fd);
+    assert_int_equal(stream.kind, STREAM_PLAIN);
+    assert_int_equal(stream_write(&stream, "x", 1), 1);
+    stream_close(&stream);
+    stream_close(&closed);
+    assert_int_equal(close(fd), 0);
+    stream_open(&stream, -1);
+    assert_int_equal(stream_write(&stream, "x", 1), -1);
+    assert_int_equal(errno, EBADF);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_pipe),
+        cmocka_unit_test(test_pipe_that_cannot_be_opened_again),
+        cmocka_unit_test(test_socket),
+        cmocka_unit_test(test_reader_that_is_gone),
+        cmocka_unit_test(test_files_and_devices),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
