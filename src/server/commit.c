@@ -38,6 +38,13 @@ static void broken(struct server *server)
     server->stopping = true;
 }
 
+static void stopped(struct server *server)
+{
+    log_warning("%s: the last messages are not acknowledged", journal_problem(server->journal));
+    server->stopping = true;
+    take_replies_back(server);
+}
+
 /* The batch, of `size` bytes, is recorded. */
 static void count_commit(struct server *server, size_t size)
 {
@@ -68,6 +75,9 @@ void round_commit(struct server *server)
         break;
     case JOURNAL_BROKEN:
         broken(server);
+        break;
+    case JOURNAL_STOPPED:
+        stopped(server);
         break;
     }
     server->batch_messages = 0;

@@ -2,15 +2,15 @@
 
 #include "common/buffer.h"
 #include "common/clock.h"
-#include "common/descriptors.h"
 #include "server/journal_file.h"
+#include "server/journal_lock.h"
 #include "server/record.h"
+#include "server/signals.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/select.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -29,6 +29,7 @@ struct journal {
     int64_t sync_us;         /* that the last commit's fdatasync() took; -1: there was none */
     off_t torn_begin;        /* with torn_end: what a failed write left at the file's end, and */
     off_t torn_end;          /* must be cut; equal: nothing */
+    bool stopped;            /* JOURNAL_STOPPED: a record in the pipe may be unfinished */
     char problem[JOURNAL_TEXT_MAX];
     char note[JOURNAL_TEXT_MAX];
 };
@@ -110,6 +111,9 @@ static void replace_file(struct journal *journal, const struct journal_file *fil
     journal->torn_begin = journal->torn_end = 0;
     journal_file_close(&journal->file);
     journal->file = *file;
+    if (file->regular && !journal_lock_take(file->fd, file->committed)) {
+        /* Only where both were one file, by two names, is it a lock that was lost. */
+    }
     if (file->last_seq > journal->seq)
         journal->seq = file->last_seq;
     journal->committed_seq = journal->seq;
@@ -216,28 +220,17 @@ uint64_t journal_seq(const struct journal *journal)
     return journal->seq;
 }
 
-/* Waits until a journal that is no regular file takes bytes again: a full pipe, say. */
-static void wait_until_writable(int fd)
-{
-    struct descriptor_set set = {0};
-
-    if (descriptor_set_grow(&set, fd)) {
-        descriptor_set_add(&set, fd);
-        /* Whatever it returns, the next write() tells what is the matter. */
-        (void)select(fd + 1, NULL, descriptor_set_for_select(&set), NULL, NULL);
-    }
-    descriptor_set_free(&set);
-}
-
-/* Whether a write() that failed with errno should be tried again. */
+/* Whether a write() that failed with errno should be tried again; else errno says why not. */
 static bool may_try_again(const struct journal *journal)
 {
     if (errno == EINTR)
         return true;
     if (errno != EAGAIN || journal->file.regular)
         return false;
-    wait_until_writable(journal->file.fd);
-    return true;
+    if (signals_wait_writable(stream_descriptor(&journal->file.stream)))
+        return true;
+    errno = ECANCELED;
+    return false;
 }
 
 /*
@@ -250,8 +243,8 @@ static size_t write_batch(const struct journal *journal)
     size_t written = 0;
 
     while (written < journal->batch.size) {
-        ssize_t count =
-            write(journal->file.fd, journal->batch.bytes + written, journal->batch.size - written);
+        ssize_t count = stream_write(&journal->file.stream, journal->batch.bytes + written,
+                                     journal->batch.size - written);
         if (count < 0 && may_try_again(journal))
             continue;
         if (count == 0)
@@ -277,12 +270,24 @@ static bool note_torn(struct journal *journal, size_t written)
     return true;
 }
 
+/* A part of the batch may be in the pipe: nothing may follow it that would be acknowledged. */
+static enum journal_result stop(struct journal *journal)
+{
+    journal->stopped = true;
+    (void)snprintf(journal->problem, sizeof journal->problem,
+                   "cannot write journal %s: it took no more until the server was asked to stop",
+                   journal->path);
+    return JOURNAL_STOPPED;
+}
+
 /* After a write that took only `written` bytes of the batch. */
 static enum journal_result give_up(struct journal *journal, size_t written)
 {
     bool gone = errno == EPIPE || errno == EBADF || errno == EIO;
     char why[JOURNAL_TEXT_MAX];
 
+    if (errno == ECANCELED)
+        return stop(journal);
     (void)fail(journal, "write journal");
     if (!journal->file.regular)
         return gone || written > 0 ? JOURNAL_BROKEN : JOURNAL_REFUSED;
@@ -309,9 +314,20 @@ static bool sync_file(struct journal *journal)
     return true;
 }
 
+/* Lets readers see what was committed: everything up to where the last write() ended. */
+static void show_committed(struct journal *journal)
+{
+    off_t end = journal->file.regular ? lseek(journal->file.fd, 0, SEEK_CUR) : -1;
+
+    if (end >= 0)
+        journal_lock_move(journal->file.fd, &journal->file.committed, end);
+}
+
 static enum journal_result write_and_sync(struct journal *journal)
 {
     journal->sync_us = -1;
+    if (journal->stopped)
+        return JOURNAL_STOPPED;
     if (!cut_back(journal))
         return JOURNAL_REFUSED;
     size_t written = write_batch(journal);
@@ -321,6 +337,7 @@ static enum journal_result write_and_sync(struct journal *journal)
         (void)fail(journal, "sync journal");
         return JOURNAL_BROKEN;
     }
+    show_committed(journal);
     return JOURNAL_COMMITTED;
 }
 

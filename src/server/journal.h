@@ -3,7 +3,9 @@
  * commits it with one write() and, where `sync` says so, one fdatasync(); only then may it answer.
  *
  * The journal is a regular file, a character device such as /dev/null, or standard output ("-").
- * Sync, the lock, the search for the last record and cutting back are for regular files.
+ * Sync, the lock, the search for the last record and cutting back are for regular files. Another
+ * program can read the file while it is written: the lock says how much is committed
+ * (journal_lock.h). A pipe that takes no more is waited for, until SIGTERM or SIGINT comes.
  *
  * Nothing here logs: journal_problem() and journal_note() give the text of what happened last.
  */
@@ -78,6 +80,8 @@ enum journal_result {
     JOURNAL_COMMITTED, /* every record of the batch is recorded; an empty batch always is */
     JOURNAL_REFUSED,   /* none is (disk full...): the file is as before, SEQ too; go on */
     JOURNAL_BROKEN, /* what is recorded is unknown (fdatasync failed, standard output gone): stop */
+    JOURNAL_STOPPED, /* nobody read the pipe until SIGTERM or SIGINT came: none is acknowledged, a
+                      * part may be in the pipe, and no batch will be committed any more: stop */
 };
 
 /* Writes the batch and empties it, whatever the result. journal_problem() says what went wrong. */

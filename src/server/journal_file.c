@@ -1,6 +1,7 @@
 #include "server/journal_file.h"
 
 #include "common/number.h"
+#include "server/journal_lock.h"
 #include "server/record.h"
 
 #include <errno.h>
@@ -10,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -44,15 +44,23 @@ static bool identify(struct journal_file *file, const char *path, char *problem)
     return true;
 }
 
-static bool lock(struct journal_file *file, const char *path, char *problem)
+/* Locks what of the file is not committed; also again, where the lock may have been lost. */
+static bool lock(const struct journal_file *file, const char *path, char *problem)
 {
-    if (flock(file->fd, LOCK_EX | LOCK_NB) == 0)
+    if (journal_lock_take(file->fd, file->committed))
         return true;
-    if (errno != EWOULDBLOCK)
+    if (errno != EAGAIN)
         return fail(problem, "lock", path);
     (void)snprintf(problem, JOURNAL_TEXT_MAX,
                    "cannot use %s as journal: another tcpackd records into it", path);
     return false;
+}
+
+/* All that the file has, `end` bytes, is committed. */
+static void note_committed(struct journal_file *file, off_t end)
+{
+    if (end > 0)
+        journal_lock_move(file->fd, &file->committed, end);
 }
 
 /* Whether standard output, a file, has an unfinished line before where it is to be written. */
@@ -74,7 +82,11 @@ static bool line_is_open(bool appending)
 /* Ends what a crash left unfinished, so that the first record has a line of its own. */
 static bool end_line(struct journal_file *file, bool appending, char *problem)
 {
-    if (!file->regular || !line_is_open(appending))
+    bool open = line_is_open(appending);
+
+    if (!lock(file, "standard output", problem)) /* again: it closed a descriptor of the file */
+        return false;
+    if (!open)
         return true;
     if (write(file->fd, "\n", 1) != 1)
         return fail(problem, "end the unfinished last line of", "standard output");
@@ -94,9 +106,16 @@ bool journal_file_standard_output(struct journal_file *file, char *problem)
                        "(set file in [journal], or redirect it)");
         return false;
     }
-    return identify(file, "standard output", problem) &&
-           (!file->regular || lock(file, "standard output", problem)) &&
-           end_line(file, (flags & O_APPEND) != 0, problem);
+    if (!identify(file, "standard output", problem))
+        return false;
+    stream_open(&file->stream, STDOUT_FILENO);
+    if (!file->regular)
+        return true;
+    if (!lock(file, "standard output", problem) ||
+        !end_line(file, (flags & O_APPEND) != 0, problem))
+        return false;
+    note_committed(file, lseek(file->fd, 0, (flags & O_APPEND) != 0 ? SEEK_END : SEEK_CUR));
+    return true;
 }
 
 /* Reads exactly bytes[0..size) at `offset`; an end of file in between is EIO. */
@@ -287,32 +306,50 @@ static bool take_over(struct journal_file *file, const char *path, bool sync, ch
                        "cannot use %s as journal: there is no SEQ behind its last record's", path);
         return false;
     }
-    return !sync || sync_directory(path, problem);
+    if (sync && !sync_directory(path, problem))
+        return false;
+    note_committed(file, lseek(file->fd, 0, SEEK_END));
+    return true;
+}
+
+/* Whether `path` is the file that is open: opening and closing it again would lose its lock. */
+static bool is_current(const struct journal_file *current, const char *path)
+{
+    struct stat status;
+
+    return current != NULL && current->fd >= 0 && stat(path, &status) == 0 &&
+           status.st_dev == current->device && status.st_ino == current->inode;
+}
+
+static bool keep_current(const struct journal_file *current, const char *path, bool sync,
+                         char *problem)
+{
+    return !current->regular ||
+           (lock(current, path, problem) && (!sync || sync_directory(path, problem)));
 }
 
 bool journal_file_open(struct journal_file *file, const char *path, mode_t mode, bool sync,
                        const struct journal_file *current, char *problem)
 {
-    *file = (struct journal_file){.fd = open_or_make(path, mode)};
+    *file = (struct journal_file){.fd = -1};
+    if (is_current(current, path))
+        return keep_current(current, path, sync, problem);
+    file->fd = open_or_make(path, mode);
     if (file->fd < 0)
         return fail(problem, "open journal", path);
-    bool opened = identify(file, path, problem);
-    bool same = opened && current != NULL && current->fd >= 0 && file->device == current->device &&
-                file->inode == current->inode;
-    if (opened && file->regular && !same)
-        opened = take_over(file, path, sync, problem);
-    else if (opened && file->regular && sync) /* it may have been made without */
-        opened = sync_directory(path, problem);
-    if (!opened || same)
-        journal_file_close(file);
-    return opened;
+    stream_open(&file->stream, file->fd);
+    if (identify(file, path, problem) && (!file->regular || take_over(file, path, sync, problem)))
+        return true;
+    journal_file_close(file);
+    return false;
 }
 
 void journal_file_close(struct journal_file *file)
 {
-    if (file->fd >= 0 && file->borrowed)
-        (void)flock(file->fd, LOCK_UN); /* others may have it open; fails where there was no lock */
-    else if (file->fd >= 0)
+    stream_close(&file->stream);
+    if (file->fd >= 0 && file->borrowed && file->regular)
+        journal_lock_drop(file->fd);
+    else if (file->fd >= 0 && !file->borrowed)
         (void)close(file->fd); /* what matters was synced at the commit */
     file->fd = -1;
 }

@@ -1,14 +1,29 @@
 #include "server/signals.h"
 
+#include "common/clock.h"
+#include "common/descriptors.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/select.h>
 #include <unistd.h>
+
+/* How long, once a stop was asked for, one who still reads may take. */
+enum { STOP_PATIENCE_US = 200 * 1000 };
 
 static int pipe_ends[2] = {-1, -1}; /* read, write */
 
 /* Which requests came, for the handler must not rely on the pipe: it only ends a wait. */
 static volatile sig_atomic_t stop_came, reload_came, report_came;
+
+static volatile sig_atomic_t stop_asked; /* stop_came once; stays */
+
+static void wake(void)
+{
+    while (write(pipe_ends[1], "", 1) < 0 && errno == EINTR)
+        continue; /* after another error the pipe is full: the wait ends, too */
+}
 
 static void tell(int number)
 {
@@ -20,11 +35,11 @@ static void tell(int number)
         report_came = 1;
     } else {
         stop_came = 1;
+        stop_asked = 1;
         (void)signal(SIGTERM, SIG_DFL); /* the next one ends the process */
         (void)signal(SIGINT, SIG_DFL);
     }
-    while (write(pipe_ends[1], "", 1) < 0 && errno == EINTR)
-        continue; /* after another error the pipe is full: whoever waits for it wakes up */
+    wake();
     errno = saved;
 }
 
@@ -67,12 +82,17 @@ static unsigned take(volatile sig_atomic_t *came, enum signal_request request)
     return request;
 }
 
-unsigned signals_take(void)
+static void empty_pipe(void)
 {
     char bytes[64];
 
     while (read(pipe_ends[0], bytes, sizeof bytes) == (ssize_t)sizeof bytes)
         continue;
+}
+
+unsigned signals_take(void)
+{
+    empty_pipe();
     return take(&stop_came, SIGNAL_STOP) | take(&reload_came, SIGNAL_RELOAD) |
            take(&report_came, SIGNAL_REPORT);
 }
@@ -80,4 +100,53 @@ unsigned signals_take(void)
 bool signals_came(void)
 {
     return stop_came || reload_came || report_came;
+}
+
+/* Microseconds that signals_wait_writable() may wait; negative: no limit. */
+static int64_t patience_left(void)
+{
+    static int64_t end; /* 0: no stop was asked for, as far as we know */
+
+    if (!stop_asked)
+        return -1;
+    int64_t now = clock_monotonic_us();
+    if (end == 0)
+        end = now + STOP_PATIENCE_US;
+    return end > now ? end - now : 0;
+}
+
+/* One wait for `fd` to take bytes, or for a signal. Whether `fd` does, or select() cannot tell. */
+static bool wait_once(int fd, int64_t left, struct descriptor_set *read,
+                      struct descriptor_set *write)
+{
+    int highest = fd > pipe_ends[0] ? fd : pipe_ends[0];
+    struct timeval timeout = {.tv_sec = (time_t)(left / 1000000), .tv_usec = left % 1000000};
+
+    if (!descriptor_set_grow(read, highest) || !descriptor_set_grow(write, highest))
+        return true;
+    if (pipe_ends[0] >= 0)
+        descriptor_set_add(read, pipe_ends[0]);
+    descriptor_set_add(write, fd);
+    int ready = select(highest + 1, descriptor_set_for_select(read),
+                       descriptor_set_for_select(write), NULL, left < 0 ? NULL : &timeout);
+    return ready < 0 ? errno != EINTR : descriptor_set_has(write, fd);
+}
+
+bool signals_wait_writable(int fd)
+{
+    struct descriptor_set read = {0};
+    struct descriptor_set write = {0};
+    bool writable = false;
+    int64_t left;
+
+    do {
+        empty_pipe(); /* what comes from here on ends the wait */
+        left = patience_left();
+        writable = left != 0 && wait_once(fd, left, &read, &write);
+    } while (!writable && left != 0);
+    descriptor_set_free(&read);
+    descriptor_set_free(&write);
+    if (signals_came())
+        wake(); /* for the wait that obeys them */
+    return writable;
 }

@@ -30,4 +30,11 @@ unsigned signals_take(void);
 /* Whether signals_take() would return more than 0; no system call. */
 bool signals_came(void);
 
+/*
+ * Waits until `fd` takes bytes or has failed. False: SIGTERM or SIGINT has come, now or before, and
+ * the fifth of a second that a reader then has is over: the caller gives up. Other signals are left
+ * for signals_take().
+ */
+bool signals_wait_writable(int fd) MUST_USE;
+
 #endif

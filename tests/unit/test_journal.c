@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -354,18 +355,39 @@ static void test_what_is_no_file(void **state)
     check_refused(folder->file, "it is neither a file nor a character device");
 }
 
+/* In another process: within one, a lock does not exclude. */
+static void check_refused_elsewhere(const char *file)
+{
+    pid_t child = fork();
+    int status = 0;
+
+    assert_true(child >= 0);
+    if (child == 0) {
+        struct journal *journal = journal_new();
+        bool opened = journal != NULL && open_again(journal, file);
+        const char *problem = journal == NULL ? "" : journal_problem(journal);
+        _exit(!opened && strstr(problem, "another tcpackd records into it") != NULL ? 0 : 1);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+}
+
 static void test_lock(void **state)
 {
     const struct folder *folder = *state;
     struct journal *journal = open_journal(folder->file);
 
+    check_refused_elsewhere(folder->file);
     record(journal, 1, "one");
-    check_refused(folder->file, "another tcpackd records into it");
+    check_refused_elsewhere(folder->file);
+    assert_true(open_again(journal, folder->file)); /* it must not lose the lock */
+    check_refused_elsewhere(folder->file);
     record(journal, 2, "two");
     assert_true(journal_close(journal));
     struct journal *next = open_journal(folder->file);
     record(next, 3, "three");
     journal_free(journal);
+    check_refused_elsewhere(folder->file);
     journal_free(next);
     check_records(folder->file, "1 one;2 two;3 three;");
 }
