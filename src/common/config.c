@@ -101,7 +101,10 @@ static bool finish(struct config_loader *loader)
 bool config_load(const struct config_source *source, const struct config_report *report,
                  struct config *config)
 {
-    struct config_loader loader = {.config = config, .report = report, .name = source->path};
+    struct config_loader loader = {.config = config,
+                                   .report = report,
+                                   .name = source->path,
+                                   .journal_file = source->journal_file};
 
     *config = (struct config){0};
     read_file(&loader, source->must_exist);

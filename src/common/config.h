@@ -51,6 +51,7 @@ struct config {
 
     struct {
         char *file;      /* "-": standard output */
+        bool file_given; /* it is no default */
         uint64_t format; /* enum journal_format */
         bool sync;
         uint64_t mode; /* permissions of a new file */
@@ -96,6 +97,7 @@ struct config_source {
     bool must_exist;              /* false: an absent file is an empty one */
     const char *const *overrides; /* from -o, stronger than the file */
     size_t overrides_count;
+    const char *journal_file; /* the default of [journal] file; NULL: that of the table */
 };
 
 /*

@@ -340,6 +340,12 @@ void config_loader_override(struct config_loader *loader, const char *override)
     loader->override = NULL;
 }
 
+/* The one key whose default depends on who starts the program. */
+static bool is_journal_file(const struct config_option *option)
+{
+    return option == config_option_find(CONFIG_JOURNAL, "file");
+}
+
 /* Gives a key that was not set its value: the default, or what [server] has. */
 static void inherit(struct config_loader *loader, struct config_place place,
                     const struct config_option *option)
@@ -354,16 +360,23 @@ static void inherit(struct config_loader *loader, struct config_place place,
         if (place.section == CONFIG_CLIENT && option->type == CONFIG_TEXT)
             value = address_to_connect_to(value);
     }
+    if (is_journal_file(option) && loader->journal_file != NULL)
+        value = loader->journal_file;
     if (!config_option_set(option, home_of(loader, place, option), value, problem))
         config_loader_wrong_file(loader, problem); /* no memory: the value itself was good */
 }
 
 static void inherit_all(struct config_loader *loader, struct config_place place)
 {
-    for (size_t i = 0; i < CONFIG_OPTIONS && !loader->failed; i++)
-        if (find_option(place, config_options[i].key) == &config_options[i] &&
-            seen_of(loader, place)->keys[i] == 0)
+    for (size_t i = 0; i < CONFIG_OPTIONS && !loader->failed; i++) {
+        if (find_option(place, config_options[i].key) != &config_options[i])
+            continue;
+        bool given = seen_of(loader, place)->keys[i] != 0;
+        if (is_journal_file(&config_options[i]))
+            loader->config->journal.file_given = given;
+        if (!given)
             inherit(loader, place, &config_options[i]);
+    }
 }
 
 void config_loader_complete(struct config_loader *loader)

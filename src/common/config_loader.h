@@ -30,8 +30,9 @@ struct config_place {
 struct config_loader {
     struct config *config;
     const struct config_report *report;
-    const char *name; /* of the file */
-    bool failed;      /* something was reported */
+    const char *name;         /* of the file */
+    const char *journal_file; /* the default of [journal] file; NULL: that of the table */
+    bool failed;              /* something was reported */
 
     const char *override; /* the one being read; NULL while it is the file */
     struct config_reader reader;

@@ -6,6 +6,7 @@
 #include "server/listener_plan.h"
 #include "server/listener_socket.h"
 #include "server/notify.h"
+#include "server/outputs.h"
 #include "server/round.h"
 
 #include <errno.h>
@@ -27,12 +28,20 @@ static struct settings *read_settings(const struct server *server)
 {
     const struct config_report report = {.error = report_error};
     struct config_source source = *server->source;
+    char mixed_up[OUTPUTS_PROBLEM_SIZE];
     const char *problem;
     struct config config;
 
     source.must_exist = source.must_exist || server->settings->config.of_file;
     if (!config_load(&source, &report, &config))
         return NULL;
+    if (!outputs_check(&config, source.path, true, mixed_up)) {
+        log_error("%s: %s", source.path, mixed_up);
+        config_free(&config);
+        return NULL;
+    }
+    if (outputs_warning(&config) != NULL)
+        log_warning("%s", outputs_warning(&config));
     struct settings *settings = settings_new(&config, &problem);
     if (settings == NULL)
         log_error("%s: %s", server->source->path, problem);

@@ -3,6 +3,7 @@
 #include "common/config.h"
 #include "common/descriptors.h"
 #include "common/log.h"
+#include "server/outputs.h"
 #include "server/server.h"
 
 #include <errno.h>
@@ -33,7 +34,7 @@ static const char help[] =
     "\n"
     "See tcpackd(8) and tcpack.ini(5).\n";
 
-enum { PROBLEM_BYTES = 256 };
+enum { PROBLEM_BYTES = 256, PATH_BYTES = 4096 };
 
 struct command_line {
     struct config_source source;
@@ -133,12 +134,44 @@ static void report_error(void *context, const char *text)
     log_error("%s", text);
 }
 
+/*
+ * The journal that a service manager's state directory (systemd.exec(5)) makes the default: that
+ * directory is the one place of ours that stays. The first, if there are several. NULL: none.
+ */
+static const char *state_journal(char path[PATH_BYTES])
+{
+    const char *folders = getenv("STATE_DIRECTORY");
+    size_t size = folders == NULL ? 0 : strcspn(folders, ":");
+
+    if (size == 0 || folders[0] != '/' || size + sizeof "/journal" > PATH_BYTES)
+        return NULL;
+    (void)snprintf(path, PATH_BYTES, "%.*s/journal", (int)size, folders);
+    return path;
+}
+
+/* Whether each file that the server would write is one of its own. `standard`: see outputs.h. */
+static bool check_outputs(const struct config *config, const char *path, bool standard)
+{
+    char problem[OUTPUTS_PROBLEM_SIZE];
+
+    if (outputs_check(config, path, standard, problem))
+        return true;
+    log_error("%s: %s", path, problem);
+    return false;
+}
+
 static int serve(const struct config_source *source, struct config *config)
 {
     int status = EX_OK;
 
+    if (!check_outputs(config, source->path, true)) {
+        config_free(config);
+        return EX_CONFIG;
+    }
     log_open("tcpackd", (enum log_level)config->log.level, (enum log_to)config->log.to);
     log_never_wait(); /* only now: an error in the configuration is worth waiting for */
+    if (outputs_warning(config) != NULL)
+        log_warning("%s", outputs_warning(config));
     struct server *server = server_new(source, config, &status);
     if (server != NULL)
         status = server_run(server);
@@ -150,11 +183,13 @@ int main(int argc, char **argv)
 {
     const struct config_report report = {.error = report_error};
     struct config config;
+    char journal_file[PATH_BYTES];
     int status = EX_OK;
 
     descriptors_open_standard();
     log_open("tcpackd", LOG_LEVEL_INFO, LOG_TO_STDERR);
     struct command_line line = parse_command_line(argc, argv);
+    line.source.journal_file = state_journal(journal_file);
     bool loaded = config_load(&line.source, &report, &config);
     if (!loaded) {
         free(line.overrides);
@@ -162,11 +197,12 @@ int main(int argc, char **argv)
     }
     if (line.print)
         exit_printed(config_print(&config, stdout));
-    if (line.check) {
-        log_notice("%s: the configuration is valid", line.source.path);
-    } else {
+    if (!line.check)
         status = serve(&line.source, &config);
-    }
+    else if (check_outputs(&config, line.source.path, false))
+        log_notice("%s: the configuration is valid", line.source.path);
+    else
+        status = EX_CONFIG;
     config_free(&config);
     free(line.overrides);
     return status;

@@ -27,7 +27,7 @@ for number in signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM, sign
         signal.signal(number, lambda *_: None)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [number])
 for name in list(os.environ):
-    if name in ("NOTIFY_SOCKET", "TCPACKD_READINESS", "JOURNAL_STREAM") \
+    if name in ("NOTIFY_SOCKET", "TCPACKD_READINESS", "JOURNAL_STREAM", "STATE_DIRECTORY") \
             or name.startswith(("LISTEN_", "WATCHDOG_")):
         del os.environ[name]
 

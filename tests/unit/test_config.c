@@ -37,7 +37,8 @@ static struct config parse(const char *text)
 
 static struct config load(const char *path, const char *const *overrides, size_t count)
 {
-    struct config_source source = {path, false, overrides, count};
+    const struct config_source source = {
+        .path = path, .overrides = overrides, .overrides_count = count};
     struct buffer said = {0};
     struct config_report report = config_said(&said);
     struct config config;
@@ -261,7 +262,8 @@ static void test_overrides(void **unused)
     struct config config;
     struct buffer said = {0};
     struct config_report report = config_said(&said);
-    struct config_source source = {"/dev/null", true, overrides, 6};
+    const struct config_source source = {
+        .path = "/dev/null", .must_exist = true, .overrides = overrides, .overrides_count = 6};
 
     (void)unused;
     assert_false(config_load(&source, &report, &config));
@@ -395,6 +397,33 @@ static void test_shipped_file(void **unused)
     buffer_free(&text);
 }
 
+/* The caller's default of [journal] file, and whether the key was written. */
+static void test_default_of_the_journal(void **unused)
+{
+    const char *const overrides[] = {"journal.file=-"};
+    struct config_source source = {.path = "/dev/null", .overrides = overrides};
+    struct buffer said = {0};
+    struct config_report report = config_said(&said);
+    struct config config;
+
+    (void)unused;
+    for (int given = 0; given < 2; given++) {
+        source.journal_file = "/var/lib/x/journal";
+        source.overrides_count = (size_t)given;
+        assert_true(config_load(&source, &report, &config));
+        assert_string_equal(config.journal.file, given ? "-" : source.journal_file);
+        assert_int_equal(config.journal.file_given, given);
+        config_free(&config);
+    }
+    source.journal_file = NULL;
+    source.overrides_count = 0;
+    assert_true(config_load(&source, &report, &config));
+    assert_string_equal(config.journal.file, "-");
+    assert_false(config.journal.file_given);
+    config_free(&config);
+    buffer_free(&said);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -405,6 +434,7 @@ int main(void)
         cmocka_unit_test(test_client_finds_the_server),
         cmocka_unit_test(test_listeners_inherit),
         cmocka_unit_test(test_overrides),
+        cmocka_unit_test(test_default_of_the_journal),
         cmocka_unit_test(test_nasty_values_read_back),
         cmocka_unit_test(test_every_option_is_printed),
         cmocka_unit_test(test_print_says_when_it_fails),

@@ -228,7 +228,10 @@ static void test_nul(void **unused)
 static void assert_load_refused(const char *path, bool must_exist, const char *override,
                                 const char *expected)
 {
-    struct config_source source = {path, must_exist, &override, override == NULL ? 0 : 1};
+    const struct config_source source = {.path = path,
+                                         .must_exist = must_exist,
+                                         .overrides = &override,
+                                         .overrides_count = override == NULL ? 0 : 1};
     struct buffer said = {0};
     struct config_report report = config_said(&said);
     struct config config;
