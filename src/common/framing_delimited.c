@@ -1,6 +1,7 @@
 /* Framings in which a delimiter follows the message: line and nul. */
 #include "common/framing_protocol.h"
 
+#include <errno.h>
 #include <string.h>
 
 static enum framing_result give(struct framing_state *state, const unsigned char *message,
@@ -75,8 +76,11 @@ bool framing_delimited_wrap(uint64_t ending, const void *text, size_t size, stru
         [FRAMING_ENDING_CRLF] = {"\r\n", 2},
         [FRAMING_ENDING_NUL] = {"\0", 1},
     };
+    if (ending >= sizeof delimiters / sizeof delimiters[0]) {
+        errno = EINVAL;
+        return false;
+    }
     unsigned char *room = buffer_reserve(out, size + delimiters[ending].size);
-
     if (room == NULL)
         return false;
     if (size > 0)

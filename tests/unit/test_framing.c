@@ -5,6 +5,7 @@
  */
 #include "common/framing.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -331,6 +332,21 @@ static void test_reply_ends_as_its_message(void **unused)
     check_wrap(FRAMING_OCTET, FRAMING_ENDING_COUNT, BYTES(""), BYTES("0 "));
 }
 
+/* An ending of another framing is an error, and not what lies in memory after the table. */
+static void test_ending_of_another_framing(void **unused)
+{
+    struct buffer out = {0};
+
+    (void)unused;
+    for (uint64_t ending = FRAMING_ENDING_COUNT; ending != 0; ending *= 2) {
+        errno = 0;
+        assert_false(framing_wrap(FRAMING_LINE, ending, "a", 1, &out));
+        assert_int_equal(errno, EINVAL);
+        assert_int_equal(out.size, 0);
+    }
+    buffer_free(&out);
+}
+
 static void test_what_is_wrapped_is_found_again(void **unused)
 {
     static const enum framing framings[] = {FRAMING_AUTO, FRAMING_LINE, FRAMING_NUL, FRAMING_OCTET};
@@ -389,6 +405,7 @@ int main(void)
         cmocka_unit_test(test_limit_holds_however_it_is_cut),
         cmocka_unit_test(test_scans_each_byte_once),
         cmocka_unit_test(test_reply_ends_as_its_message),
+        cmocka_unit_test(test_ending_of_another_framing),
         cmocka_unit_test(test_what_is_wrapped_is_found_again),
         cmocka_unit_test(test_what_a_framing_can_carry),
         cmocka_unit_test(test_names_are_in_the_order_of_the_enum),
