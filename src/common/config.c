@@ -123,23 +123,47 @@ bool config_parse(const char *name, const char *text, size_t size,
     return finish(&loader);
 }
 
+/* Prints a list of networks: a line of its own for each part that a line has room for. */
+static bool print_networks(FILE *out, const char *key, const char *list)
+{
+    const size_t room = CONFIG_LINE_MAX - strlen(key) - strlen(" = ");
+
+    do {
+        size_t size = strlen(list);
+        if (size > room)
+            for (size = room; list[size] != ' ';) /* an entry is much shorter */
+                size--;
+        if (fprintf(out, "%s =%s%.*s\n", key, size == 0 ? "" : " ", (int)size, list) < 0)
+            return false;
+        list += size;
+        list += *list == ' ';
+    } while (*list != '\0');
+    return true;
+}
+
+static bool print_key(FILE *out, const struct config_option *option, const void *home)
+{
+    char line[CONFIG_LINE_MAX + 1];
+    char room[CONFIG_VALUE_SIZE];
+    const char *value = config_option_value(option, home, room);
+
+    if (option->type == CONFIG_NETWORKS)
+        return print_networks(out, option->key, value);
+    if (!config_reader_write(option->key, value, line)) {
+        errno = EINVAL;
+        return false;
+    }
+    return fprintf(out, "%s\n", line) >= 0;
+}
+
 /* Prints the keys of one section, whose fields are in `home`, or of listeners in `listener`. */
 static bool print_keys(FILE *out, enum config_section section, const void *home,
                        const struct config_listener *listener)
 {
-    char line[CONFIG_LINE_MAX + 1];
-    char room[CONFIG_VALUE_SIZE];
-
     for (size_t i = 0; i < CONFIG_OPTIONS; i++) {
         const struct config_option *option = &config_options[i];
         const void *of = option->of_listener ? listener : home;
-        if (option->section != section || of == NULL)
-            continue;
-        if (!config_reader_write(option->key, config_option_value(option, of, room), line)) {
-            errno = EINVAL;
-            return false;
-        }
-        if (fprintf(out, "%s\n", line) < 0)
+        if (option->section == section && of != NULL && !print_key(out, option, of))
             return false;
     }
     return true;

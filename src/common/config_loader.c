@@ -51,22 +51,37 @@ static void report(struct config_loader *loader, const char *text)
     loader->failed = true;
 }
 
-static void wrong(struct config_loader *loader, const char *format, ...)
+static void report_at(struct config_loader *loader, struct config_where where, const char *format,
+                      va_list args)
 {
     char text[REPORT_MAX_BYTES];
     int size;
+
+    if (where.override != NULL)
+        size = snprintf(text, sizeof text, "-o %.*s%s: ", SHOWN_OVERRIDE_BYTES, where.override,
+                        strlen(where.override) > SHOWN_OVERRIDE_BYTES ? "..." : "");
+    else
+        size =
+            snprintf(text, sizeof text, "%.*s:%zu: ", SHOWN_PATH_BYTES, loader->name, where.line);
+    (void)vsnprintf(text + size, sizeof text - (size_t)size, format, args); /* cut where too long */
+    report(loader, text);
+}
+
+/* What is being read. */
+static struct config_where here(const struct config_loader *loader)
+{
+    if (loader->override != NULL)
+        return (struct config_where){.override = loader->override};
+    return (struct config_where){.line = loader->reader.line};
+}
+
+static void wrong(struct config_loader *loader, const char *format, ...)
+{
     va_list args;
 
-    if (loader->override != NULL)
-        size = snprintf(text, sizeof text, "-o %.*s%s: ", SHOWN_OVERRIDE_BYTES, loader->override,
-                        strlen(loader->override) > SHOWN_OVERRIDE_BYTES ? "..." : "");
-    else
-        size = snprintf(text, sizeof text, "%.*s:%zu: ", SHOWN_PATH_BYTES, loader->name,
-                        loader->reader.line);
     va_start(args, format);
-    (void)vsnprintf(text + size, sizeof text - (size_t)size, format, args); /* cut where too long */
+    report_at(loader, here(loader), format, args);
     va_end(args);
-    report(loader, text);
 }
 
 void config_loader_wrong_file(struct config_loader *loader, const char *problem)
@@ -223,33 +238,50 @@ static void unknown_key(struct config_loader *loader, struct config_place place,
         wrong(loader, "unknown key \"%s\" in [%s]", key, where);
 }
 
-/* Sets a key of a section, as said by the line or override that is being read. */
-static void set_key(struct config_loader *loader, struct config_place place, const char *key,
-                    const char *value)
+static bool is_set(struct config_where where)
 {
-    char problem[CONFIG_PROBLEM_SIZE];
-    char written[CONFIG_LINE_MAX + 1];
-    const struct config_option *option = find_option(place, key);
+    return where.line != 0 || where.override != NULL;
+}
 
-    if (option == NULL) {
-        unknown_key(loader, place, key);
-        return;
+/* Whether the key can be set by what is being read. False: reported. */
+static bool may_set(struct config_loader *loader, const struct config_option *option,
+                    struct config_where before, const char *value)
+{
+    char written[CONFIG_LINE_MAX + 1];
+
+    if (option->type == CONFIG_NETWORKS)
+        return true;
+    if (loader->override == NULL && is_set(before)) {
+        wrong(loader, "%s was set on line %zu already", option->key, before.line);
+        return false;
     }
-    size_t *line = &seen_of(loader, place)->keys[option - config_options];
-    if (*line != 0 && loader->override == NULL) {
-        wrong(loader, "%s was set on line %zu already", key, *line);
-        return;
-    }
-    if (loader->override != NULL && !config_reader_write(key, value, written)) {
+    if (loader->override != NULL && !config_reader_write(option->key, value, written)) {
         wrong(loader,
               "no line of a file can hold this: it has a control character, or more than %d bytes, "
-              "or a double quote before \" ;\"",
+              "or a double quote before \" ;\" or \" #\"",
               CONFIG_LINE_MAX);
-        return;
+        return false;
     }
-    *line = loader->override == NULL ? loader->reader.line : SIZE_MAX;
-    if (!config_option_set(option, home_of(loader, place, option), value, problem))
-        wrong(loader, "%s: %s", key, problem);
+    return true;
+}
+
+/* Sets a key of a section, as said by the line or override that is being read. */
+static void set_key(struct config_loader *loader, struct config_place place,
+                    const struct config_option *option, const char *value)
+{
+    char problem[CONFIG_PROBLEM_SIZE];
+    struct config_where *where = &seen_of(loader, place)->keys[option - config_options];
+    void *home = home_of(loader, place, option);
+
+    if (!may_set(loader, option, *where, value))
+        return;
+    /* Lists of the file add up, and so do those of overrides, which replace the file's. */
+    bool adds = option->type == CONFIG_NETWORKS && is_set(*where) &&
+                (where->override == NULL) == (loader->override == NULL);
+    *where = here(loader);
+    if (!(adds ? config_option_add(option, home, value, problem)
+               : config_option_set(option, home, value, problem)))
+        wrong(loader, "%s: %s", option->key, problem);
 }
 
 /* ---------------------------------------------------------------------------- the file */
@@ -257,6 +289,19 @@ static void set_key(struct config_loader *loader, struct config_place place, con
 static void line_is_wrong(void *context, const char *problem)
 {
     wrong(context, "%s", problem);
+}
+
+static void line_is_too_long(void *context, const char *key)
+{
+    struct config_loader *loader = context;
+    const struct config_option *option =
+        loader->reader.state == CONFIG_KNOWN_SECTION ? find_option(loader->place, key) : NULL;
+
+    if (option != NULL && option->type == CONFIG_NETWORKS)
+        wrong(loader, "the line is longer than %d bytes: give %s several times, the lists add up",
+              CONFIG_LINE_MAX, key);
+    else
+        wrong(loader, "the line is longer than %d bytes", CONFIG_LINE_MAX);
 }
 
 static bool section_begins(void *context, const char *name)
@@ -276,18 +321,28 @@ static bool section_begins(void *context, const char *name)
 static int take_key(void *context, const char *section, const char *key, const char *value)
 {
     struct config_loader *loader = context;
+    const struct config_option *option = find_option(loader->place, key);
     char copy[CONFIG_LINE_MAX + 1];
 
     (void)section; /* place is it, already found */
-    (void)snprintf(copy, sizeof copy, "%s", value);
-    config_reader_value(copy);
-    set_key(loader, loader->place, key, copy);
+    if (option == NULL) {
+        unknown_key(loader, loader->place, key);
+    } else if (option->free_text && loader->reader.has_comment && !config_reader_is_quoted(value)) {
+        wrong(loader,
+              "%s: is the \" ;\" text, or does it begin a comment? Put the text in double quotes",
+              key);
+    } else {
+        (void)snprintf(copy, sizeof copy, "%s", value);
+        config_reader_value(copy);
+        set_key(loader, loader->place, option, copy);
+    }
     return 1;
 }
 
 void config_loader_read(struct config_loader *loader, const char *text, size_t size)
 {
-    static const struct config_reader_events events = {line_is_wrong, section_begins};
+    static const struct config_reader_events events = {line_is_wrong, line_is_too_long,
+                                                       section_begins};
 
     loader->reader = config_reader(text, size, &events, loader);
     int bad_line = ini_parse_stream(config_reader_next, &loader->reader, take_key, loader);
@@ -323,8 +378,16 @@ static void take_override(struct config_loader *loader, char *text)
     if (!find_section(loader, text, &place))
         return;
     char *value = trim(equal + 1);
-    config_reader_unquote(value);
-    set_key(loader, place, trim(dot + 1), value);
+    const char *key = trim(dot + 1);
+    const struct config_option *option = find_option(place, key);
+    if (option == NULL) {
+        unknown_key(loader, place, key);
+    } else if (config_reader_has_open_quote(value)) {
+        wrong(loader, "%s", CONFIG_OPEN_QUOTE);
+    } else {
+        config_reader_unquote(value);
+        set_key(loader, place, option, value);
+    }
 }
 
 void config_loader_override(struct config_loader *loader, const char *override)
@@ -371,7 +434,7 @@ static void inherit_all(struct config_loader *loader, struct config_place place)
     for (size_t i = 0; i < CONFIG_OPTIONS && !loader->failed; i++) {
         if (find_option(place, config_options[i].key) != &config_options[i])
             continue;
-        bool given = seen_of(loader, place)->keys[i] != 0;
+        bool given = is_set(seen_of(loader, place)->keys[i]);
         if (is_journal_file(&config_options[i]))
             loader->config->journal.file_given = given;
         if (!given)

@@ -12,10 +12,16 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Where a section and its keys were set: numbers of lines; 0 where they were not. */
+/* Where a key was set: in a line of the file, or an override. 0 and NULL: it was not. */
+struct config_where {
+    size_t line;
+    const char *override;
+};
+
+/* Where a section began, the number of its line, and where its keys were set. */
 struct config_seen {
-    size_t section;
-    size_t keys[CONFIG_OPTIONS];
+    size_t section; /* 0: the file has none */
+    struct config_where keys[CONFIG_OPTIONS];
 };
 
 enum { CONFIG_NO_LISTENER = -1 };

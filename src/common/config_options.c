@@ -21,6 +21,22 @@ enum { SHOWN_BYTES = 64 }; /* of a wrong value, in what is said about it */
 
 static const char *const journal_format_names[] = {"text", "json", NULL};
 
+/* `a:80` and `[::1]:80` are two keys here. An IPv6 address has at least two colons. */
+static bool check_no_port(const char *text, char problem[CONFIG_PROBLEM_SIZE])
+{
+    const char *colon = strrchr(text, ':');
+    bool bracketed = text[0] == '[' && colon != NULL && colon > text && colon[-1] == ']';
+
+    if (text[0] == '/' || colon == NULL || colon[1 + strspn(colon + 1, "0123456789")] != '\0' ||
+        (!bracketed && strchr(text, ':') != colon))
+        return true;
+    int size = (int)(colon - text) - (bracketed ? 2 : 0);
+    (void)snprintf(problem, CONFIG_PROBLEM_SIZE,
+                   "the port has a key of its own: write host = %.*s and port = %s",
+                   size > 0 ? size : 1, size > 0 ? text + bracketed : "*", colon + 1);
+    return false;
+}
+
 static bool check_host(const char *text, char problem[CONFIG_PROBLEM_SIZE])
 {
     enum { PATH_MAX_BYTES = sizeof((struct sockaddr_un *)NULL)->sun_path - 1 };
@@ -35,7 +51,7 @@ static bool check_host(const char *text, char problem[CONFIG_PROBLEM_SIZE])
                        "one address or name only: for more, add a section [listener NAME]");
         return false;
     }
-    return true;
+    return check_no_port(text, problem);
 }
 
 static bool check_reply(const char *text, char problem[CONFIG_PROBLEM_SIZE])
@@ -74,6 +90,8 @@ static bool check_networks(const char *text, char problem[CONFIG_PROBLEM_SIZE])
 #define CLIENT(field)  ONCE(CONFIG_CLIENT, #field, client.field)
 
 #define TEXT(shortest)    .type = CONFIG_TEXT, .min = (shortest)
+#define FREE_TEXT         .type = CONFIG_TEXT, .free_text = true
+#define NETWORKS          .type = CONFIG_NETWORKS, .check = check_networks
 #define NUMBER(low, high) .type = CONFIG_NUMBER, .min = (low), .max = (high)
 #define MODE              .type = CONFIG_MODE, .max = 0777
 #define YES_NO            .type = CONFIG_YES_NO
@@ -95,7 +113,7 @@ const struct config_option config_options[CONFIG_OPTIONS] = {
     {EACH_LISTENER(buffer_size), NUMBER(1, 16777216), .value = "16384"},
     {EACH_LISTENER(framing), NAME(framing_names), .value = "auto"},
     {EACH_LISTENER(acknowledge), YES_NO, .value = "yes"},
-    {EACH_LISTENER(reply), TEXT(0), .value = "server received you message.", .check = check_reply},
+    {EACH_LISTENER(reply), FREE_TEXT, .value = "server received you message.", .check = check_reply},
     {EACH_LISTENER(max_message), NUMBER(1, 1073741824), .value = "1048576"},
     {SERVER(max_clients), NUMBER(0, CLIENTS_MAX), .value = "0"},
     {EACH_LISTENER(max_clients_per_address), NUMBER(0, CLIENTS_MAX), .value = "0"},
@@ -103,9 +121,9 @@ const struct config_option config_options[CONFIG_OPTIONS] = {
     {EACH_LISTENER(stall_timeout), NUMBER(0, YEAR), .value = "60"},
     {EACH_LISTENER(keepalive), NUMBER(0, KEEPALIVE_MAX), .value = "60"},
     {EACH_LISTENER(socket_mode), MODE, .value = "0660"},
-    {EACH_LISTENER(allow), TEXT(0), .value = "", .check = check_networks},
-    {EACH_LISTENER(deny), TEXT(0), .value = "", .check = check_networks},
-    {EACH_LISTENER(proxy_from), TEXT(0), .value = "", .check = check_networks},
+    {EACH_LISTENER(allow), NETWORKS, .value = ""},
+    {EACH_LISTENER(deny), NETWORKS, .value = ""},
+    {EACH_LISTENER(proxy_from), NETWORKS, .value = ""},
     {SERVER(user), TEXT(0), .value = ""},
     {SERVER(group), TEXT(0), .value = ""},
 
@@ -125,7 +143,7 @@ const struct config_option config_options[CONFIG_OPTIONS] = {
     {CLIENT(framing), NAME(framing_names)},
     {CLIENT(timeout), NUMBER(1, DAY), .value = "5"},
     {CLIENT(window), NUMBER(1, 65536), .value = "1024"},
-    {CLIENT(prompt), TEXT(0), .value = "Please input msg:"},
+    {CLIENT(prompt), FREE_TEXT, .value = "Please input msg:"},
 };
 /* clang-format on */
 
@@ -156,10 +174,50 @@ static bool set_text(const struct config_option *option, char **field, const cha
     return true;
 }
 
-/* A `#` in a value of one word: most likely a comment as other programs have it. */
-static const char *comment_hint(const char *value)
+/* The entries of a list, after those of `before`, with one blank between two. NULL: no memory. */
+static char *join_entries(const char *before, const char *list)
 {
-    return strchr(value, '#') == NULL ? "" : "; a comment behind a value begins with \";\"";
+    size_t size = strlen(before);
+    char *text = malloc(size + strlen(list) + 2);
+
+    if (text == NULL)
+        return NULL;
+    memcpy(text, before, size);
+    for (list += strspn(list, NETWORK_SEPARATORS); *list != '\0';
+         list += strspn(list, NETWORK_SEPARATORS)) {
+        size_t entry = strcspn(list, NETWORK_SEPARATORS);
+        if (size > 0)
+            text[size++] = ' ';
+        memcpy(text + size, list, entry);
+        size += entry;
+        list += entry;
+    }
+    text[size] = '\0';
+    return text;
+}
+
+/* Sets the field to the entries of `before`, which may be in the field, and of `list`. */
+static bool set_networks(const struct config_option *option, char **field, const char *before,
+                         const char *list, char problem[CONFIG_PROBLEM_SIZE])
+{
+    if (!option->check(list, problem))
+        return false;
+    char *text = join_entries(before, list);
+    if (text == NULL) {
+        (void)snprintf(problem, CONFIG_PROBLEM_SIZE, "not enough memory");
+        return false;
+    }
+    free(*field);
+    *field = text;
+    return true;
+}
+
+bool config_option_add(const struct config_option *option, void *home, const char *value,
+                       char problem[CONFIG_PROBLEM_SIZE])
+{
+    char **field = (void *)((char *)home + option->offset);
+
+    return set_networks(option, field, *field == NULL ? "" : *field, value, problem);
 }
 
 static bool set_number(const struct config_option *option, uint64_t *field, const char *value,
@@ -168,9 +226,9 @@ static bool set_number(const struct config_option *option, uint64_t *field, cons
     if (number_parse(value, 10, option->min, option->max, field))
         return true;
     bool digits = value[0] != '\0' && value[strspn(value, "0123456789")] == '\0';
-    (void)snprintf(problem, CONFIG_PROBLEM_SIZE, "\"%.*s\" is %s %" PRIu64 " to %" PRIu64 "%s",
+    (void)snprintf(problem, CONFIG_PROBLEM_SIZE, "\"%.*s\" is %s %" PRIu64 " to %" PRIu64,
                    SHOWN_BYTES, value, digits ? "out of range:" : "no number from", option->min,
-                   option->max, comment_hint(value));
+                   option->max);
     return false;
 }
 
@@ -180,8 +238,8 @@ static bool set_mode(const struct config_option *option, uint64_t *field, const 
     if (number_parse(value, 8, 0, option->max, field))
         return true;
     (void)snprintf(problem, CONFIG_PROBLEM_SIZE,
-                   "\"%.*s\" is no octal number from 0000 to %04" PRIo64 "%s", SHOWN_BYTES, value,
-                   option->max, comment_hint(value));
+                   "\"%.*s\" is no octal number from 0000 to %04" PRIo64, SHOWN_BYTES, value,
+                   option->max);
     return false;
 }
 
@@ -190,8 +248,8 @@ static bool set_yes_no(bool *field, const char *value, char problem[CONFIG_PROBL
     bool yes = strcmp(value, "yes") == 0;
 
     if (!yes && strcmp(value, "no") != 0) {
-        (void)snprintf(problem, CONFIG_PROBLEM_SIZE, "\"%.*s\" is neither yes nor no%s",
-                       SHOWN_BYTES, value, comment_hint(value));
+        (void)snprintf(problem, CONFIG_PROBLEM_SIZE, "\"%.*s\" is neither yes nor no", SHOWN_BYTES,
+                       value);
         return false;
     }
     *field = yes;
@@ -212,7 +270,6 @@ static bool set_name(const struct config_option *option, uint64_t *field, const 
     for (size_t i = 0; option->names[i] != NULL; i++)
         size += (size_t)snprintf(problem + size, CONFIG_PROBLEM_SIZE - size, "%s %s",
                                  i == 0 ? "" : ",", option->names[i]);
-    (void)snprintf(problem + size, CONFIG_PROBLEM_SIZE - size, "%s", comment_hint(value));
     return false;
 }
 
@@ -230,6 +287,8 @@ bool config_option_set(const struct config_option *option, void *home, const cha
         return set_yes_no(field, value, problem);
     case CONFIG_NAME:
         return set_name(option, field, value, problem);
+    case CONFIG_NETWORKS:
+        return set_networks(option, field, "", value, problem);
     case CONFIG_TEXT:
         break;
     }
@@ -252,6 +311,7 @@ const char *config_option_value(const struct config_option *option, const void *
         return *(const bool *)field ? "yes" : "no";
     case CONFIG_NAME:
         return option->names[*(const uint64_t *)field];
+    case CONFIG_NETWORKS:
     case CONFIG_TEXT:
         break;
     }
@@ -260,7 +320,7 @@ const char *config_option_value(const struct config_option *option, const void *
 
 void config_option_free(const struct config_option *option, void *home)
 {
-    if (option->type != CONFIG_TEXT)
+    if (option->type != CONFIG_TEXT && option->type != CONFIG_NETWORKS)
         return;
     char **field = (void *)((char *)home + option->offset);
     free(*field);

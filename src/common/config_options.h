@@ -25,11 +25,12 @@ enum config_section {
 extern const char *const config_section_names[CONFIG_SECTIONS];
 
 enum config_type {
-    CONFIG_TEXT,   /* char *; min: fewest bytes */
-    CONFIG_NUMBER, /* uint64_t, decimal; min, max */
-    CONFIG_MODE,   /* uint64_t, octal; max */
-    CONFIG_YES_NO, /* bool */
-    CONFIG_NAME,   /* uint64_t, an index of names */
+    CONFIG_TEXT,     /* char *; min: fewest bytes */
+    CONFIG_NUMBER,   /* uint64_t, decimal; min, max */
+    CONFIG_MODE,     /* uint64_t, octal; max */
+    CONFIG_YES_NO,   /* bool */
+    CONFIG_NAME,     /* uint64_t, an index of names */
+    CONFIG_NETWORKS, /* char *, a list for network.h, one blank between two entries */
 };
 
 /* Bytes that hold what is wrong with any value. Longer ones are cut. */
@@ -45,6 +46,7 @@ struct config_option {
     uint64_t min, max;
     const char *const *names;                                           /* ended by NULL */
     bool (*check)(const char *text, char problem[CONFIG_PROBLEM_SIZE]); /* of a text; or NULL */
+    bool free_text; /* any words, so that a " ;" may be one of them */
 };
 
 enum { CONFIG_OPTIONS = 33 };
@@ -62,6 +64,10 @@ const struct config_option *config_option_find(enum config_section section, cons
  * saying why, and the field as it was, when the value is not allowed.
  */
 bool config_option_set(const struct config_option *option, void *home, const char *value,
+                       char problem[CONFIG_PROBLEM_SIZE]) MUST_USE;
+
+/* The same for one more part of a list of networks, which is added to those that the field has. */
+bool config_option_add(const struct config_option *option, void *home, const char *value,
                        char problem[CONFIG_PROBLEM_SIZE]) MUST_USE;
 
 /* The option's value as text: the field's own, a static one, or one that it writes to `room`. */

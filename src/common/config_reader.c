@@ -49,49 +49,106 @@ static const char *take_line(struct config_reader *reader, size_t *size)
     return line;
 }
 
-/* Whether the bytes can be a line. False, and `problem` written, where they cannot. */
-static bool judge_bytes(const char *line, size_t size, size_t limit, char *problem,
-                        size_t problem_size)
+/* A line of the text, as far as inih is to see it: without comment, and without blanks at its end.
+ */
+struct line {
+    const char *text;
+    size_t size;
+    size_t whole_size;   /* with what was cut off */
+    bool has_comment;    /* a `;` after a blank was cut off, with what follows it */
+    bool has_open_quote; /* a `;` after a double quote that has no end: text or comment? */
+};
+
+/*
+ * Looks for the comment after a value. A `;` after a blank begins one, but not within a pair of
+ * double quotes.
+ */
+static void find_comment(struct line *line, size_t value)
 {
-    if (size > limit) {
-        (void)snprintf(problem, problem_size, "the line is longer than %zu bytes", limit);
-        return false;
+    bool quoted = false;
+
+    for (size_t at = value; at < line->size; at++) {
+        char c = line->text[at];
+        if (c == '"') {
+            quoted = !quoted;
+            line->has_open_quote = false;
+        } else if (c == ';' && at > value && is_blank(line->text[at - 1])) {
+            line->has_open_quote = quoted;
+            line->has_comment = !quoted;
+            if (!quoted)
+                line->size = at;
+        }
     }
-    for (size_t i = 0; i < size; i++) {
-        if (!is_control(line[i]))
+}
+
+/* Cuts off what is a comment: the whole line, or what follows a section's name or a value. */
+static struct line cut_comment(const char *text, size_t size)
+{
+    struct line line = {.text = text, .size = size, .whole_size = size};
+    size_t blanks = 0;
+
+    while (blanks < size && is_blank(text[blanks]))
+        blanks++;
+    if (blanks == size || text[blanks] == ';' || text[blanks] == '#') {
+        line.size = 0;
+        return line;
+    }
+    const char *start = memchr(text, text[0] == '[' ? ']' : '=', size);
+    if (start != NULL)
+        find_comment(&line, (size_t)(start - text) + 1);
+    while (is_blank(text[line.size - 1]))
+        line.size--;
+    return line;
+}
+
+/* Whether there is no control character, also in a comment. If not, it is reported. */
+static bool judge_bytes(const struct config_reader *reader, const struct line *line)
+{
+    char problem[64];
+
+    for (size_t i = 0; i < line->whole_size; i++) {
+        if (!is_control(line->text[i]))
             continue;
-        (void)snprintf(problem, problem_size, "%s (0x%02x) in the line",
-                       line[i] == '\0' ? "a NUL" : "a control character", (unsigned)line[i]);
+        (void)snprintf(problem, sizeof problem, "%s (0x%02x) in the line",
+                       line->text[i] == '\0' ? "a NUL" : "a control character",
+                       (unsigned)line->text[i]);
+        reader->events->wrong(reader->context, problem);
         return false;
     }
     return true;
 }
 
-/*
- * Cuts off the comment behind a value. A `;` behind a blank begins one, but not within a pair of
- * double quotes. False where the quotes have no end, so that nobody can tell.
- */
-static bool cut_comment(char *value)
+/* Whether inih has room for the line. If not, it is reported. */
+static bool judge_size(const struct config_reader *reader, const struct line *line, size_t room)
 {
-    bool quoted = false;
-    bool doubtful = false; /* a `;` since the last `"` might begin a comment */
+    char key[CONFIG_LINE_MAX + 1];
+    size_t size = 0;
 
-    for (char *at = value; *at != '\0'; at++) {
-        if (*at == '"') {
-            quoted = !quoted;
-            doubtful = false;
-        } else if (*at == ';' && at > value && is_blank(at[-1])) {
-            if (!quoted) {
-                *at = '\0';
-                return true;
-            }
-            doubtful = true;
-        }
-    }
-    return !doubtful;
+    if (line->size <= CONFIG_LINE_MAX && line->size <= room)
+        return true;
+    while (size < CONFIG_LINE_MAX && line->text[size] != '=' && !is_blank(line->text[size]))
+        size++;
+    memcpy(key, line->text, size);
+    key[size] = '\0';
+    reader->events->too_long(reader->context, key);
+    return false;
 }
 
-/* NULL, and every `;` of the value hidden and no comment behind it; or what is wrong. */
+/* Whether a `#` follows a blank outside double quotes: elsewhere that begins a comment. */
+static bool has_hash(const char *value)
+{
+    bool quoted = false;
+
+    for (const char *at = value; *at != '\0'; at++) {
+        if (*at == '"')
+            quoted = !quoted;
+        else if (*at == '#' && !quoted && at > value && is_blank(at[-1]))
+            return true;
+    }
+    return false;
+}
+
+/* NULL, and every `;` of the value hidden; or what is wrong. */
 static const char *judge_key(char *line)
 {
     size_t key_size = strcspn(line, "=:;");
@@ -103,8 +160,11 @@ static const char *judge_key(char *line)
         return "no \"=\": a line is [section], key = value, or a comment behind \";\" or \"#\"";
     if (strspn(line, " \t") == key_size)
         return "no key before the \"=\"";
-    if (!cut_comment(value))
-        return "a \";\" behind a double quote that has no end: is it text or a comment?";
+    if (config_reader_has_open_quote(value + strspn(value, " \t")))
+        return CONFIG_OPEN_QUOTE;
+    if (has_hash(value))
+        return "a \"#\" after a blank: begin a comment with \";\", and put a value that contains "
+               "\" #\" in double quotes";
     for (; *value != '\0'; value++)
         if (*value == ';')
             *value = HIDDEN;
@@ -119,8 +179,7 @@ static const char *judge_section(struct config_reader *reader, char *line)
     reader->state = CONFIG_UNKNOWN_SECTION;
     if (end == NULL)
         return "no \"]\" behind the name of the section";
-    const char *behind = end + 1 + strspn(end + 1, " \t");
-    bool clean = *behind == '\0' || (*behind == ';' && behind > end + 1);
+    bool clean = end[1] == '\0';
     *end = '\0';
     if (reader->events->section(reader->context, line + 1))
         reader->state = CONFIG_KNOWN_SECTION;
@@ -130,7 +189,7 @@ static const char *judge_section(struct config_reader *reader, char *line)
 }
 
 /* Judges a line that is not empty and makes it what inih is to see. NULL, or what is wrong. */
-static const char *judge_line(struct config_reader *reader, char *line)
+static const char *judge_line(struct config_reader *reader, char *line, bool has_open_quote)
 {
     if (is_blank(line[0]))
         return "a blank before the text: a line begins at its left edge, and a value has only one";
@@ -138,17 +197,19 @@ static const char *judge_line(struct config_reader *reader, char *line)
         return judge_section(reader, line);
     if (reader->state == CONFIG_NO_SECTION)
         return "text before the first [section]";
-    return reader->state == CONFIG_KNOWN_SECTION ? judge_key(line) : NULL;
+    if (reader->state == CONFIG_UNKNOWN_SECTION)
+        return NULL;
+    if (has_open_quote)
+        return "a \";\" behind a double quote that has no end: is it text or a comment?";
+    return judge_key(line);
 }
 
-/* Whether inih is to see the line: not a comment, not a wrong one, not in an unknown section. */
-static bool take_for_inih(struct config_reader *reader, char *line)
+/* Whether inih is to see the line: not an empty one, not a wrong one, not in an unknown section. */
+static bool take_for_inih(struct config_reader *reader, char *line, bool has_open_quote)
 {
-    const char *text = line + strspn(line, " \t");
-
-    if (*text == '\0' || *text == ';' || *text == '#')
+    if (line[0] == '\0')
         return false;
-    const char *problem = judge_line(reader, line);
+    const char *problem = judge_line(reader, line, has_open_quote);
     if (problem != NULL)
         reader->events->wrong(reader->context, problem);
     return reader->state == CONFIG_KNOWN_SECTION && (problem == NULL || line[0] == '[');
@@ -157,22 +218,21 @@ static bool take_for_inih(struct config_reader *reader, char *line)
 char *config_reader_next(char *line, int room, void *context)
 {
     struct config_reader *reader = context;
-    char problem[64];
     size_t size;
 
     if (reader->rest_size == 0)
         return NULL;
     const char *text = take_line(reader, &size);
-    size_t limit = (size_t)room - 2 < CONFIG_LINE_MAX ? (size_t)room - 2 : CONFIG_LINE_MAX;
-    if (!judge_bytes(text, size, limit, problem, sizeof problem)) {
-        reader->events->wrong(reader->context, problem);
+    struct line cut = cut_comment(text, size);
+    if (!judge_bytes(reader, &cut) || !judge_size(reader, &cut, (size_t)room - 2)) {
         if (text[0] == '[')
             reader->state = CONFIG_UNKNOWN_SECTION;
-        size = 0;
+        cut.size = 0;
     }
-    memcpy(line, text, size);
-    line[size] = '\0';
-    if (!take_for_inih(reader, line))
+    reader->has_comment = cut.has_comment;
+    memcpy(line, text, cut.size);
+    line[cut.size] = '\0';
+    if (!take_for_inih(reader, line, cut.has_open_quote))
         line[0] = '\0';
     return line;
 }
@@ -189,25 +249,36 @@ void config_reader_unquote(char *value)
 {
     size_t size = strlen(value);
 
-    if (size >= 2 && value[0] == '"' && value[size - 1] == '"') {
+    if (config_reader_is_quoted(value)) {
         memmove(value, value + 1, size - 2);
         value[size - 2] = '\0';
     }
+}
+
+bool config_reader_is_quoted(const char *value)
+{
+    size_t size = strlen(value);
+
+    return size >= 2 && value[0] == '"' && value[size - 1] == '"';
+}
+
+bool config_reader_has_open_quote(const char *value)
+{
+    return value[0] == '"' && !config_reader_is_quoted(value);
 }
 
 /* Whether the line, as the reader and inih take it apart, has this value. */
 static bool reads_back(const char *line, const char *value)
 {
     char copy[CONFIG_LINE_MAX + 1];
+    struct line cut = cut_comment(line, strlen(line));
 
-    memcpy(copy, line, strlen(line) + 1);
-    if (judge_key(copy) != NULL)
+    memcpy(copy, line, cut.size);
+    copy[cut.size] = '\0';
+    if (cut.has_comment || cut.has_open_quote || judge_key(copy) != NULL)
         return false;
     char *read = copy + strcspn(copy, "=") + 1;
     read += strspn(read, " \t");
-    size_t size = strlen(read);
-    while (size > 0 && is_blank(read[size - 1]))
-        read[--size] = '\0';
     config_reader_value(read);
     return strcmp(read, value) == 0;
 }

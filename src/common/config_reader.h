@@ -15,8 +15,8 @@
 #include <stddef.h>
 
 /*
- * Bytes of the longest line, without its end: inih as distributions build it has room for 200 with
- * a newline and a NUL.
+ * Bytes of the longest line, without its end and without a comment: inih as distributions build it
+ * has room for 200 with a newline and a NUL.
  */
 enum { CONFIG_LINE_MAX = 198 };
 
@@ -24,6 +24,8 @@ enum { CONFIG_LINE_MAX = 198 };
 struct config_reader_events {
     /* The line is wrong: `problem` says why. */
     void (*wrong)(void *context, const char *problem);
+    /* The line, which begins with `key`, has more than CONFIG_LINE_MAX bytes. */
+    void (*too_long)(void *context, const char *key);
     /* A section [name] begins. False: nobody knows it, its keys are not handed over. */
     bool (*section)(void *context, const char *name);
 };
@@ -31,7 +33,8 @@ struct config_reader_events {
 struct config_reader {
     const char *rest; /* the text behind the lines handed over */
     size_t rest_size;
-    size_t line; /* the number of the line handed over last; 0 before the first */
+    size_t line;      /* the number of the line handed over last; 0 before the first */
+    bool has_comment; /* in that line, after its value */
     enum { CONFIG_NO_SECTION, CONFIG_KNOWN_SECTION, CONFIG_UNKNOWN_SECTION } state;
     const struct config_reader_events *events;
     void *context; /* of the events */
@@ -52,6 +55,15 @@ void config_reader_value(char *value);
 
 /* Takes away the double quotes that a value begins and ends with, in place. */
 void config_reader_unquote(char *value);
+
+/* Whether a value begins and ends with a double quote. */
+bool config_reader_is_quoted(const char *value);
+
+/* Whether a value begins with a double quote and does not end with one: CONFIG_OPEN_QUOTE. */
+bool config_reader_has_open_quote(const char *value);
+
+#define CONFIG_OPEN_QUOTE                                                                          \
+    "a value that begins with a double quote must end with one, before a comment"
 
 /*
  * Writes `key = value`, with quotes where they are needed, so that it reads back to the same value.

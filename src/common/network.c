@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SEPARATORS " \t,"
-
 enum {
     IPV4_BITS = 32,
     IPV6_BITS = 128,
@@ -146,8 +144,9 @@ bool network_list_parse(const char *text, struct network_list *list,
                         char problem[NETWORK_PROBLEM_SIZE])
 {
     *list = (struct network_list){0};
-    for (text += strspn(text, SEPARATORS); *text != '\0'; text += strspn(text, SEPARATORS)) {
-        size_t size = strcspn(text, SEPARATORS);
+    for (text += strspn(text, NETWORK_SEPARATORS); *text != '\0';
+         text += strspn(text, NETWORK_SEPARATORS)) {
+        size_t size = strcspn(text, NETWORK_SEPARATORS);
         if (!parse_next(text, size, list, problem)) {
             network_list_free(list);
             return false;

@@ -28,6 +28,9 @@ struct network_list {
     size_t count;
 };
 
+/* What stands between two entries of a list: one or more of these. */
+#define NETWORK_SEPARATORS " \t,"
+
 /* Bytes that hold any problem of network_list_parse(). Longer ones are cut. */
 enum { NETWORK_PROBLEM_SIZE = 256 };
 

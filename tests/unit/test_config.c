@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -120,21 +121,23 @@ static void test_forms_of_a_value(void **unused)
         {"prompt =", ""},
         {"prompt = \"\"", ""},
         {"prompt = \" a \"", " a "},
-        {"prompt = \"a", "\"a"},
+        {"prompt = \"\"a\"", "\"a"},
         {"prompt = a\"", "a\""},
-        {"prompt = \"", "\""},
         {"prompt = \"\"\"", "\""},
         {"prompt = \"say \"a\"\"", "say \"a\""},
         {"prompt = \"a\" and \"b\"", "a\" and \"b"},
-        {"prompt = a ; b", "a"},
-        {"prompt = a\t;b", "a"},
-        {"prompt = ; b", ""},
+        {"prompt = \"a\" ; b", "a"},
+        {"prompt = \"a\"\t;b", "a"},
+        {"prompt = \"\" ; b", ""},
         {"prompt =;b", ";b"},
         {"prompt = a;b", "a;b"},
         {"prompt = \"a ; b\"", "a ; b"},
         {"prompt = \"a ; b\" ; \"c\"", "a ; b"},
         {"prompt = say \"a ; b\" c", "say \"a ; b\" c"},
-        {"prompt = a # b", "a # b"},
+        {"prompt = a#b", "a#b"},
+        {"prompt = \"a # b\"", "a # b"},
+        {"prompt = say \"a # b\" c", "say \"a # b\" c"},
+        {"prompt =#b", "#b"},
         {"prompt = a = b : [c]", "a = b : [c]"},
         {"prompt = C:\\x\\", "C:\\x\\"},
         {"prompt = \xe8\xaf\xb7", "\xe8\xaf\xb7"},
@@ -147,6 +150,22 @@ static void test_forms_of_a_value(void **unused)
         (void)snprintf(text, sizeof text, "[client]\n%s\n", forms[i].line);
         struct config config = parse(text);
         assert_string_equal(config.client.prompt, forms[i].value);
+        assert_reads_back(&config);
+    }
+}
+
+/* A key that takes one word has room for a comment without quotes. */
+static void test_comment_after_a_word(void **unused)
+{
+    static const char *const lines[] = {"file = a ; b", "file = a\t;b", "file =a ;",
+                                        "file = a ; b # c"};
+
+    (void)unused;
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        char text[128];
+        (void)snprintf(text, sizeof text, "[metrics]\n%s\n", lines[i]);
+        struct config config = parse(text);
+        assert_string_equal(config.metrics.file, "a");
         assert_reads_back(&config);
     }
 }
@@ -190,6 +209,98 @@ static void test_longest_line(void **unused)
     assert_int_equal(strlen(config.client.prompt), value_size);
     assert_int_equal(config.client.window, 9);
     assert_reads_back(&config);
+}
+
+/* A comment may be as long as it likes, also after a value and a section. */
+static void test_long_comments(void **unused)
+{
+    static const struct {
+        const char *before;
+        char letter;
+        const char *after;
+    } forms[] = {
+        {";", 'x', "\n[server]\nport = 7\n"},
+        {"  # ", 'x', "\n[server]\nport = 7\n"},
+        {"[server] ;", 'x', "\nport = 7\n"},
+        {"[server]\nport = 7 ;", '=', "\n"},
+        {"[server]\nreply = \"a ; b\" ; ", '"', "\nport = 7"},
+        {"[server]\nport = 7 ", ' ', ";\n"},
+    };
+
+    (void)unused;
+    for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
+        struct buffer text = {0};
+        assert_true(buffer_printf(&text, "%s", forms[i].before));
+        for (int size = 0; size < 1000; size++)
+            assert_true(buffer_append(&text, &forms[i].letter, 1));
+        assert_true(buffer_printf(&text, "%s", forms[i].after));
+        struct config config = parse_bytes((const char *)text.bytes, text.size);
+        assert_int_equal(config.server.port, 7);
+        config_free(&config);
+        buffer_free(&text);
+    }
+}
+
+/* Lists may be given several times, and are printed in as many lines as they need. */
+static void test_lists_add_up(void **unused)
+{
+    struct config config =
+        parse("[server]\nallow = 10.0.0.0/8, ::1\nallow =\nallow=\"192.0.2.1\" ; one more\n"
+              "deny = 192.0.2.7\n[listener own]\nport=1\nallow = 192.0.2.2\nallow = 192.0.2.3\n"
+              "[listener heir]\nport=2\n");
+
+    (void)unused;
+    assert_string_equal(config.server.allow, "10.0.0.0/8 ::1 192.0.2.1");
+    assert_string_equal(config.listeners[0].allow, "192.0.2.2 192.0.2.3");
+    assert_string_equal(config.listeners[0].deny, "192.0.2.7");
+    assert_string_equal(config.listeners[1].allow, "10.0.0.0/8 ::1 192.0.2.1");
+    assert_reads_back(&config);
+}
+
+static void test_long_lists_read_back(void **unused)
+{
+    struct buffer text = {0};
+    struct buffer list = {0};
+    enum { ENTRIES = 300 };
+
+    (void)unused;
+    assert_true(buffer_printf(&text, "[server]\n"));
+    for (int i = 0; i < ENTRIES; i++) {
+        const char *blank = i == 0 ? "" : " ";
+        assert_true(buffer_printf(&text, "proxy_from = 10.0.%d.%d\n", i / 256, i % 256));
+        assert_true(buffer_printf(&list, "%s10.0.%d.%d", blank, i / 256, i % 256));
+    }
+    assert_true(buffer_append(&list, "", 1));
+    struct config config = parse_bytes((const char *)text.bytes, text.size);
+    assert_string_equal(config.server.proxy_from, (const char *)list.bytes);
+    char *print = printed(&config);
+    struct config again = parse(print);
+    assert_string_equal(again.server.proxy_from, (const char *)list.bytes);
+    free(print);
+    config_free(&again);
+    assert_reads_back(&config);
+    buffer_free(&text);
+    buffer_free(&list);
+}
+
+/* Overrides of a list replace the file's, and add up. */
+static void test_lists_in_overrides(void **unused)
+{
+    char path[] = "/tmp/test_config.XXXXXX";
+    static const char text[] = "[server]\nallow = 10.0.0.0/8\nallow = ::1\ndeny = ::2\n";
+    const char *overrides[] = {"server.allow=192.0.2.1", "server.allow=192.0.2.2 192.0.2.3",
+                               "server.deny="};
+    int descriptor = mkstemp(path);
+
+    (void)unused;
+    assert_true(descriptor >= 0);
+    assert_int_equal(write(descriptor, text, sizeof text - 1), sizeof text - 1);
+    struct config config = load(path, overrides, 3);
+    assert_string_equal(config.server.allow, "192.0.2.1 192.0.2.2 192.0.2.3");
+    assert_string_equal(config.server.deny, "");
+    assert_reads_back(&config);
+    assert_int_equal(close(descriptor), 0);
+    assert_int_equal(unlink(path), 0);
 }
 
 static void test_client_finds_the_server(void **unused)
@@ -300,7 +411,7 @@ static void test_nasty_values_read_back(void **unused)
             value[i] = bytes[rest % BYTES];
         if (!config_reader_write("prompt", value, line)) {
             assert_non_null(strchr(value, '"'));
-            assert_non_null(strstr(value, " ;"));
+            assert_true(strstr(value, " ;") != NULL || strstr(value, " #") != NULL);
             continue;
         }
         (void)snprintf(text, sizeof text, "[client]\n%s\n", line);
@@ -429,8 +540,13 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_forms_of_a_value),
+        cmocka_unit_test(test_comment_after_a_word),
         cmocka_unit_test(test_forms_of_a_file),
         cmocka_unit_test(test_longest_line),
+        cmocka_unit_test(test_long_comments),
+        cmocka_unit_test(test_lists_add_up),
+        cmocka_unit_test(test_long_lists_read_back),
+        cmocka_unit_test(test_lists_in_overrides),
         cmocka_unit_test(test_client_finds_the_server),
         cmocka_unit_test(test_listeners_inherit),
         cmocka_unit_test(test_overrides),

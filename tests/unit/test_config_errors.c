@@ -18,6 +18,13 @@
 #define FIFTY       TEN TEN TEN TEN TEN
 #define TWO_HUNDRED FIFTY FIFTY FIFTY FIFTY
 
+#define HASH(line)                                                                                 \
+    "f:" line                                                                                      \
+    ": a \"#\" after a blank: begin a comment with \";\", and put a value that contains "          \
+    "\" #\" in double quotes\n"
+#define OPEN_QUOTE "a value that begins with a double quote must end with one, before a comment\n"
+#define FREE_TEXT  "is the \" ;\" text, or does it begin a comment? Put the text in double quotes\n"
+
 struct bad {
     const char *text;
     const char *said;
@@ -103,7 +110,14 @@ static const struct bad bad_files[] = {
 
     /* lines that are none */
     {"[server]\nreply = " TWO_HUNDRED "\n", "f:2: the line is longer than 198 bytes\n"},
-    {"; " TWO_HUNDRED "port = 9\n", "f:1: the line is longer than 198 bytes\n"},
+    {"[server]\nallow = " FIFTY FIFTY FIFTY FIFTY "\n",
+     "f:2: the line is longer than 198 bytes: give allow several times, the lists add up\n"},
+    {"[nothing]\nallow = " TWO_HUNDRED "\n",
+     "f:1: unknown section [nothing]: server, listener NAME, journal, log, metrics and client are "
+     "known\nf:2: the line is longer than 198 bytes\n"},
+    {"[server]\nallow" TWO_HUNDRED "\n", "f:2: the line is longer than 198 bytes\n"},
+    {"[server]\nreply = \"" TWO_HUNDRED " ; a\n", "f:2: the line is longer than 198 bytes\n"},
+    {"; " TWO_HUNDRED "\x1b port = 9\n", "f:1: a control character (0x1b) in the line\n"},
     {"[" TWO_HUNDRED "]\nport = 9\n", "f:1: the line is longer than 198 bytes\n"},
     {"[server]\nreply = \x1b[2J\n", "f:2: a control character (0x1b) in the line\n"},
     {"[server]\nport = 1\rhost = x\n", "f:2: a control character (0x0d) in the line\n"},
@@ -117,6 +131,19 @@ static const struct bad bad_files[] = {
     {"[server]\nreply = 5\" ; b\n", "f:2: a \";\" behind a double quote that has no end: is it "
                                     "text or a comment?\n"},
 
+    {"[journal]\nfile = journal   # mine\n", HASH("2")},
+    {"[server]\nreply = thanks # more\n", HASH("2")},
+    {"[server]\nallow = 10.0.0.0/8 #mine\n", HASH("2")},
+    {"[server]\nhost = # mine\n", HASH("2")},
+    {"[server]\nreply = \"a\" # b ; c\n", "f:2: " OPEN_QUOTE},
+    {"[server]\nreply = thanks ; more\n", "f:2: reply: " FREE_TEXT},
+    {"[client]\nprompt = ; b\n", "f:2: prompt: " FREE_TEXT},
+    {"[listener x]\nreply = say \"a\" ; b\n", "f:2: reply: " FREE_TEXT},
+    {"[server]\nreply = \"unclosed\n", "f:2: " OPEN_QUOTE},
+    {"[client]\nprompt = \"\n", "f:2: " OPEN_QUOTE},
+    {"[journal]\nfile = \"a\" b ; c\n", "f:2: " OPEN_QUOTE},
+    {"[server]\nport = \"1\n", "f:2: " OPEN_QUOTE},
+
     /* numbers */
     {"[server]\nport = 65536\n", "f:2: port: \"65536\" is out of range: 0 to 65535\n"},
     {"[server]\nport = 99999999999999999999999\n",
@@ -127,8 +154,7 @@ static const struct bad bad_files[] = {
     {"[server]\nport = 80 81\n", "f:2: port: \"80 81\" is no number from 0 to 65535\n"},
     {"[server]\nport =\n", "f:2: port: \"\" is no number from 0 to 65535\n"},
     {"[server]\nport = \" 1\"\n", "f:2: port: \" 1\" is no number from 0 to 65535\n"},
-    {"[server]\nport = 1 # one\n", "f:2: port: \"1 # one\" is no number from 0 to 65535; a comment "
-                                   "behind a value begins with \";\"\n"},
+    {"[server]\nport = 1 # one\n", HASH("2")},
     {"[server]\nport = 1;one\n", "f:2: port: \"1;one\" is no number from 0 to 65535\n"},
     {"[server]\nbacklog = 0\n", "f:2: backlog: \"0\" is out of range: 1 to 65535\n"},
     {"[server]\nbuffer_size = 16777217\n",
@@ -153,8 +179,7 @@ static const struct bad bad_files[] = {
     {"[server]\nacknowledge = true\n", "f:2: acknowledge: \"true\" is neither yes nor no\n"},
     {"[journal]\nsync = YES\n", "f:2: sync: \"YES\" is neither yes nor no\n"},
     {"[journal]\nsync =\n", "f:2: sync: \"\" is neither yes nor no\n"},
-    {"[journal]\nsync = no # fast\n", "f:2: sync: \"no # fast\" is neither yes nor no; a comment "
-                                      "behind a value begins with \";\"\n"},
+    {"[journal]\nsync = no # fast\n", HASH("2")},
     {"[server]\nframing = lines\n", "f:2: framing: \"lines\" is none of auto, line, nul, octet\n"},
     {"[journal]\nformat = xml\n", "f:2: format: \"xml\" is none of text, json\n"},
     {"[log]\nlevel = verbose\n",
@@ -166,6 +191,16 @@ static const struct bad bad_files[] = {
     {"[journal]\nfile = \"\"\n", "f:2: file: must not be empty\n"},
     {"[server]\nhost = 127.0.0.1 ::1\n",
      "f:2: host: one address or name only: for more, add a section [listener NAME]\n"},
+    {"[server]\nhost = 127.0.0.1:8001\n",
+     "f:2: host: the port has a key of its own: write host = 127.0.0.1 and port = 8001\n"},
+    {"[client]\nhost = name:80\n",
+     "f:2: host: the port has a key of its own: write host = name and port = 80\n"},
+    {"[listener x]\nhost = [::1]:8001\n",
+     "f:2: host: the port has a key of its own: write host = ::1 and port = 8001\n"},
+    {"[server]\nhost = :80\n",
+     "f:2: host: the port has a key of its own: write host = * and port = 80\n"},
+    {"[server]\nhost = *:80\n",
+     "f:2: host: the port has a key of its own: write host = * and port = 80\n"},
     {"[server]\nhost = /" FIFTY FIFTY TEN "\n",
      "f:2: host: the path of a Unix socket has at most 107 bytes\n"},
     {"[server]\nreply = {sequence}\n", "f:2: reply: unknown placeholder: {seq}, {bytes} and {time} "
@@ -275,7 +310,11 @@ static const struct bad bad_overrides[] = {
     {"server.reply={x}", "reply: unknown placeholder: {seq}, {bytes} and {time} are known, a brace "
                          "is \"{{\""},
     {"client.prompt=a\" ; b", "no line of a file can hold this: it has a control character, or "
-                              "more than 198 bytes, or a double quote before \" ;\""},
+                              "more than 198 bytes, or a double quote before \" ;\" or \" #\""},
+    {"server.reply=\"unclosed",
+     "a value that begins with a double quote must end with one, before a "
+     "comment"},
+    {"server.host=a:80", "host: the port has a key of its own: write host = a and port = 80"},
 };
 
 static void test_bad_overrides(void **unused)
@@ -293,7 +332,7 @@ static void test_override_no_file_can_hold(void **unused)
 {
 #define UNSAID                                                                                     \
     ": no line of a file can hold this: it has a control character, or more than 198 bytes, or a " \
-    "double quote before \" ;\"\n"
+    "double quote before \" ;\" or \" #\"\n"
     (void)unused;
     assert_load_refused("/dev/null", true, "client.prompt=\n", "-o client.prompt=\\x0a" UNSAID);
     /* With it the reader hides a `;`, but not here. */
