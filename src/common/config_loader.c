@@ -2,7 +2,9 @@
 
 #include "common/address.h"
 #include "common/escape.h"
+#include "common/framing.h"
 #include "common/nearest.h"
+#include "common/reply.h"
 
 #include <ini.h>
 #include <stdarg.h>
@@ -20,11 +22,16 @@ enum {
     SHOWN_OVERRIDE_BYTES = 200,   /* of an override, in what is said about it */
     SHOWN_PATH_BYTES = 1000,
     REPORT_MAX_BYTES = 2048,
+    SHOWN_REPLY_BYTES = 64,
     SECTIONS_BYTES = 100, /* hold the names of all sections */
 };
 
 /* Reports a problem of the line, or the override, that is being read. */
 static void wrong(struct config_loader *loader, const char *format, ...) PRINTF_LIKE(2, 3);
+
+/* The same of what was set there. */
+static void wrong_at(struct config_loader *loader, struct config_where where, const char *format,
+                     ...) PRINTF_LIKE(3, 4);
 
 static void report(struct config_loader *loader, const char *text)
 {
@@ -81,6 +88,16 @@ static void wrong(struct config_loader *loader, const char *format, ...)
 
     va_start(args, format);
     report_at(loader, here(loader), format, args);
+    va_end(args);
+}
+
+static void wrong_at(struct config_loader *loader, struct config_where where, const char *format,
+                     ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    report_at(loader, where, format, args);
     va_end(args);
 }
 
@@ -442,6 +459,77 @@ static void inherit_all(struct config_loader *loader, struct config_place place)
     }
 }
 
+/* ------------------------------------------------------------- keys that go together */
+
+/*
+ * Where what makes a reply unfit was set in this section, with *key: an override, which the file
+ * cannot know of, before a line, and what is changed more easily first. Not set: all of it is
+ * inherited.
+ */
+static struct config_where find_culprit(struct config_loader *loader, struct config_place place,
+                                        const char **key)
+{
+    static const char *const keys[] = {"reply", "framing", "acknowledge"};
+    const struct config_seen *seen = seen_of(loader, place);
+    struct config_where culprit = {0};
+
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        const struct config_option *option = config_option_find(CONFIG_SERVER, keys[i]);
+        struct config_where where = seen->keys[option - config_options];
+        if (is_set(where) &&
+            (!is_set(culprit) || (culprit.override == NULL && where.override != NULL))) {
+            culprit = where;
+            *key = keys[i];
+        }
+    }
+    return culprit;
+}
+
+/* A framing must be able to carry the reply: a client would take the rest for one more. */
+static void check_reply(struct config_loader *loader, struct config_place place)
+{
+    const struct config_listener *section = place.listener == CONFIG_NO_LISTENER
+                                                ? &loader->config->server
+                                                : &loader->config->listeners[place.listener];
+    enum framing framing = (enum framing)section->framing;
+    const char *problem;
+    const char *key = NULL;
+
+    if (!section->acknowledge)
+        return;
+    struct reply *reply = reply_compile(section->reply, &problem);
+    if (reply == NULL) {
+        config_loader_wrong_file(loader, problem); /* no memory: the reply itself was good */
+        return;
+    }
+    bool fits = reply_fits(reply, framing);
+    reply_free(reply);
+    struct config_where culprit = find_culprit(loader, place, &key);
+    if (!fits && is_set(culprit))
+        wrong_at(loader, culprit,
+                 "%s: the reply \"%.*s\" contains a %s: with framing = %s a client would take it "
+                 "for more than one",
+                 key, SHOWN_REPLY_BYTES, section->reply, framing == FRAMING_NUL ? "NUL" : "newline",
+                 framing_names[framing]);
+}
+
+/* In the order of the file's lines. */
+static void check_replies(struct config_loader *loader)
+{
+    struct config_place server = {CONFIG_SERVER, CONFIG_NO_LISTENER};
+    bool checked = false;
+
+    for (size_t i = 0; i < loader->config->listeners_count; i++) {
+        if (!checked && loader->listeners_seen[i].section > seen_of(loader, server)->section) {
+            check_reply(loader, server);
+            checked = true;
+        }
+        check_reply(loader, (struct config_place){CONFIG_SERVER, (ptrdiff_t)i});
+    }
+    if (!checked)
+        check_reply(loader, server);
+}
+
 void config_loader_complete(struct config_loader *loader)
 {
     struct config_place place = {.listener = CONFIG_NO_LISTENER};
@@ -458,4 +546,6 @@ void config_loader_complete(struct config_loader *loader)
         place.listener = (ptrdiff_t)i;
         inherit_all(loader, place);
     }
+    if (!loader->failed)
+        check_replies(loader);
 }

@@ -55,7 +55,7 @@ void config_loader_override(struct config_loader *loader, const char *override);
 
 /*
  * When all is read, and nothing was wrong: gives every key that was not set its default, or what it
- * inherits.
+ * inherits, and reports the keys that do not go together.
  */
 void config_loader_complete(struct config_loader *loader);
 

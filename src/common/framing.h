@@ -65,8 +65,8 @@ enum framing_result framing_next(enum framing framing, struct framing_state *sta
 
 /*
  * Appends the message or reply text[0..size) to `out` with what ends it. `ending` is that of the
- * frame which is answered; a sender of messages passes framing_own_ending(). False, with `out` as it was
- * and errno ENOMEM when there is no memory, EINVAL when the framing has no such ending.
+ * frame which is answered; a sender of messages passes framing_own_ending(). False, with `out` as
+ * it was and errno ENOMEM when there is no memory, EINVAL when the framing has no such ending.
  */
 bool framing_wrap(enum framing framing, uint64_t ending, const void *text, size_t size,
                   struct buffer *out) MUST_USE;

@@ -140,6 +140,12 @@ static bool append_field(struct buffer *out, enum field field, const struct repl
     return buffer_append(out, values->time, values->time_size);
 }
 
+bool reply_fits(const struct reply *reply, enum framing framing)
+{
+    /* Numbers and times have no byte that a framing forbids. */
+    return framing_can_carry(framing, reply->text, reply->text_size);
+}
+
 const void *reply_constant(const struct reply *reply, size_t *size)
 {
     *size = reply->text_size;

@@ -11,6 +11,7 @@
 
 #include "common/buffer.h"
 #include "common/compiler.h"
+#include "common/framing.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -31,6 +32,9 @@ struct reply_values {
  * that says what is wrong with it, when it is no template, or there is no memory.
  */
 struct reply *reply_compile(const char *text, const char **problem) MUST_USE;
+
+/* Whether the framing can carry the reply, whatever its placeholders stand for. */
+bool reply_fits(const struct reply *reply, enum framing framing);
 
 /* The reply where it is always the same, and its size; NULL where it has placeholders. */
 const void *reply_constant(const struct reply *reply, size_t *size) MUST_USE;

@@ -153,7 +153,16 @@ static void convert_socket(struct server *server, const struct connection *conne
                  strerror(errno));
 }
 
-/* Connections go over to the section of the name they came in by; without it, nothing changes. */
+/* Whether replies by the section can be sent to the connection, whose framing stays. */
+static bool can_answer(const struct connection *connection, const struct listener_settings *section)
+{
+    return !section->config->acknowledge || reply_fits(section->reply, connection->framing);
+}
+
+/*
+ * Connections go over to the section of the name they came in by; without it, or where their
+ * framing cannot carry its reply, nothing changes.
+ */
 static void convert_connections(struct server *server)
 {
     for (size_t fd = 0; fd < server->connections_size; fd++) {
@@ -162,7 +171,7 @@ static void convert_connections(struct server *server)
             continue;
         const struct listener_settings *section =
             settings_find(server->settings, connection->settings->config->name);
-        if (section == NULL)
+        if (section == NULL || !can_answer(connection, section))
             continue;
         convert_socket(server, connection, connection->settings->config, section->config);
         connection_adopt(connection, section);

@@ -67,6 +67,31 @@ def test_framing_stays_for_connections_that_stay(server):
             assert after.receive_all() == b"1 3"
 
 
+def test_reply_that_the_framing_cannot_carry_changes_nothing(server):
+    """The rest of it would count as another reply, for a message that is not recorded."""
+    one = server({"server.framing": "line", "server.reply": "before"})
+    with Client(one) as client:
+        reload(one, {"server.reply": r"after\n"}, expect="nothing is changed")
+        one.log.wait(re.escape(f"error: {one.config}:4: reply: "))
+        assert client.say(b"hello") == b"before"
+
+
+def test_reply_that_the_framing_of_a_connection_cannot_carry(server):
+    """The framing of an open connection stays, and so does its reply then."""
+    one = server({"server.framing": "line", "server.reply": "before"})
+    with Client(one) as before:
+        assert before.say(b"1") == b"before"
+        reload(one, {"server.framing": "octet", "server.reply": r"after\n"})
+        with Client(one) as after:
+            after.send(b"1 2")
+            assert after.receive() == b"6 after\n"
+            assert before.say(b"3\n4") == b"before"
+            assert before.receive_until() == b"before"
+        reload(one, {"server.reply": "fits"})
+        assert before.say(b"5") == b"fits"
+    assert one.messages() == [b"1", b"2", b"3", b"4", b"5"]
+
+
 def test_buffer_grows(server):
     one = server({"server.framing": "line", "server.buffer_size": 1000})
     with Client(one) as client:

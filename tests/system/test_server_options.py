@@ -165,7 +165,7 @@ def test_effective_configuration_reads_back_to_the_same(config):
         "server.reply": '"  a; b # c {seq} \\x00 \\\\ "', "server.framing": "octet",
         "server.max_message": "77", "journal.mode": "0600", "client.prompt": '"> "',
         "server.allow": "10.0.0.0/8 ::1", "listener second.port": "0",
-        "listener second.framing": "nul"}))
+        "listener second.framing": "line"}))
     first = tcpackd("-c", path, "-T")
     assert first.returncode == 0, first.stderr
     second = tcpackd("-c", config(first.stdout), "-T")

@@ -303,6 +303,27 @@ static void test_lists_in_overrides(void **unused)
     assert_int_equal(unlink(path), 0);
 }
 
+/* What a framing can carry, and what is never sent, is no mistake. */
+static void test_replies_that_fit(void **unused)
+{
+    static const char *const files[] = {
+        "[server]\nframing = octet\nreply = a\\n\\x00b\n",
+        "[server]\nframing = line\nreply = a\\x00b\\r\n",
+        "[server]\nframing = nul\nreply = a\\nb\\n\n",
+        "[server]\nreply = {seq} {bytes} {time}\\t\\\\n\n",
+        "[server]\nreply =\n",
+        "[server]\nframing = line\nacknowledge = no\nreply = a\\n\n",
+        "[server]\nframing = octet\nreply = a\\n\n[listener x]\nframing = line\nreply = b\n",
+        "[server]\nframing = octet\nreply = a\\n\n[listener x]\nframing=nul\nacknowledge=no\n",
+    };
+
+    (void)unused;
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        struct config config = parse(files[i]);
+        assert_reads_back(&config);
+    }
+}
+
 static void test_client_finds_the_server(void **unused)
 {
     static const char *const hosts[][2] = {
@@ -547,6 +568,7 @@ int main(void)
         cmocka_unit_test(test_lists_add_up),
         cmocka_unit_test(test_long_lists_read_back),
         cmocka_unit_test(test_lists_in_overrides),
+        cmocka_unit_test(test_replies_that_fit),
         cmocka_unit_test(test_client_finds_the_server),
         cmocka_unit_test(test_listeners_inherit),
         cmocka_unit_test(test_overrides),

@@ -24,6 +24,8 @@
     "\" #\" in double quotes\n"
 #define OPEN_QUOTE "a value that begins with a double quote must end with one, before a comment\n"
 #define FREE_TEXT  "is the \" ;\" text, or does it begin a comment? Put the text in double quotes\n"
+#define TOO_MANY(a, framing)                                                                       \
+    " contains a " a ": with framing = " framing " a client would take it for more than one\n"
 
 struct bad {
     const char *text;
@@ -215,6 +217,25 @@ static const struct bad bad_files[] = {
     {"[server]\nproxy_from = 10.1.2.3/8\n", "f:2: proxy_from: \"10.1.2.3/8\" has bits set behind "
                                             "its prefix: the network is 10.0.0.0/8\n"},
 
+    /* replies that their framing cannot carry: named is what can be changed */
+    {"[server]\nreply = ok\\n\n", "f:2: reply: the reply \"ok\\n\"" TOO_MANY("newline", "auto")},
+    {"[server]\nframing = line\n\nreply = a\\x0ab\n",
+     "f:4: reply: the reply \"a\\x0ab\"" TOO_MANY("newline", "line")},
+    {"[server]\nreply = {seq}\\x00\nframing = nul\n",
+     "f:2: reply: the reply \"{seq}\\x00\"" TOO_MANY("NUL", "nul")},
+    {"[listener x]\nreply = a\\n\n", "f:2: reply: the reply \"a\\n\"" TOO_MANY("newline", "auto")},
+    {"[server]\nreply = a\\n\nframing = octet\n[listener x]\nport = 1\nframing = line\n",
+     "f:6: framing: the reply \"a\\n\"" TOO_MANY("newline", "line")},
+    {"[server]\nreply = a\\n\nacknowledge = no\n[listener x]\nacknowledge = yes\n",
+     "f:5: acknowledge: the reply \"a\\n\"" TOO_MANY("newline", "auto")},
+    {"[listener x]\nframing = nul\n[listener y]\nport = 1\n[server]\nreply = a\\n\\x00\n"
+     "[listener z]\nframing = line\n",
+     /* clang-format off */
+     "f:2: framing: the reply \"a\\n\\x00\"" TOO_MANY("NUL", "nul")
+     "f:6: reply: the reply \"a\\n\\x00\"" TOO_MANY("newline", "auto")
+     "f:8: framing: the reply \"a\\n\\x00\"" TOO_MANY("newline", "line")},
+    /* clang-format on */
+
     /* several, in the order of the lines; the last line has no end */
     {"x\n[server]\nport = x\nfoo = 1\n[nothing]\nbar\n[log]\n\x01\nto = me",
      "f:1: text before the first [section]\n"
@@ -315,6 +336,9 @@ static const struct bad bad_overrides[] = {
      "a value that begins with a double quote must end with one, before a "
      "comment"},
     {"server.host=a:80", "host: the port has a key of its own: write host = a and port = 80"},
+    {"server.reply=a\\n",
+     "reply: the reply \"a\\n\" contains a newline: with framing = auto a client "
+     "would take it for more than one"},
 };
 
 static void test_bad_overrides(void **unused)
@@ -361,6 +385,31 @@ static void test_file_and_override(void **unused)
     assert_int_equal(unlink(path), 0);
 }
 
+/* What the file allows and an override does not: the override is named, whichever it is. */
+static void test_override_makes_a_reply_unfit(void **unused)
+{
+    static const struct bad cases[] = {
+        {"server.framing=line", "framing: the reply \"a\\n\"" TOO_MANY("newline", "line")},
+        {"listener x.framing=auto", "framing: the reply \"a\\n\"" TOO_MANY("newline", "auto")},
+        {"listener nul.reply=\\x00", "reply: the reply \"\\x00\"" TOO_MANY("NUL", "nul")},
+    };
+    static const char text[] =
+        "[server]\nframing = octet\nreply = a\\n\n[listener nul]\nframing = nul\n";
+    char path[] = "/tmp/test_config_errors.XXXXXX";
+    char expected[512];
+    int descriptor = mkstemp(path);
+
+    (void)unused;
+    assert_true(descriptor >= 0);
+    assert_int_equal(write(descriptor, text, sizeof text - 1), sizeof text - 1);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        (void)snprintf(expected, sizeof expected, "-o %s: %s", cases[i].text, cases[i].said);
+        assert_load_refused(path, true, cases[i].text, expected);
+    }
+    assert_int_equal(close(descriptor), 0);
+    assert_int_equal(unlink(path), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -370,6 +419,7 @@ int main(void)
         cmocka_unit_test(test_bad_overrides),
         cmocka_unit_test(test_override_no_file_can_hold),
         cmocka_unit_test(test_file_and_override),
+        cmocka_unit_test(test_override_makes_a_reply_unfit),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
