@@ -106,6 +106,35 @@ def test_reply_that_does_not_compile(config):
     assert result.stderr.startswith(f"tcpackd: error: {path}:2: ")
 
 
+def test_long_options(config):
+    """Each does what its letter does."""
+    path = config("[server]\nreply = long\n")
+    short = tcpackd("-c", path, "-o", "server.port=7", "-q", "-T")
+    long = tcpackd("--config", path, "--option=server.port=7", "--quiet", "--print")
+    assert (long.returncode, long.stdout, long.stderr) == (0, short.stdout, "")
+    assert "level = warning" in long.stdout and "port = 7" in long.stdout
+    assert "level = debug" in tcpackd("--verbose", "--print").stdout
+    assert "is valid" in tcpackd(f"--config={path}", "--check").stderr
+
+
+def test_long_list_of_networks(config):
+    """A line has room for 198 bytes: a list goes on with the same key, in the file and in -T."""
+    networks = [f"10.0.{number}.0/24" for number in range(100)]
+    path = config("[server]\n" + "".join(f"allow = {network} ; one\n" for network in networks)
+                  + "[listener own]\nport = 1\nallow = ::1\n")
+    first = tcpackd("-c", path, "-T")
+    assert (first.returncode, first.stderr) == (0, "")
+    server, own = first.stdout.split("[listener own]")
+    lines = [line.removeprefix("allow = ") for line in server.splitlines() if "allow" in line]
+    assert len(lines) > 5 and " ".join(lines).split() == networks
+    assert "allow = ::1\n" in own and "10.0" not in own
+    assert max(map(len, first.stdout.splitlines())) <= 198
+    assert tcpackd("-c", config(first.stdout), "-T").stdout == first.stdout
+    over = tcpackd("-c", path, "-o", "server.allow=::2", "-o", "server.allow=" + " ".join(networks),
+                   "-T").stdout
+    assert "allow = ::2 10.0.0.0/24 " in over
+
+
 def test_named_file_must_exist(tmp_path):
     result = tcpackd("-c", tmp_path / "absent.ini", "-t")
     assert result.returncode == 78
