@@ -121,20 +121,24 @@ static bool list_has(const struct address_list *list, const struct address *addr
     return false;
 }
 
-/* Adds an address where it is not in the list yet: two lines of /etc/hosts may say the same. */
-static bool list_add(struct address_list *list, const void *socket_address, socklen_t size)
+bool address_list_add(struct address_list *list, const struct address *address)
 {
-    struct address added = {.size = size};
-
-    memcpy(&added.storage, socket_address, size);
-    if (list_has(list, &added))
+    if (list_has(list, address))
         return true;
     struct address *more = realloc(list->addresses, (list->count + 1) * sizeof *more);
     if (more == NULL)
         return false;
     list->addresses = more;
-    more[list->count++] = added;
+    more[list->count++] = *address;
     return true;
+}
+
+static bool list_add(struct address_list *list, const void *socket_address, socklen_t size)
+{
+    struct address added = {.size = size};
+
+    memcpy(&added.storage, socket_address, size);
+    return address_list_add(list, &added);
 }
 
 static bool resolve_unix(const char *path, struct address_list *list, const char **problem)
@@ -179,9 +183,14 @@ static bool resolve_name(const char *host, unsigned port, enum address_use use,
         literal[length - 2] = '\0';
         host = literal;
     }
-    hints.ai_flags = AI_NUMERICSERV | (use == ADDRESS_TO_LISTEN ? AI_PASSIVE : 0);
+    hints.ai_flags = AI_NUMERICSERV | (use == ADDRESS_TO_CONNECT ? 0 : AI_PASSIVE) |
+                     (use == ADDRESS_TO_LISTEN_NOW ? AI_NUMERICHOST : 0);
     (void)snprintf(service, sizeof service, "%u", port); /* at most 65535 */
     int error = getaddrinfo(host, service, &hints, &found);
+    if (error == EAI_NONAME && use == ADDRESS_TO_LISTEN_NOW) {
+        *problem = "names are looked up only at the start: write its address, or restart";
+        return false;
+    }
     if (error != 0) {
         *problem = error == EAI_SYSTEM ? strerror(errno) : gai_strerror(error);
         return false;
@@ -203,7 +212,7 @@ bool address_resolve(const char *host, unsigned port, enum address_use use,
     *list = (struct address_list){0};
     if (host[0] == '/')
         found = resolve_unix(host, list, problem);
-    else if (strcmp(host, "*") == 0 && use == ADDRESS_TO_LISTEN)
+    else if (strcmp(host, "*") == 0 && use != ADDRESS_TO_CONNECT)
         found = resolve_every(port, list, problem);
     else
         found = resolve_name(host, port, use, list, problem);

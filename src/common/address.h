@@ -46,7 +46,11 @@ int address_port(const struct address *address);
 /* Gives an internet address another port, 0 to 65535; one that has none stays as it is. */
 void address_set_port(struct address *address, int port);
 
-enum address_use { ADDRESS_TO_LISTEN, ADDRESS_TO_CONNECT };
+enum address_use {
+    ADDRESS_TO_LISTEN,
+    ADDRESS_TO_LISTEN_NOW, /* the same without waiting: a name, which would be looked up, fails */
+    ADDRESS_TO_CONNECT
+};
 
 /*
  * All stream addresses of `host`: a name, an address, an IPv6 address in brackets, `*` (every
@@ -56,6 +60,9 @@ enum address_use { ADDRESS_TO_LISTEN, ADDRESS_TO_CONNECT };
  */
 bool address_resolve(const char *host, unsigned port, enum address_use use,
                      struct address_list *list, const char **problem) MUST_USE;
+
+/* Adds an address to the list, unless the list has it already. False with errno ENOMEM. */
+bool address_list_add(struct address_list *list, const struct address *address) MUST_USE;
 
 /*
  * Where a client finds a server that listens on `host`: for one that stands for every address, the

@@ -23,7 +23,9 @@ static bool read_descriptor(int descriptor, struct buffer *text, const char **pr
         if (size < 0 && errno == EINTR)
             continue;
         if (size < 0) {
-            *problem = strerror(errno);
+            *problem = errno == EAGAIN ? "nothing comes out of this pipe now, and a program that "
+                                         "runs does not wait for it"
+                                       : strerror(errno);
             return false;
         }
         if (size == 0)
@@ -54,31 +56,52 @@ static const char *judge_pipe(int descriptor, const struct buffer *text)
     return "nothing comes out of this pipe";
 }
 
-/* Opens the file; a pipe that nobody writes to must not keep us waiting. -1 with errno. */
-static int open_file(const char *path)
+static bool has_text(const struct buffer *text)
 {
-    int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    for (size_t i = 0; i < text->size; i++)
+        if (strchr(" \t\r\n", text->bytes[i]) == NULL || text->bytes[i] == '\0')
+            return true;
+    return false;
+}
 
-    if (descriptor >= 0 && fcntl(descriptor, F_SETFL, 0) < 0) {
+/* NULL, or why the file that was read is no configuration. */
+static const char *judge_text(int descriptor, const struct buffer *text,
+                              const struct config_source *source)
+{
+    const char *problem = judge_pipe(descriptor, text);
+
+    if (problem == NULL && source->before != NULL && source->before->has_text && !has_text(text))
+        problem = "it is empty, and was not when it was read before";
+    return problem;
+}
+
+/* Opens the file; a pipe that nobody writes to must not keep us waiting. -1 with errno. */
+static int open_file(const struct config_source *source)
+{
+    int descriptor = open(source->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+
+    if (descriptor >= 0 && source->before == NULL && fcntl(descriptor, F_SETFL, 0) < 0) {
         /* Then a slow writer is an error: EAGAIN. */
     }
     return descriptor;
 }
 
-static void read_file(struct config_loader *loader, bool must_exist)
+static void read_file(struct config_loader *loader, const struct config_source *source)
 {
     struct buffer text = {0};
     const char *problem = NULL;
-    int descriptor = open_file(loader->name);
+    int descriptor = open_file(source);
+    bool was_there = source->before != NULL && source->before->of_file;
 
     if (descriptor < 0) {
-        if (errno != ENOENT || must_exist)
+        if (errno != ENOENT || source->must_exist || was_there)
             cannot_read(loader, strerror(errno));
         return;
     }
     loader->config->of_file = true;
     if (read_descriptor(descriptor, &text, &problem))
-        problem = judge_pipe(descriptor, &text);
+        problem = judge_text(descriptor, &text, source);
+    loader->config->has_text = has_text(&text);
     if (problem == NULL)
         config_loader_read(loader, (const char *)text.bytes, text.size);
     else
@@ -107,7 +130,7 @@ bool config_load(const struct config_source *source, const struct config_report 
                                    .journal_file = source->journal_file};
 
     *config = (struct config){0};
-    read_file(&loader, source->must_exist);
+    read_file(&loader, source);
     for (size_t i = 0; i < source->overrides_count; i++)
         config_loader_override(&loader, source->overrides[i]);
     return finish(&loader);

@@ -40,7 +40,8 @@ struct config_listener {
 };
 
 struct config {
-    bool of_file; /* its file was there */
+    bool of_file;  /* its file was there */
+    bool has_text; /* and had more in it than blanks and empty lines */
     struct config_listener server;
     uint64_t max_clients; /* connections, 0: as many as the descriptor limit allows */
     char *user;           /* "": stay who we are */
@@ -98,6 +99,11 @@ struct config_source {
     const char *const *overrides; /* from -o, stronger than the file */
     size_t overrides_count;
     const char *journal_file; /* the default of [journal] file; NULL: that of the table */
+    /*
+     * Read again: the configuration in effect, else NULL. A file that was there must still be, and
+     * have text if it had (an editor may be about to write it); a pipe is not waited for.
+     */
+    const struct config *before;
 };
 
 /*

@@ -80,15 +80,46 @@ static bool is_taken(const struct listeners *listeners, const struct address *wa
     return false;
 }
 
+/* The addresses that `current` has for a host. False: it has none, or there is no memory. */
+static bool find_known(const struct listeners *current, const struct config_listener *config,
+                       struct address_list *list)
+{
+    *list = (struct address_list){0};
+    for (size_t at = 0; at < current->count; at++) {
+        const struct listener *listener = &current->all[at];
+        if (listener->passed_as != NULL ||
+            strcmp(listener->settings->config->host, config->host) != 0)
+            continue;
+        struct address address = listener->wanted;
+        address_set_port(&address, (int)config->port);
+        if (!address_list_add(list, &address)) {
+            address_list_free(list);
+            return false;
+        }
+    }
+    return list->count > 0;
+}
+
+/* The addresses of a section's host. False, with *why. */
+static bool find_addresses(const struct config_listener *config, const struct listeners *current,
+                           enum listener_lookup lookup, struct address_list *list, const char **why)
+{
+    enum address_use use = lookup == LISTENER_RUNNING ? ADDRESS_TO_LISTEN_NOW : ADDRESS_TO_LISTEN;
+
+    return address_resolve(config->host, (unsigned)config->port, use, list, why) ||
+           (lookup == LISTENER_RUNNING && find_known(current, config, list));
+}
+
 /* Adds a listener for each of a section's addresses: one that is open, or one to be opened. */
 static bool plan_section(struct listeners *listeners, const struct listener_settings *settings,
-                         const struct listeners *current, char *problem)
+                         const struct listeners *current, enum listener_lookup lookup,
+                         char *problem)
 {
     const struct config_listener *config = settings->config;
     struct address_list list;
     const char *why;
 
-    if (!address_resolve(config->host, (unsigned)config->port, ADDRESS_TO_LISTEN, &list, &why)) {
+    if (!find_addresses(config, current, lookup, &list, &why)) {
         (void)snprintf(problem, LISTENER_PROBLEM_MAX, "cannot listen on %s port %u: %s",
                        config->host, (unsigned)config->port, why);
         return false;
@@ -260,24 +291,25 @@ static bool keep_passed(struct listeners *listeners, const struct listener_setti
 }
 
 static bool plan(struct listeners *listeners, const struct settings *settings,
-                 const struct listeners *current, char *problem)
+                 const struct listeners *current, enum listener_lookup lookup, char *problem)
 {
     size_t passed;
 
     for (size_t at = 0; at < settings->count; at++) {
         const struct listener_settings *section = &settings->sections[at];
         if (!keep_passed(listeners, section, current, &passed, problem) ||
-            (passed == 0 && !plan_section(listeners, section, current, problem)))
+            (passed == 0 && !plan_section(listeners, section, current, lookup, problem)))
             return false;
     }
     return true;
 }
 
 bool listeners_open(struct listeners *listeners, const struct settings *settings,
-                    const struct listeners *current, char *problem)
+                    const struct listeners *current, enum listener_lookup lookup, char *problem)
 {
     *listeners = (struct listeners){0};
-    if (plan(listeners, settings, current, problem) && open_planned(listeners, current, problem))
+    if (plan(listeners, settings, current, lookup, problem) &&
+        open_planned(listeners, current, problem))
         return true;
     listeners_close(listeners, current);
     return false;

@@ -21,8 +21,8 @@ static void report_error(void *context, const char *text)
 }
 
 /*
- * The settings that the file says now; NULL when they are invalid: that was logged. A file that was
- * read before must be there: one that is away for a moment does not mean the defaults.
+ * The settings that the file says now; NULL when they are invalid: that was logged. A file that is
+ * away or empty for a moment does not mean the defaults.
  */
 static struct settings *read_settings(const struct server *server)
 {
@@ -32,7 +32,7 @@ static struct settings *read_settings(const struct server *server)
     const char *problem;
     struct config config;
 
-    source.must_exist = source.must_exist || server->settings->config.of_file;
+    source.before = &server->settings->config;
     if (!config_load(&source, &report, &config))
         return NULL;
     if (!outputs_check(&config, source.path, true, mixed_up)) {
@@ -106,7 +106,7 @@ static bool prepare(struct server *server, const struct settings *settings,
 
     if (!make_scratch(server, settings))
         return false;
-    if (!listeners_open(listeners, settings, &server->listeners, problem)) {
+    if (!listeners_open(listeners, settings, &server->listeners, LISTENER_RUNNING, problem)) {
         log_error("%s", problem);
         return false;
     }

@@ -45,7 +45,8 @@ static bool listen_everywhere(struct server *server, int *status)
 
     if (!adopt_passed(server, status))
         return false;
-    if (!listeners_open(&listeners, server->settings, &server->listeners, problem)) {
+    if (!listeners_open(&listeners, server->settings, &server->listeners, LISTENER_AT_START,
+                        problem)) {
         log_error("%s", problem);
         *status = EX_UNAVAILABLE;
         return false;

@@ -6,6 +6,7 @@ by name, and reloading under load loses and doubles nothing.
 
 import os
 import re
+import select
 import signal
 import socket
 import stat
@@ -16,7 +17,8 @@ import pytest
 from harness import programs
 from harness.client import Client
 from harness.load import ANSWER_SEQ, Load
-from harness.server import LISTENING, ini, parse_address
+from harness.server import LISTENING, READY, Server, ini, parse_address
+from harness.tracing import finished, tracer
 from harness.waiting import DEADLINE, wait_until
 
 READ_AGAIN = "tcpackd: the configuration was read again"
@@ -460,3 +462,65 @@ def test_default_file_that_is_gone_changes_nothing(server, tmp_path):
     one.log.wait(f"error: {default}/tcpack.ini: cannot read the configuration: No such file or directory")
     with Client(one) as client:
         assert client.say(b"hello") == b"of the file"
+
+
+@pytest.mark.parametrize("text", ["", "\n", "\r\n \t\n"])
+def test_emptied_file_changes_nothing(server, text):
+    """Many programs empty a file before they write it: what is in effect is not what that says."""
+    one = server({"server.framing": "line", "server.reply": "before"})
+    one.config.write_text(text)
+    one.send_signal(signal.SIGHUP)
+    one.log.wait(f"error: {one.config}: cannot read the configuration: it is empty, and was not")
+    one.log.wait("nothing is changed")
+    with Client(one) as client:
+        assert client.say(b"hello") == b"before"
+
+
+def test_file_of_comments_means_the_defaults(server):
+    """The shipped file is one. One that was empty may stay so."""
+    one = server({"journal.sync": "no"}, arguments=["-o", "server.port=0"])
+    for count, text in enumerate(["# nothing\n", "# still nothing\n"], 1):
+        one.config.write_text(text)
+        one.send_signal(signal.SIGHUP)
+        one.log.wait(READ_AGAIN, count)
+
+
+def test_pipe_that_gives_nothing_does_not_keep_the_server_waiting(server, tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writing = os.open(pipe, os.O_RDWR)
+    os.write(writing, b"[server]\nport = 0\nreply = before\n")
+    one = Server(tmp_path, arguments=["-c", pipe]).spawn()
+    wait_until(lambda: not select.select([writing], [], [], 0)[0], "the configuration to be read")
+    os.close(writing)
+    one.log.wait("wait for connection")
+    one.addresses = [parse_address(match[1]) for match in one.log.matches(LISTENING)]
+    writing = os.open(pipe, os.O_RDWR)
+    one.send_signal(signal.SIGHUP)
+    one.log.wait("nothing comes out of this pipe now")
+    with Client(one) as client:
+        assert client.say(b"hello") == b"before"
+    os.close(writing)
+    one.stop()
+
+
+def test_names_are_looked_up_at_the_start_only(tmp_path):
+    """When the name server is away, a lookup takes a minute in which nobody is served."""
+    programs.need_strace()
+    trace = tmp_path / "trace"
+    one = Server(tmp_path, {"server.framing": "line", "server.host": "localhost"},
+                 wrap=tracer(trace, "trace=openat,write"))
+    with one:
+        reload(one, {"server.reply": "again"})
+        reload(one, {"listener same.host": "localhost", "listener same.port": 0})
+        where = parse_address(one.log.matches(LISTENING)[-1][1])
+        with Client(where) as client:
+            assert client.say(b"hello") == b"again"
+        reload(one, {"listener same.host": "other.invalid"}, expect="nothing is changed")
+        one.log.wait(r"error: cannot listen on other\.invalid port 0: names are looked up only at "
+                     "the start: write its address, or restart")
+        reload(one, {"listener same.host": "127.0.0.1"})
+    lines = finished(trace)
+    ready = [number for number, line in enumerate(lines) if READY in line][0]
+    assert [line for line in lines[:ready] if "/etc/hosts" in line]
+    assert not [line for line in lines[ready:] if "/etc/hosts" in line or "resolv.conf" in line]

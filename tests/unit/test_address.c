@@ -196,7 +196,8 @@ static void test_unresolved(void **state)
     check_unresolved("no such name", ADDRESS_TO_CONNECT);
     memset(path, '/', sizeof path - 1);
     path[sizeof path - 1] = '\0';
-    check_unresolved(path, ADDRESS_TO_LISTEN); /* one byte too long */
+    check_unresolved(path, ADDRESS_TO_LISTEN);            /* one byte too long */
+    check_unresolved("localhost", ADDRESS_TO_LISTEN_NOW); /* a name */
 }
 
 int main(void)
