@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdint.h>
 #include <sys/select.h>
 #include <unistd.h>
 
@@ -19,6 +20,24 @@ static volatile sig_atomic_t stop_came, reload_came, report_came;
 
 static volatile sig_atomic_t stop_asked; /* stop_came once; stays */
 
+enum { SAME_KEY_PRESS_US = 500 * 1000 };
+
+static int64_t first_stop_us; /* only for handlers, which do not interrupt each other */
+
+static void tell_to_stop(int number)
+{
+    int64_t now = clock_monotonic_us();
+
+    if (!stop_asked) {
+        stop_asked = 1;
+        stop_came = 1;
+        first_stop_us = now;
+    } else if (now - first_stop_us >= SAME_KEY_PRESS_US) {
+        (void)signal(number, SIG_DFL);
+        (void)raise(number); /* ends the process when the handler returns */
+    }
+}
+
 static void wake(void)
 {
     while (write(pipe_ends[1], "", 1) < 0 && errno == EINTR)
@@ -29,18 +48,24 @@ static void tell(int number)
 {
     int saved = errno;
 
-    if (number == SIGHUP) {
+    if (number == SIGHUP)
         reload_came = 1;
-    } else if (number == SIGUSR1) {
+    else if (number == SIGUSR1)
         report_came = 1;
-    } else {
-        stop_came = 1;
-        stop_asked = 1;
-        (void)signal(SIGTERM, SIG_DFL); /* the next one ends the process */
-        (void)signal(SIGINT, SIG_DFL);
-    }
+    else
+        tell_to_stop(number);
     wake();
     errno = saved;
+}
+
+void signals_hold(void)
+{
+    sigset_t held;
+
+    (void)sigemptyset(&held); /* these cannot fail */
+    (void)sigaddset(&held, SIGHUP);
+    (void)sigaddset(&held, SIGUSR1);
+    (void)sigprocmask(SIG_BLOCK, &held, NULL);
 }
 
 int signals_open(void)
@@ -56,14 +81,14 @@ int signals_open(void)
         if (fcntl(pipe_ends[end], F_SETFD, FD_CLOEXEC) < 0 ||
             fcntl(pipe_ends[end], F_SETFL, O_NONBLOCK) < 0)
             return -1;
-    (void)sigemptyset(&action.sa_mask); /* these cannot fail */
-    (void)sigemptyset(&unblocked);
-    for (size_t at = 0; at < sizeof told / sizeof *told; at++) {
+    (void)sigemptyset(&unblocked); /* these cannot fail */
+    for (size_t at = 0; at < sizeof told / sizeof *told; at++)
+        (void)sigaddset(&unblocked, told[at]);
+    action.sa_mask = unblocked; /* one handler at a time */
+    for (size_t at = 0; at < sizeof told / sizeof *told; at++)
         if (sigaction(told[at], &action, NULL) != 0)
             return -1;
-        (void)sigaddset(&unblocked, told[at]);
-    }
-    /* Who started us may have blocked them. */
+    /* signals_hold() has blocked some, and what started us may have blocked others. */
     if (sigprocmask(SIG_UNBLOCK, &unblocked, NULL) != 0)
         return -1;
     action.sa_handler = SIG_IGN;

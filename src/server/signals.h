@@ -3,7 +3,8 @@
  * waits for them beside everything else and none is lost between two rounds. SIGPIPE and SIGXFSZ
  * are ignored: the calls return EPIPE and EFBIG.
  *
- * The first SIGTERM or SIGINT asks the server to stop; a second one ends the process at once.
+ * The first SIGTERM or SIGINT asks the server to stop; another one ends the process at once, unless
+ * it follows within half a second: a terminal and a wrapper both pass on the same key press.
  */
 #ifndef TCPACK_SERVER_SIGNALS_H
 #define TCPACK_SERVER_SIGNALS_H
@@ -17,6 +18,12 @@ enum signal_request {
     SIGNAL_RELOAD = 2, /* SIGHUP */
     SIGNAL_REPORT = 4, /* SIGUSR1 */
 };
+
+/*
+ * Holds SIGHUP and SIGUSR1 back, which would end the process, until signals_open(): what comes
+ * during the start is obeyed after it. The first thing that the process does.
+ */
+void signals_hold(void);
 
 /*
  * Installs the handlers. Returns the descriptor that is readable when a signal has come, open until

@@ -5,8 +5,10 @@
 #include "common/log.h"
 #include "server/outputs.h"
 #include "server/server.h"
+#include "server/signals.h"
 
 #include <errno.h>
+#include <getopt.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -186,6 +188,7 @@ int main(int argc, char **argv)
     char journal_file[PATH_BYTES];
     int status = EX_OK;
 
+    signals_hold();
     descriptors_open_standard();
     log_open("tcpackd", LOG_LEVEL_INFO, LOG_TO_STDERR);
     struct command_line line = parse_command_line(argc, argv);

@@ -14,7 +14,7 @@ from harness import programs
 from harness.classroom import REPLY
 from harness.client import Client, send_until_stuck
 from harness.load import ANSWER_SEQ, Load
-from harness.server import Server
+from harness.server import READY, Server
 from harness.waiting import wait_until
 
 
@@ -157,10 +157,10 @@ def test_soft_limit_is_raised(server):
         client.close()
 
 
-def caught(one, number):
-    """Whether the process has a handler for a signal."""
+def pending(one, number):
+    """Whether the process has still to take a signal that it was sent."""
     status = (Path("/proc") / str(one.pid) / "status").read_text(encoding="ascii")
-    mask = int(re.search(r"^SigCgt:\s*([0-9a-f]+)$", status, re.MULTILINE)[1], 16)
+    mask = int(re.search(r"^ShdPnd:\s*([0-9a-f]+)$", status, re.MULTILINE)[1], 16)
     return bool(mask >> (number - 1) & 1)
 
 
@@ -186,7 +186,7 @@ def test_stop_leaves_time_to_take_the_replies(server):
     with Client(one, receive_buffer=4096) as client:
         send_until_stuck(client, b"message\n" * 100)
         one.send_signal(signal.SIGTERM)
-        wait_until(lambda: not caught(one, signal.SIGTERM), "the signal's arrival")
+        wait_until(lambda: not pending(one, signal.SIGTERM), "the signal's arrival")
         replies = client.receive_all().count(REPLY + b"\n")
     assert one.wait() == 0, str(one.log)
     assert replies == len(one.records()) > 1000
@@ -218,11 +218,59 @@ def test_second_signal_ends_at_once(tmp_path):
     with Client(one) as client:
         send_until_stuck(client, b"message\n" * 1000)
         one.send_signal(signal.SIGTERM)
-        wait_until(lambda: not caught(one, signal.SIGTERM), "the first signal's arrival")
+        wait_until(lambda: not pending(one, signal.SIGTERM), "the first signal's arrival")
         assert one.running
-        one.send_signal(signal.SIGTERM)
+
+        def ends_when_asked_again():
+            one.send_signal(signal.SIGTERM)  # within half a second of the first it is the same one
+            return not one.running
+
+        wait_until(ends_when_asked_again, "the end")
         assert one.wait() == -signal.SIGTERM
     os.close(reading)
+
+
+def has_open(one, path):
+    """Whether the process has the file open."""
+    folder = Path("/proc") / str(one.pid) / "fd"
+    try:
+        return any(os.readlink(link) == str(path) for link in folder.iterdir())
+    except FileNotFoundError:
+        return False
+
+
+@pytest.fixture
+def starting(tmp_path):
+    """A server that still reads its configuration, from a pipe, and the pipe's other end."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writing = os.open(pipe, os.O_RDWR)
+    one = Server(tmp_path, arguments=["-c", pipe]).spawn()
+    wait_until(lambda: has_open(one, pipe), "the server at its configuration")
+    yield one, writing
+    if one.running:
+        one.kill()
+
+
+def test_signals_before_the_start_is_over_are_obeyed_after_it(starting):
+    """HUP and USR1 ended the process as long as it had no handlers yet."""
+    one, writing = starting
+    one.send_signal(signal.SIGHUP)
+    one.send_signal(signal.SIGUSR1)
+    os.write(writing, b"[server]\nport = 0\n")
+    os.close(writing)
+    one.log.wait("^" + re.escape(READY) + "$")
+    one.log.wait("nothing comes out of this pipe")  # the configuration was read again
+    one.log.wait(r"\d+ messages \(\d+ bytes\) in")
+    one.stop()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_stop_before_the_start_is_over(starting, number):
+    one, writing = starting
+    one.send_signal(number)
+    assert one.wait() == -number
+    os.close(writing)
 
 
 def test_signals_that_mean_nothing_are_survived(server):
