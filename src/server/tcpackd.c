@@ -26,15 +26,31 @@ static const char help[] =
     "\n"
     "Takes text messages over TCP, records each in a journal, and acknowledges it.\n"
     "\n"
-    "  -c FILE               read this configuration (default: " SYSCONFDIR "/tcpack.ini)\n"
-    "  -o section.key=value  set one option, stronger than the file\n"
-    "  -t                    check the configuration and exit\n"
-    "  -T                    print the whole configuration and exit\n"
-    "  -q, -v                log less, more\n"
-    "  -V                    print the version and exit\n"
-    "  -h                    print this help and exit\n"
+    "  -c, --config FILE     read this configuration (default: " SYSCONFDIR "/tcpack.ini)\n"
+    "  -o, --option section.key=value\n"
+    "                        set one option, stronger than the file\n"
+    "  -t, --check           check the configuration and exit\n"
+    "  -T, --print           print the whole configuration and exit\n"
+    "  -q, --quiet           log less\n"
+    "  -v, --verbose         log more\n"
+    "  -V, --version         print the version and exit\n"
+    "  -h, --help            print this help and exit\n"
     "\n"
     "See tcpackd(8) and tcpack.ini(5).\n";
+
+static const char options[] = ":c:o:tTqvVh";
+
+static const struct option long_options[] = {
+    {"config", required_argument, NULL, 'c'},
+    {"option", required_argument, NULL, 'o'},
+    {"check", no_argument, NULL, 't'},
+    {"print", no_argument, NULL, 'T'},
+    {"quiet", no_argument, NULL, 'q'},
+    {"verbose", no_argument, NULL, 'v'},
+    {"version", no_argument, NULL, 'V'},
+    {"help", no_argument, NULL, 'h'},
+    {NULL, 0, NULL, 0},
+};
 
 enum { PROBLEM_BYTES = 256, PATH_BYTES = 4096 };
 
@@ -71,7 +87,22 @@ static NORETURN void exit_printed(bool printed)
     exit(EX_OK);
 }
 
-static void parse_option(struct command_line *line, int option)
+/* getopt_long() met an option that is none, one without its value, or one with a value too much. */
+static NORETURN void exit_wrong_option(int what, const char *argument)
+{
+    bool is_known = optopt > 0 && strchr(options, optopt) != NULL;
+
+    if (what == ':')
+        exit_usage("%s needs an argument", argument);
+    if (is_known)
+        exit_usage("this option takes no argument: %s", argument);
+    if (optopt > 0)
+        exit_usage("there is no option -%c", optopt);
+    exit_usage("there is no option %s", argument);
+}
+
+/* `argument` is the last one that getopt_long() has finished. */
+static void parse_option(struct command_line *line, int option, const char *argument)
 {
     switch (option) {
     case 'c':
@@ -97,10 +128,8 @@ static void parse_option(struct command_line *line, int option)
         exit_printed(puts("tcpackd " PACKAGE_VERSION) >= 0);
     case 'h':
         exit_printed(fputs(usage, stdout) >= 0 && fputs(help, stdout) >= 0);
-    case ':':
-        exit_usage("-%c needs an argument", optopt);
     default:
-        exit_usage("there is no option -%c", optopt);
+        exit_wrong_option(option, argument);
     }
 }
 
@@ -114,10 +143,12 @@ static struct command_line parse_command_line(int argc, char **argv)
         log_error("cannot read the command line: %s", strerror(errno));
         exit(EX_OSERR);
     }
-    while ((option = getopt(argc, argv, ":c:o:tTqvVh")) != -1)
-        parse_option(&line, option);
+    opterr = 0; /* we say it ourselves */
+    while ((option = getopt_long(argc, argv, options, long_options, NULL)) != -1)
+        parse_option(&line, option, argv[optind - 1]);
     if (optind < argc)
-        exit_usage("unexpected argument: %s", argv[optind]);
+        exit_usage("unexpected argument: %s; the configuration is named with -c FILE",
+                   argv[optind]);
     if (line.check && line.print)
         exit_usage("-t and -T exclude each other");
     if (line.quiet && line.verbose)

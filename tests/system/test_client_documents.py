@@ -114,8 +114,9 @@ def test_completion_of_the_server(tmp_path):
     (tmp_path / "some.ini").touch()
     options = programs.run(program, "-h").stdout
     assert complete("tcpackd", f"{program} -", tmp_path) == set(
-        re.findall(r"(?<=[\[| ])-[A-Za-z]\b", options.splitlines()[0]))
-    assert complete("tcpackd", f"{program} -c so", tmp_path) == {"some.ini"}
+        re.findall(r"(?<![\w-])(?:-[A-Za-z]\b|--[a-z]+)", options))
+    for option in "-c", "--config", "--config =":  # as bash cuts --config=
+        assert complete("tcpackd", f"{program} {option} so", tmp_path) == {"some.ini"}
     assert complete("tcpackd", f"{program} -o jou", tmp_path) == {
         "journal.file=", "journal.format=", "journal.sync=", "journal.mode="}
     assert "client.prompt=" in complete("tcpackd", f"{program} -o ''", tmp_path)

@@ -108,6 +108,15 @@ def test_options_are_those_of_the_man_page():
     assert documented == shown == set("cotTqvVh")
 
 
+def test_long_options_are_those_of_the_man_page_and_of_the_completion():
+    documented = set(re.findall(r"^\.It Fl \w .*, Fl -(\w+)", page("tcpackd.8"), re.MULTILINE))
+    shown = set(re.findall(r"--(\w+)", programs.run(programs.tcpackd(), "--help").stdout))
+    completion = programs.SOURCE / "etc" / "bash-completion" / "tcpackd"
+    completed = set(re.findall(r"--(\w+)", completion.read_text(encoding="utf-8")))
+    assert documented == shown == completed
+    assert len(shown) == 8
+
+
 def protocol_examples():
     """[(framing, [(direction, bytes, whether sending ends), ...])] of tcpack-protocol(7)."""
     framing = None

@@ -45,14 +45,16 @@ def effective(*arguments):
     return settings
 
 
-def test_version():
-    result = tcpackd("-V")
+@pytest.mark.parametrize("option", ["-V", "--version"])
+def test_version(option):
+    result = tcpackd(option)
     assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout.startswith("tcpackd ") and result.stdout.count("\n") == 1
 
 
-def test_help():
-    result = tcpackd("-h")
+@pytest.mark.parametrize("option", ["-h", "--help"])
+def test_help(option):
+    result = tcpackd(option)
     assert (result.returncode, result.stderr) == (0, "")
     assert all(f"-{option}" in result.stdout for option in "cotTqvVh")
     shown = re.sub(r"/\S+/tcpack\.ini", "/etc/tcpack.ini", result.stdout)
@@ -61,7 +63,9 @@ def test_help():
 
 @pytest.mark.parametrize("arguments, words", [
     (["-x"], ["x"]), (["-c"], ["c", "argument"]), (["-o"], ["o", "argument"]), (["word"], ["word"]),
-    (["--nonsense"], ["-"]), (["-t", "word"], ["word"]), (["-t", "-T"], ["-t and -T"]),
+    (["--nonsense"], ["--nonsense"]), (["-t", "word"], ["word", "-c FILE"]),
+    (["--config"], ["--config", "argument"]), (["--check=1"], ["no argument", "--check=1"]),
+    (["--check", "-Zt"], ["-Z"]), (["--", "-t"], ["-t"]), (["-t", "-T"], ["-t and -T"]),
     (["-q", "-v"], ["-q and -v"]),
 ])
 def test_usage_errors(arguments, words):
