@@ -20,6 +20,9 @@ sys.dont_write_bytecode = True  # `make distcheck` runs with a source folder tha
 hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
+# Debian leaves servers, mkfs and ip out of an ordinary user's PATH.
+os.environ["PATH"] += ":/usr/local/sbin:/usr/sbin:/sbin"
+
 # Who runs the tests may ignore or block signals (nohup, a job in the background), and be a service:
 # nothing of that is the programs'. What is caught here is at its default in them.
 for number in signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR1:
