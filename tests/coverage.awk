@@ -1,5 +1,5 @@
-# Reads what gcov prints; prints for each source in src how many of its lines were executed, the least
-# covered first, and names those below 90 %.
+# Reads what gcov prints. Prints for each source in src how many of its lines were executed, the
+# least covered first, and names those below 90 %.
 
 BEGIN {
     FS = "[':%]| of "

@@ -1,9 +1,9 @@
 """
-Why: `./bootstrap --deps` installs servers that only the tests need. A service that was not here before
-must not run because of them: not at once, and not after the next boot, whether systemd runs here, or
-this is a chroot from which an image will be made. So: bootstrap runs with an apt-get of the test's
-own, that asks as Debian's packages do whether it may start a service. Also: what the tests look for
-is found in an ordinary user's PATH.
+Why: `./bootstrap --deps` installs servers that only the tests need. A service that was not here
+before must not run because of them: not at once, and not after the next boot, whether systemd runs
+or this is a chroot from which an image will be made. So: bootstrap runs with an apt-get of the
+test's own, which asks, as Debian's packages do, whether it may start a service. Also: an ordinary
+user's PATH is enough for what the tests look for.
 """
 
 import os
@@ -37,7 +37,7 @@ FAKES = {
 
 @pytest.fixture
 def bootstrap(tmp_path):
-    """Runs it where nothing of the system is changed; the folder in which the fakes leave their files."""
+    """Runs it and changes nothing of the system; returns the folder with the fakes' files."""
     programs.need_root()
     programs.need("unshare", "mount")
     shutil.copy(programs.SOURCE / "bootstrap", tmp_path)

@@ -1,7 +1,7 @@
 """Why: `make install` runs as root over what an administrator has edited, and `make uninstall`
-after it. Nothing edited may be lost, and nothing else may stay. Before that, a second configure must
-reach the programs that were already built: a tcpackd that reads the configuration of the first one
-would be installed without a word."""
+after it. Nothing edited may be lost, and nothing else may stay. Before that, a second configure
+must reach the programs that were already built: otherwise a tcpackd that reads the configuration of
+the first prefix would be installed without a word."""
 
 import os
 import subprocess
