@@ -23,13 +23,13 @@ FAKES = {
         echo 'install ok installed'""",
     "apt-cache": "",
     "apt-get": """
-        case "$*" in *install*) ;; *) exit 0 ;; esac
+        case "$*" in *' --no-remove install '*) ;; *) exit 0 ;; esac
         for one in cron haproxy haproxy.service postgresql prometheus rsyslog.service \\
                 redis-server redis-server.service ssh; do
             /usr/sbin/policy-rc.d "$one" start || echo "$one: $?" >>refused
         done
         cat /etc/postgresql-common/createcluster.conf >cluster
-        shift 4 && printf '%s\\n' "$@" cron postgresql-common >installed""",
+        shift 5 && printf '%s\\n' "$@" cron postgresql-common >installed""",
     "systemctl": 'echo "$*" >>systemctl.log',
     "autoreconf": "",
 }
