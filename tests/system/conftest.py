@@ -20,6 +20,9 @@ sys.dont_write_bytecode = True  # `make distcheck` runs with a source folder tha
 hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
+# Debian leaves servers, mkfs and ip out of an ordinary user's PATH.
+os.environ["PATH"] += ":/usr/local/sbin:/usr/sbin:/sbin"
+
 # Who runs the tests may ignore or block signals (nohup, a job in the background), and be a service:
 # nothing of that is the programs'. What is caught here is at its default in them.
 for number in signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR1:
@@ -63,6 +66,16 @@ def long(request):
     return request.config.getoption("--long")
 
 
+def not_counted(command, options):
+    """
+    For make coverage: a program whose system calls fail here would spoil the counts of the others
+    as it adds its own. Its counts go elsewhere.
+    """
+    if "GCOV_ERROR_FILE" in os.environ and command[0] in ("prlimit", "strace"):
+        options["env"] = {**(options.get("env") or os.environ),
+                          "GCOV_PREFIX": os.environ["GCOV_ERROR_FILE"] + ".not-counted"}
+
+
 @pytest.fixture(autouse=True)
 def nothing_stays(monkeypatch):
     """What a test, failing, leaves behind of the processes that it started is killed."""
@@ -70,6 +83,7 @@ def nothing_stays(monkeypatch):
 
     class Popen(subprocess.Popen):
         def __init__(self, *arguments, **options):
+            not_counted(arguments[0], options)
             super().__init__(*arguments, **options)
             started.append(self)
 

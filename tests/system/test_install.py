@@ -1,5 +1,7 @@
 """Why: `make install` runs as root over what an administrator has edited, and `make uninstall`
-after it. Nothing edited may be lost, and nothing else may stay."""
+after it. Nothing edited may be lost, and nothing else may stay. Before that, a second configure
+must reach the programs that were already built: otherwise a tcpackd that reads the configuration of
+the first prefix would be installed without a word."""
 
 import os
 import subprocess
@@ -16,16 +18,22 @@ def root(tmp_path):
     return tmp_path / "root"
 
 
-def make(target, root):
-    """Runs make as from a shell: nothing of the make that runs these tests reaches it."""
+BUILD = os.environ.get("TCPACK_BUILDDIR") or programs.SOURCE
+
+
+def run(*command, folder=BUILD):
+    """Runs it as from a shell: nothing of the make that runs these tests reaches it."""
     environment = {name: value for name, value in os.environ.items()
                    if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "DESTDIR")}
-    done = subprocess.run(["make", target, f"DESTDIR={root}"], env=environment, text=True,
-                          cwd=os.environ.get("TCPACK_BUILDDIR") or programs.SOURCE,
+    done = subprocess.run(command, env=environment, text=True, cwd=folder,
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, check=False)
     assert done.returncode == 0, done.stdout
     return done.stdout
+
+
+def make(target, root):
+    return run("make", target, f"DESTDIR={root}")
 
 
 def files(root):
@@ -70,3 +78,23 @@ def test_an_edited_configuration_stays(root):
     make("uninstall", root)
     assert files(root) == ["etc/tcpack.ini"]
     assert edited.read_text() == "[server]\nport = 9001\n"
+
+
+def test_a_second_configure_reaches_what_was_built(tmp_path):
+    """Another prefix, other flags: the same make, and the programs and pages follow."""
+    source = tmp_path / "source"  # a source folder in which was built takes no other build
+    run("make", "distdir", f"distdir={source}")
+
+    def build(*settings):
+        run(source / "configure", "--quiet", "--disable-hardening", *settings, folder=tmp_path)
+        run("make", "-j2", "tcpackd", "man/tcpackd.8", folder=tmp_path)
+        return (programs.run(tmp_path / "tcpackd", "-h").stdout,
+                (tmp_path / "man" / "tcpackd.8").read_text(encoding="utf-8"))
+
+    for told in build("CFLAGS=-O0", f"--prefix={tmp_path}/first"):
+        assert f"{tmp_path}/first/etc/tcpack.ini" in told
+    for told in build("CFLAGS=-O0", f"--prefix={tmp_path}/second"):
+        assert f"{tmp_path}/second/etc/tcpack.ini" in told
+    before = os.stat(tmp_path / "src" / "common" / "buffer.o").st_mtime_ns
+    build("CFLAGS=-O0 -g", f"--prefix={tmp_path}/second")
+    assert os.stat(tmp_path / "src" / "common" / "buffer.o").st_mtime_ns > before

@@ -15,6 +15,7 @@ from collections import Counter
 import pytest
 
 from harness import programs
+from harness.client import Client
 from harness.journal import DECODERS
 from harness.load import ANSWER_SEQ, Load
 from harness.waiting import DEADLINE, wait_until
@@ -69,7 +70,7 @@ def test_logrotate_itself(server, tmp_path, rotations):
     config.write_text(text.replace("@localstatedir@", str(tmp_path)).replace("@sysconfdir@", "/etc")
                       .replace("rotate 14", f"rotate {rotations + 1}"))
     config.chmod(0o644)
-    environment = {**os.environ, "PATH": f"{bin_folder}:{os.environ['PATH']}:/usr/sbin"}
+    environment = {**os.environ, "PATH": f"{bin_folder}:{os.environ['PATH']}"}
     with Load(one) as load:
         for _ in range(rotations):
             wait_until(lambda: journal.exists() and journal.stat().st_size > 0, "records")
@@ -99,17 +100,33 @@ def test_renamed_under_load(server, tmp_path, reopenings):
     load.check(records)
 
 
-def test_rsyslog_ships_the_journal_on(server, tmp_path):
-    """Every record arrives, the ones written before it started and while it was stopped, too."""
+# How the example becomes part of a configuration: alone, or from a folder as in Debian's, where
+# other inputs have been loaded before it.
+RSYSLOG = {
+    "alone": 'global(workDirectory="{folder}")\n$IncludeConfig {folder}/*.shipping\n',
+    "among-others": 'module(load="imuxsock" SysSock.Use="off")\n$WorkDirectory {folder}\n'
+                    "$IncludeConfig {folder}/*.shipping\n*.* -{folder}/syslog\n",
+}
+
+
+@pytest.mark.parametrize("way", RSYSLOG)
+def test_rsyslog_ships_the_journal_on(server, tmp_path, way):
+    """
+    Every record arrives, the ones written before it started and while it was stopped, too. The
+    longest that default settings can make is among them.
+    """
     programs.need("rsyslogd")
     folder = tmp_path / "lib" / "tcpack"
     folder.mkdir(parents=True)
     node = server({**ANSWER_SEQ, "journal.file": folder / "journal"})
-    central = server({"server.framing": "line", "server.acknowledge": "no"})
-    config = tmp_path / "rsyslog.conf"
+    with Client(node) as client:
+        client.say(b"\1" * (1 << 20))
+    central = server({"server.framing": "line", "server.acknowledge": "no",
+                      "server.max_message": 1 << 23})
     text = example("rsyslog.conf.in", **{"192.0.2.20": "127.0.0.1", '"8001"': f'"{central.port}"'})
-    config.write_text(f'global(workDirectory="{tmp_path}")\n'
-                      + text.replace("@localstatedir@", str(tmp_path)))
+    (tmp_path / "example.shipping").write_text(text.replace("@localstatedir@", str(tmp_path)))
+    config = tmp_path / "rsyslog.conf"
+    config.write_text(RSYSLOG[way].format(folder=tmp_path))
     command = ["rsyslogd", "-n", "-f", str(config), "-i", str(tmp_path / "pid")]
 
     def send(name):

@@ -150,7 +150,3 @@ def test_examples_of_the_protocol_page(server, framing, steps):
 
 def test_there_are_examples_for_every_framing():
     assert {framing for framing, _ in protocol_examples()} == {"auto", "line", "nul", "octet"}
-
-
-def test_the_readme_is_short():
-    assert len((programs.SOURCE / "README").read_text(encoding="utf-8").splitlines()) < 120
