@@ -1,5 +1,6 @@
 #include "common/config_options.h"
 
+#include "common/escape.h"
 #include "common/framing.h"
 #include "common/log.h"
 #include "common/network.h"
@@ -47,6 +48,18 @@ static bool check_reply(const char *text, char problem[CONFIG_PROBLEM_SIZE])
         (void)snprintf(problem, CONFIG_PROBLEM_SIZE, "%s", reason);
     reply_free(reply);
     return reply != NULL;
+}
+
+static bool check_escapes(const char *text, char problem[CONFIG_PROBLEM_SIZE])
+{
+    struct buffer bytes = {0};
+    const char *reason;
+    bool good = escape_decode(text, &bytes, &reason);
+
+    if (!good)
+        (void)snprintf(problem, CONFIG_PROBLEM_SIZE, "%s", reason);
+    buffer_free(&bytes);
+    return good;
 }
 
 static bool check_networks(const char *text, char problem[CONFIG_PROBLEM_SIZE])
@@ -106,6 +119,7 @@ const struct config_option config_options[CONFIG_OPTIONS] = {
     {EACH_LISTENER(allow), TEXT(0), .value = "", .check = check_networks},
     {EACH_LISTENER(deny), TEXT(0), .value = "", .check = check_networks},
     {EACH_LISTENER(proxy_from), TEXT(0), .value = "", .check = check_networks},
+    {EACH_LISTENER(health_check), TEXT(0), .value = "", .check = check_escapes},
     {SERVER(user), TEXT(0), .value = ""},
     {SERVER(group), TEXT(0), .value = ""},
 

@@ -47,7 +47,7 @@ struct config_option {
     bool (*check)(const char *text, char problem[CONFIG_PROBLEM_SIZE]); /* of a text; or NULL */
 };
 
-enum { CONFIG_OPTIONS = 33 };
+enum { CONFIG_OPTIONS = 34 };
 extern const struct config_option config_options[CONFIG_OPTIONS];
 
 /* Bytes, with the final NUL, that hold any value but a text. */

@@ -135,3 +135,59 @@ bool escape_text(const void *bytes, size_t size, struct buffer *out)
     }
     return true;
 }
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+size_t escape_read(const char *text, unsigned char *byte, const char **problem)
+{
+    static const char letters[] = "nrt\\";
+    static const char bytes[] = "\n\r\t\\";
+
+    if (*text == 'x') {
+        int high = hex_digit(text[1]);
+        int low = high < 0 ? -1 : hex_digit(text[2]);
+        if (low < 0) {
+            *problem = "\"\\x\" needs two hexadecimal digits, as in \\x0a";
+            return 0;
+        }
+        *byte = (unsigned char)(high * 16 + low);
+        return 3;
+    }
+    const char *letter = *text == '\0' ? NULL : strchr(letters, *text);
+    if (letter == NULL) {
+        *problem = "unknown escape: \\n, \\r, \\t, \\\\ and \\xHH are known";
+        return 0;
+    }
+    *byte = (unsigned char)bytes[letter - letters];
+    return 1;
+}
+
+bool escape_decode(const char *text, struct buffer *out, const char **problem)
+{
+    unsigned char *bytes = buffer_reserve(out, strlen(text)); /* none gets longer */
+    size_t size = 0;
+
+    *problem = "not enough memory";
+    if (bytes == NULL)
+        return false;
+    while (*text != '\0') {
+        size_t taken = 1;
+        bytes[size] = (unsigned char)*text;
+        if (*text == '\\') {
+            taken = 1 + escape_read(text + 1, &bytes[size], problem);
+            if (taken == 1)
+                return false;
+        }
+        text += taken;
+        size++;
+    }
+    out->size += size;
+    return true;
+}

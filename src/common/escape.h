@@ -30,4 +30,17 @@ size_t escape_character(const unsigned char *bytes, size_t size);
 /* Whether that character, of `length` bytes, is a control character: C0, DEL or C1. */
 bool escape_is_control(const unsigned char *character, size_t length);
 
+/*
+ * The way back, for texts of the configuration: reads the escape that follows a backslash, one of
+ * those that escape_text() writes. Returns the bytes it takes; 0, and *problem (static text), when
+ * it is none.
+ */
+size_t escape_read(const char *text, unsigned char *byte, const char **problem);
+
+/*
+ * Appends the bytes that a text with escapes stands for. False, *problem (static text) says why,
+ * and `out` as it was.
+ */
+bool escape_decode(const char *text, struct buffer *out, const char **problem) MUST_USE;
+
 #endif

@@ -61,7 +61,8 @@ static bool send_replies(struct server *server, const struct answer *answer)
     case CONNECTION_FAILED:
         break;
     }
-    connection->end = METRICS_ENDED_BY_RESET;
+    connection->end =
+        errno == ENOMEM || errno == ENOBUFS ? METRICS_ENDED_MEMORY : METRICS_ENDED_BY_RESET;
     complain(server, connection, "cannot send replies to %s: %s", connection->peer,
              strerror(errno));
     connections_close(server, connection, NULL);

@@ -50,8 +50,8 @@ static enum connection_received received(struct connection *connection, ssize_t 
         connection->undrained = false; /* a short count leaves it open: the end may be behind it */
     if (count > 0)
         return CONNECTION_RECEIVED;
-    if (count == 0 && connection->reset) {
-        errno = ECONNRESET;
+    if (count == 0 && connection->broken != 0) {
+        errno = connection->broken;
         return CONNECTION_RESET;
     }
     if (count == 0)
@@ -120,15 +120,24 @@ bool connection_keep(struct connection *connection, const unsigned char *bytes, 
     return true;
 }
 
+bool connection_is_broken_by(int error)
+{
+    return error == ECONNRESET || error == ETIMEDOUT || error == EHOSTUNREACH ||
+           error == ENETUNREACH;
+}
+
 static enum connection_sent send_failed(struct connection *connection)
 {
     int error = errno;
 
     buffer_free(&connection->out);
-    /* Not so EPIPE: then the peer has finished sending before. */
-    connection->reset = error == ECONNRESET;
     errno = error;
-    return error == EPIPE || error == ECONNRESET ? CONNECTION_GONE : CONNECTION_FAILED;
+    if (error == EPIPE) /* the peer has finished sending before */
+        return CONNECTION_GONE;
+    if (!connection_is_broken_by(error))
+        return CONNECTION_FAILED;
+    connection->broken = error;
+    return CONNECTION_GONE;
 }
 
 static enum connection_sent send_unsent(struct connection *connection)

@@ -31,9 +31,9 @@ struct connection {
     enum connection_state state;
     bool admitted;     /* its address was checked and is counted */
     bool refused;      /* it was counted so, and is not counted as ended */
-    bool local;        /* a proxy's own, to see whether we answer: nothing of it is recorded */
+    bool began;        /* its first message was looked at */
     bool ended;        /* the peer has finished sending; `in` may still hold messages */
-    bool reset;        /* sending met a reset, which recv() does not tell once more */
+    int broken;        /* errno with which sending broke, which recv() does not tell again; or 0 */
     bool more;         /* `in` may hold whole messages that were left for the next round */
     bool undrained;    /* the kernel may have more, though it says nothing of it */
     unsigned interest; /* what readiness_watch() was told */
@@ -85,9 +85,12 @@ bool connection_keep(struct connection *connection, const unsigned char *bytes, 
 enum connection_sent {
     CONNECTION_SENT,   /* everything that there was */
     CONNECTION_UNSENT, /* something is left in `out` */
-    CONNECTION_GONE,   /* the peer reads no more (EPIPE, ECONNRESET); nothing is left */
+    CONNECTION_GONE,   /* the peer reads no more; nothing is left; what it sent can be read */
     CONNECTION_FAILED, /* sending or keeping failed otherwise: errno */
 };
+
+/* Whether errno `error` is the network's or the peer's: a way in which connections break. */
+bool connection_is_broken_by(int error);
 
 /* One send() of what is unsent or, where nothing is, of the replies given. Not for MUTE. */
 enum connection_sent connection_send(struct connection *connection, const void *replies,

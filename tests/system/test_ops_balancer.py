@@ -55,7 +55,7 @@ def pem(tmp_path):
 
 def node_settings(name, folder):
     return {"server.framing": "line", "server.reply": f"server received {name} {{seq}}",
-            "journal.file": folder / f"journal-{name}"}
+            "server.health_check": "health check", "journal.file": folder / f"journal-{name}"}
 
 
 def test_example_with_tls(server, tmp_path, pem):

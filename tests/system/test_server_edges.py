@@ -235,3 +235,28 @@ def test_the_folder_is_synced_when_a_reload_turns_sync_on(tmp_path):
         one.kill()  # stopping would sync more
     calls = re.findall(r"\b(f\w*sync)\(", "\n".join(finished(trace)))
     assert calls == ["fsync", "fdatasync"]
+
+
+@pytest.mark.parametrize("error, reason, log", [
+    ("ETIMEDOUT", "reset", None),
+    ("EHOSTUNREACH", "reset", None),
+    ("ENOMEM", "memory", "cannot send replies to .*: Cannot allocate memory"),
+    ("ENOBUFS", "memory", "cannot send replies to .*: No buffer space available"),
+])
+def test_a_send_that_fails_is_counted_for_what_it_is(server, tmp_path, error, reason, log):
+    """A network that breaks is no news, whether recv() or send() hears of it; want of memory is."""
+    programs.need_strace()
+    metrics = tmp_path / "metrics"
+    one = server({"server.framing": "line", "metrics.file": metrics},
+                 wrap=["strace", "-D", "-o", "/dev/null", "-e", "trace=sendto",
+                       "-e", f"inject=sendto:error={error}:when=1"])
+    with Client(one) as client:
+        client.send(b"hello\n")
+        if log is None:
+            wait_until(lambda: len(one.messages()) == 1, "the record")
+            client.end_sending()
+        assert client.receive_all() == b""
+    one.stop()
+    assert f'tcpackd_connections_closed_total{{reason="{reason}"}} 1' in metrics.read_text()
+    warnings = one.log.matches("warning: .*")
+    assert (len(warnings) == 0) if log is None else re.search(log, warnings[0][0])
