@@ -11,6 +11,9 @@
 /* How long, in microseconds, a peer that is refused has to read its last replies and go. */
 enum { DISCARDING_US = 2 * 1000 * 1000 };
 
+/* Reads that may come to nothing though there are bytes, in a row. */
+enum { VAIN_MAX = 64 };
+
 struct connection *connection_new(int fd, const struct listener_settings *settings, int64_t now)
 {
     struct connection *connection = calloc(1, sizeof *connection);
@@ -41,23 +44,40 @@ void connection_free(struct connection *connection)
     free(connection);
 }
 
+/*
+ * Whether there are bytes though recv() said EAGAIN, as Linux does at urgent data while a signal is
+ * pending: whatever signal, also one that is ignored or from a debugger. Not for ever: a kernel
+ * that counts bytes which it does not give must not keep us busy.
+ */
+static bool holds_bytes(struct connection *connection)
+{
+    int unread;
+
+    if (connection->vain == VAIN_MAX || ioctl(connection->fd, FIONREAD, &unread) != 0 ||
+        unread == 0)
+        return false;
+    connection->vain++;
+    return true;
+}
+
 /* What recv() made of a request for `asked` bytes. */
 static enum connection_received received(struct connection *connection, ssize_t count, size_t asked)
 {
-    if (count == (ssize_t)asked || (count < 0 && errno == EINTR))
-        connection->undrained = true;
-    else if (count <= 0)
-        connection->undrained = false; /* a short count leaves it open: the end may be behind it */
-    if (count > 0)
+    if (count > 0) {
+        connection->vain = 0;
+        if (count == (ssize_t)asked) /* a short count leaves it open: the end may be behind it */
+            connection->undrained = true;
         return CONNECTION_RECEIVED;
-    if (count == 0 && connection->broken != 0) {
-        errno = connection->broken;
-        return CONNECTION_RESET;
     }
-    if (count == 0)
-        return CONNECTION_ENDED;
-    if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)
+    if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) {
+        connection->undrained = errno == EINTR || holds_bytes(connection);
         return CONNECTION_NOTHING;
+    }
+    connection->undrained = false;
+    if (count == 0 && connection->broken == 0)
+        return CONNECTION_ENDED;
+    if (count == 0)
+        errno = connection->broken;
     return CONNECTION_RESET;
 }
 

@@ -36,6 +36,7 @@ struct connection {
     int broken;        /* errno with which sending broke, which recv() does not tell again; or 0 */
     bool more;         /* `in` may hold whole messages that were left for the next round */
     bool undrained;    /* the kernel may have more, though it says nothing of it */
+    unsigned vain;     /* reads in a row that got nothing though there was something */
     unsigned interest; /* what readiness_watch() was told */
     const struct listener_settings *settings; /* held: connection_adopt() */
     enum framing framing;                     /* stays, whatever a reload says */

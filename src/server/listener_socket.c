@@ -36,11 +36,16 @@ static int user_timeout(const struct config_listener *config)
     return seconds < INT_MAX / 1000 ? (int)seconds * 1000 : 0;
 }
 
+bool listener_socket_keep_urgent(int fd)
+{
+    return set_option(fd, SOL_SOCKET, SO_OOBINLINE, 1);
+}
+
 bool listener_socket_set_inherited(int fd, const struct config_listener *config)
 {
     int seconds = (int)config->keepalive;
 
-    if (!set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1) ||
+    if (!listener_socket_keep_urgent(fd) || !set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1) ||
         !set_option(fd, SOL_SOCKET, SO_KEEPALIVE, seconds > 0))
         return false;
 #ifdef TCP_USER_TIMEOUT

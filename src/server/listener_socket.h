@@ -33,6 +33,13 @@ bool listener_socket_share(int fd, bool share) MUST_USE;
 bool listener_socket_set_inherited(int fd, const struct config_listener *config) MUST_USE;
 
 /*
+ * Urgent data (MSG_OOB) becomes part of the stream, as RFC 6093 wants, and FIONREAD counts it. What
+ * listener_socket_set_inherited() does for TCP, an accepted Unix socket needs by itself. False with
+ * errno.
+ */
+bool listener_socket_keep_urgent(int fd) MUST_USE;
+
+/*
  * What the kernel makes of a longer backlog (net.core.somaxconn on Linux); 0 where it does not say.
  */
 uint64_t listener_backlog_limit(void);

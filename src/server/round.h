@@ -79,6 +79,7 @@ struct server {
 
     bool journal_failing;      /* the last commit was refused */
     struct episode unwritable; /* log lines about that */
+    int64_t sockets_look_due;  /* when to see next whether a notification was lost */
     int64_t journal_look_due;  /* when to see next whether the journal was deleted */
     int64_t journal_failed;    /* when */
     uint64_t batch_messages;   /* in the batch */
