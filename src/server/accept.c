@@ -63,7 +63,8 @@ static bool add_connection(struct server *server, const struct listener *listene
 
     if (connection == NULL)
         return false;
-    if (peer->storage.ss_family == AF_UNIX && !listener_socket_keep_urgent(fd)) {
+    connection->is_unix = peer->storage.ss_family == AF_UNIX;
+    if (connection->is_unix && !listener_socket_keep_urgent(fd)) {
         /* Cannot fail with these arguments; urgent data would be left out. */
     }
     if (admit_accepted(server, connection, peer))

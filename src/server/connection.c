@@ -166,8 +166,10 @@ static enum connection_sent send_unsent(struct connection *connection)
 
     if (count < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
         return send_failed(connection);
-    if (count > 0)
+    if (count > 0) {
+        connection->sent += (size_t)count;
         buffer_consume(&connection->out, (size_t)count);
+    }
     if (connection->out.size > 0)
         return CONNECTION_UNSENT;
     buffer_free(&connection->out);
@@ -182,6 +184,8 @@ enum connection_sent connection_send(struct connection *connection, const void *
     if (size == 0)
         return CONNECTION_SENT;
     ssize_t count = send(connection->fd, replies, size, MSG_NOSIGNAL);
+    if (count > 0)
+        connection->sent += (size_t)count;
     if (count == (ssize_t)size)
         return CONNECTION_SENT;
     if (count < 0) {
@@ -193,6 +197,22 @@ enum connection_sent connection_send(struct connection *connection, const void *
     if (!buffer_append(&connection->out, rest, size - (size_t)count))
         return CONNECTION_FAILED;
     return CONNECTION_UNSENT;
+}
+
+void connection_note_confirmed(struct connection *connection, int64_t now)
+{
+    int unconfirmed; /* bytes, tcp(7) */
+
+    if (connection->sent_since == 0)
+        return;
+    if (ioctl(connection->fd, TIOCOUTQ, &unconfirmed) != 0 || unconfirmed == 0) {
+        connection->sent_since = 0;
+        return;
+    }
+    uint64_t confirmed = connection->sent - (uint64_t)unconfirmed;
+    if (confirmed != connection->confirmed)
+        connection->sent_since = now;
+    connection->confirmed = confirmed;
 }
 
 bool connection_is_quiet(const struct connection *connection)
@@ -214,6 +234,7 @@ void connection_discard(struct connection *connection, int64_t now)
     connection->more = false; /* nothing of `in` is left */
     connection->unfinished_since = 0;
     connection->unsent_since = now;
+    connection->sent_since = 0; /* there is a time limit of its own */
 }
 
 bool connection_drain(struct connection *connection, unsigned char *scratch, size_t size)
@@ -258,6 +279,10 @@ struct overdue connection_overdue(const struct connection *connection, int64_t n
     }
     if (is_over(connection->unsent_since, config->stall_timeout, now, &overdue.due)) {
         overdue.why = "replies were not read within stall_timeout";
+        return overdue;
+    }
+    if (is_over(connection->sent_since, config->stall_timeout, now, &overdue.due)) {
+        overdue.why = "replies did not arrive within stall_timeout";
         return overdue;
     }
     overdue.end = METRICS_ENDED_IDLE;
