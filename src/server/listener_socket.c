@@ -60,12 +60,14 @@ static bool set_options(int fd, const struct address *address, const struct conf
     return listener_socket_set_inherited(fd, config);
 }
 
-static bool bind_socket(int fd, const struct address *address, const struct config_listener *config,
-                        struct unix_socket *file)
+static bool listen_at(int fd, const struct address *address, const struct config_listener *config,
+                      struct unix_socket *file)
 {
     if (address->storage.ss_family == AF_UNIX)
-        return unix_socket_bind(fd, address, (mode_t)config->socket_mode, file);
-    return bind(fd, (const struct sockaddr *)&address->storage, address->size) == 0;
+        return unix_socket_listen(fd, address, (mode_t)config->socket_mode, (int)config->backlog,
+                                  file);
+    return bind(fd, (const struct sockaddr *)&address->storage, address->size) == 0 &&
+           listen(fd, (int)config->backlog) == 0;
 }
 
 bool listener_socket_share(int fd, bool share)
@@ -81,8 +83,7 @@ int listener_socket_open(const struct address *address, const struct config_list
     if (fd < 0)
         return -1;
     if (set_options(fd, address, config) && (!beside || listener_socket_share(fd, true)) &&
-        bind_socket(fd, address, config, file) && listen(fd, (int)config->backlog) == 0 &&
-        (!beside || listener_socket_share(fd, false)))
+        listen_at(fd, address, config, file) && (!beside || listener_socket_share(fd, false)))
         return fd;
     int saved = errno;
     (void)close(fd); /* it never carried anything */

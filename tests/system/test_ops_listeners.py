@@ -6,6 +6,7 @@ socket file that nobody serves is replaced, one that somebody serves is not, and
 
 import os
 import re
+import signal
 import socket
 import stat
 import sys
@@ -14,7 +15,8 @@ import pytest
 
 from harness import programs
 from harness.client import Client
-from harness.server import ini, parse_address
+from harness.server import Server, ini, parse_address
+from harness.waiting import wait_until
 
 UNAVAILABLE = 69
 
@@ -98,6 +100,57 @@ def test_socket_of_another_server_is_not_removed(server, tmp_path):
     one.stop()
     with Client(two) as client:
         assert client.say(b"hello") == b"server received you message."
+
+
+def test_two_servers_start_at_once_at_a_stale_socket(server, tmp_path):
+    """A socket that is bound and does not listen yet looks stale to the other one."""
+    programs.need_strace()
+    path = tmp_path / "socket"
+    old = server({"server.host": path})
+    old.kill()
+    stale = path.stat().st_ino
+    (tmp_path / "keep").hardlink_to(path)  # its number is not given out again
+    one = Server(tmp_path, {"server.host": path, "server.framing": "line"},
+                 wrap=["strace", "-D", "-o", "/dev/null", "-e", "trace=listen",
+                       "-e", "inject=listen:delay_enter=500ms"])
+    one.spawn()
+    wait_until(lambda: path.exists() and path.stat().st_ino != stale, "one's socket")
+    refused(tmp_path, path)
+    one.log.wait("wait for connection")
+    with Client((socket.AF_UNIX, str(path))) as client:
+        assert client.say(b"hello") == b"server received you message."
+    one.stop()
+    assert sorted(file.name for file in tmp_path.iterdir() if file.is_socket()) == ["keep"]
+
+
+def test_permissions_of_a_unix_socket_are_not_set_by_path(server, tmp_path):
+    """Whoever owns the directory could put a link there in the meantime."""
+    programs.need_strace()
+    path, trace = tmp_path / "socket", tmp_path / "trace"
+    changes = "chmod,fchmod,fchmodat,chown,fchown,lchown,fchownat"
+    user = {"server.user": "root"} if os.geteuid() == 0 else {}
+    one = server({"server.host": path, "server.socket_mode": "0604", **user},
+                 wrap=["strace", "-D", "-o", trace, "-e", f"trace={changes}"])
+    assert stat.S_IMODE(path.stat().st_mode) == 0o604
+    one.config.write_text(ini({**one.settings, "server.socket_mode": "0640"}))
+    one.send_signal(signal.SIGHUP)
+    one.log.wait("the configuration was read again")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    one.stop()
+    assert str(tmp_path) not in trace.read_text()
+
+
+def test_what_is_put_in_the_place_of_a_unix_socket_keeps_its_permissions(server, tmp_path):
+    path, victim = tmp_path / "socket", tmp_path / "victim"
+    victim.write_text("")
+    victim.chmod(0o600)
+    one = server({"server.host": path})
+    path.unlink()
+    path.symlink_to(victim)
+    one.config.write_text(ini({**one.settings, "server.socket_mode": "0666"}))
+    one.send_signal(signal.SIGHUP)
+    one.log.wait("nothing is changed|was read again")
+    assert stat.S_IMODE(victim.stat().st_mode) == 0o600
 
 
 @pytest.mark.parametrize("keepalive, interval, probes", [
