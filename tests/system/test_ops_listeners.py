@@ -153,6 +153,36 @@ def test_what_is_put_in_the_place_of_a_unix_socket_keeps_its_permissions(server,
     assert stat.S_IMODE(victim.stat().st_mode) == 0o600
 
 
+@pytest.mark.parametrize("format", ["text", "json"])
+def test_peer_of_an_interface_with_an_odd_name(tmp_path, format):
+    """A name may have any byte but a blank and a slash: the zone is its number."""
+    programs.need_root()
+    programs.need("ip", "unshare")
+    name = 'q"u\\o\x1bé'
+    made = ["ip", "link", "add", name, "type", "veth", "peer", "name", "other"]
+    probe = programs.run("unshare", "-n", *made)
+    if probe.returncode != 0:
+        pytest.skip(f"no network namespaces here: {probe.stderr}")
+    setup = ('"$1" "$2" "$3" "$4" "$5" "$6" "$7" "$8" "$9" && ip link set lo up && '
+             'ip link set other up && ip link set "$4" up && '
+             'ip -6 address add fe80::5/64 dev "$4" nodad && shift 9 && exec "$@"')
+    wrap = ["unshare", "-n", "sh", "-c", setup, "sh", *made]
+    one = Server(tmp_path, {"server.host": "::", "server.framing": "line", "journal.format": format,
+                            "journal.file": tmp_path / "journal"}, wrap=wrap)
+    send = ("import socket, sys; index = socket.if_nametoindex(sys.argv[1]);"
+            "c = socket.socket(socket.AF_INET6);"
+            "c.connect(('fe80::5', int(sys.argv[2]), 0, index)); c.send(b'hello\\n');"
+            "assert c.recv(100); print(index)")
+    with one:
+        client = programs.run("nsenter", "-n", "-t", str(one.pid), sys.executable, "-c", send, name,
+                              one.port)
+        assert client.returncode == 0, client.stderr
+    [record] = one.records()
+    assert re.fullmatch(rf"\[fe80::5%{client.stdout.strip()}\]:\d+", record.peer)
+    with one:  # it reads what it wrote
+        pass
+
+
 @pytest.mark.parametrize("keepalive, interval, probes", [
     (60, 12, 5), (10, 2, 5), (7, 2, 4), (6, 2, 3), (2, 1, 2), (1, 1, 2), (0, None, None)])
 def test_keepalive_options(server, tmp_path, keepalive, interval, probes):
