@@ -89,7 +89,7 @@ bool escape_is_control(const unsigned char *character, size_t length)
     return length == 2 && character[0] == 0xc2 && character[1] < 0xa0;
 }
 
-#define DIGIT(number) ((number) < 10 ? '0' + (number) : 'A' + (number)-10)
+#define DIGIT(number) ('0' + (number) + (number) / 10 * ('A' - '0' - 10))
 #define IS_SELF(byte) ((byte) >= 0x20 && (byte) < 0x7f && (byte) != '\\')
 #define LETTER(byte)                                                                               \
     ((byte) == '\\' ? '\\' : (byte) == '\n' ? 'n' : (byte) == '\r' ? 'r' : (byte) == '\t' ? 't' : 0)
@@ -124,6 +124,40 @@ static void put(struct escaping *escaping, unsigned char byte)
     escaping->to += form->size;
 }
 
+/* Two bytes that are a character, but for C1. */
+static inline bool is_pair(const unsigned char *bytes)
+{
+    return bytes[0] >= 0xc3 && bytes[0] < 0xe0 && is_continuation(bytes[1]);
+}
+
+/* Three bytes that are a character beyond U+1000, but for those after the surrogates' first byte.
+ */
+static inline bool is_triple(const unsigned char *bytes)
+{
+    return bytes[0] >= 0xe1 && bytes[0] < 0xf0 && bytes[0] != 0xed && is_continuation(bytes[1]) &&
+           is_continuation(bytes[2]);
+}
+
+/* Writes what comes next of the characters that are most of all beyond ASCII: fast. */
+static void put_common(struct escaping *escaping, const unsigned char *limit)
+{
+    const unsigned char *at = escaping->at;
+    unsigned char *to = escaping->to;
+
+    while (limit - at >= 3) {
+        size_t size = is_pair(at) ? 2 : is_triple(at) ? 3 : 0;
+        if (size == 0)
+            break;
+        to[0] = at[0];
+        to[1] = at[1];
+        to[2] = at[2]; /* written over by the next one, if it is that one's */
+        at += size;
+        to += size;
+    }
+    escaping->at = at;
+    escaping->to = to;
+}
+
 /* Writes the character, or invalid byte, that begins with a byte beyond ASCII. False: not allowed.
  */
 static bool put_character(struct escaping *escaping, enum escape_invalid invalid)
@@ -133,8 +167,11 @@ static bool put_character(struct escaping *escaping, enum escape_invalid invalid
     if (length == 0 && invalid == ESCAPE_INVALID_REFUSED)
         return false;
     if (length == 0 || escape_is_control(escaping->at, length)) {
+        /* U+0080 to U+009F are C2 80 to C2 9F: the second byte is the number. */
         if (length > 0 && invalid == ESCAPE_INVALID_REFUSED)
-            escaping->at++; /* U+0080 to U+009F are C2 80 to C2 9F: the second byte is the number */
+            escaping->at++;
+        else if (length > 0)
+            put(escaping, *escaping->at++);
         put(escaping, *escaping->at++);
         return true;
     }
@@ -163,6 +200,7 @@ static bool put_until(struct escaping *escaping, const unsigned char *limit,
                 put(escaping, *escaping->at++);
             else if (!put_character(escaping, invalid))
                 return false;
+        put_common(escaping, limit);
     }
     return true;
 }

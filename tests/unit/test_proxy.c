@@ -185,69 +185,69 @@ static void test_arrives_in_pieces(void **state)
     }
 }
 
+static const char too_long[] = "PROXY UNKNOWN ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff "
+                               "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff 65535 655356\r\n";
+static const struct {
+    struct sample sample;
+    const char *problem;
+} malformed[] = {
+    {SAMPLE("hello\n"), "there is none"},
+    {SAMPLE("\n"), "there is none"},
+    {SAMPLE("PROXY\r\n"), "there is none"},
+    {SAMPLE("proxy TCP4 1.2.3.4 1.2.3.4 1 1\r\n"), "there is none"},
+    {SAMPLE("\r\n\r\n\0\r\nQUIP\n"), "there is none"},
+    {SAMPLE("\r\n\r\n\1"), "there is none"},
+    {SAMPLE("PROXY \r\n"), "its protocol is not TCP4, TCP6 or UNKNOWN"},
+    {SAMPLE("PROXY \n"), "its line does not end with CR LF"},
+    {SAMPLE("PROXY UNKNOWNS\r\n"), "its protocol is not TCP4, TCP6 or UNKNOWN"},
+    {SAMPLE("PROXY UDP4 1.2.3.4 1.2.3.4 1 1\r\n"), "its protocol is not TCP4, TCP6 or UNKNOWN"},
+    {SAMPLE("PROXY TCP4\r\n"), "its protocol is not TCP4, TCP6 or UNKNOWN"},
+    {SAMPLE("PROXY TCP4 1.2.3.4 1.2.3.4 1 1\n"), "its line does not end with CR LF"},
+    {SAMPLE("PROXY TCP4 1.2.3.4\r\n"), "an address or port is missing"},
+    {SAMPLE("PROXY TCP4 1.2.3.4 1.2.3.4 1\r\n"), "an address or port is missing"},
+    {SAMPLE("PROXY TCP4 1.2.3.4 1.2.3.4 1 1 \r\n"),
+     "there is more than two addresses and two ports"},
+    {SAMPLE("PROXY TCP4  1.2.3.4 1.2.3.4 1 1\r\n"),
+     "there is more than two addresses and two ports"},
+    {SAMPLE("PROXY TCP4 1.2.3.400 1.2.3.4 1 1\r\n"), "an address or port is invalid"},
+    {SAMPLE("PROXY TCP4 ::1 ::1 1 1\r\n"), "an address or port is invalid"},
+    {SAMPLE("PROXY TCP6 1.2.3.4 ::1 1 1\r\n"), "an address or port is invalid"},
+    {SAMPLE("PROXY TCP4 1.2.3.4 name 1 1\r\n"), "an address or port is invalid"},
+    {SAMPLE("PROXY TCP4 1.2.3.4 1.2.3.4 65536 1\r\n"), "an address or port is invalid"},
+    {SAMPLE("PROXY TCP4 1.2.3.4 1.2.3.4 01 1\r\n"), "an address or port is invalid"},
+    {SAMPLE("PROXY TCP4 1.2.3.4 1.2.3.4 1 00\r\n"), "an address or port is invalid"},
+    {SAMPLE("PROXY TCP6 ::1 ::1 1 0080\r\n"), "an address or port is invalid"},
+    {SAMPLE("PROXY TCP4 1.2.3.4 1.2.3.4 +1 1\r\n"), "an address or port is invalid"},
+    {SAMPLE("PROXY TCP4 1.2.3.04 1.2.3.4 1 1\r\n"), "an address or port is invalid"},
+    {SAMPLE("PROXY TCP4 1.2.3 1.2.3.4 1 1\r\n"), "an address or port is invalid"},
+    {SAMPLE("PROXY TCP4 0x1.2.3.4 1.2.3.4 1 1\r\n"), "an address or port is invalid"},
+    {SAMPLE("PROXY TCP6 fe80::1%lo ::1 1 1\r\n"), "an address or port is invalid"},
+    {SAMPLE("PROXY TCP6 1::2::3 ::1 1 1\r\n"), "an address or port is invalid"},
+    {SAMPLE("PROXY TCP6 ::12345 ::1 1 1\r\n"), "an address or port is invalid"},
+    {SAMPLE("PROXY TCP4\t1.2.3.4 1.2.3.4 1 1\r\n"), "its protocol is not TCP4, TCP6 or UNKNOWN"},
+    {SAMPLE("PROXY TCP4 1.2.3.4 1.2.3.4 1 -1\r\n"), "an address or port is invalid"},
+    {SAMPLE("PROXY TCP4 1.2.3.4 1.2.3.4 1 \r\n"), "an address or port is invalid"},
+    {SAMPLE("PROXY TCP4 1.2.3.4\0 1.2.3.4 1 1\r\n"), "there is a NUL in it"},
+    {SAMPLE(too_long), "its line does not end within 107 bytes"},
+    {SAMPLE(V2_SIGNATURE "\x11\x11\x00\x00"), "its version is not 1 or 2"},
+    {SAMPLE(V2_SIGNATURE "\x22\x11\x00\x00"), "its command is not LOCAL or PROXY"},
+    {SAMPLE(V2_SIGNATURE "\x21\x13\x00\x00"), "its address family or protocol is unknown"},
+    {SAMPLE(V2_SIGNATURE "\x21\x41\x00\x00"), "its address family or protocol is unknown"},
+    {SAMPLE(V2_SIGNATURE "\x21\x11\x00\x0b\1\2\3\4\5\6\7\1\2\3\4"),
+     "it is too short for its addresses"},
+    {SAMPLE(V2_SIGNATURE "\x21\x21\x00\x0c\1\2\3\4\5\6\7\1\2\3\4\5"),
+     "it is too short for its addresses"},
+    {SAMPLE(V2_SIGNATURE "\x21\x31\x00\x00"), "it is too short for its addresses"},
+};
+
 static void test_malformed(void **state)
 {
-    static const char too_long[] = "PROXY UNKNOWN ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff "
-                                   "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff 65535 655356\r\n";
-    static const struct {
-        struct sample sample;
-        const char *problem;
-    } cases[] = {
-        {SAMPLE("hello\n"), "there is none"},
-        {SAMPLE("\n"), "there is none"},
-        {SAMPLE("PROXY\r\n"), "there is none"},
-        {SAMPLE("proxy TCP4 1.2.3.4 1.2.3.4 1 1\r\n"), "there is none"},
-        {SAMPLE("\r\n\r\n\0\r\nQUIP\n"), "there is none"},
-        {SAMPLE("\r\n\r\n\1"), "there is none"},
-        {SAMPLE("PROXY \r\n"), "its protocol is not TCP4, TCP6 or UNKNOWN"},
-        {SAMPLE("PROXY \n"), "its line does not end with CR LF"},
-        {SAMPLE("PROXY UNKNOWNS\r\n"), "its protocol is not TCP4, TCP6 or UNKNOWN"},
-        {SAMPLE("PROXY UDP4 1.2.3.4 1.2.3.4 1 1\r\n"), "its protocol is not TCP4, TCP6 or UNKNOWN"},
-        {SAMPLE("PROXY TCP4\r\n"), "its protocol is not TCP4, TCP6 or UNKNOWN"},
-        {SAMPLE("PROXY TCP4 1.2.3.4 1.2.3.4 1 1\n"), "its line does not end with CR LF"},
-        {SAMPLE("PROXY TCP4 1.2.3.4\r\n"), "an address or port is missing"},
-        {SAMPLE("PROXY TCP4 1.2.3.4 1.2.3.4 1\r\n"), "an address or port is missing"},
-        {SAMPLE("PROXY TCP4 1.2.3.4 1.2.3.4 1 1 \r\n"),
-         "there is more than two addresses and two ports"},
-        {SAMPLE("PROXY TCP4  1.2.3.4 1.2.3.4 1 1\r\n"),
-         "there is more than two addresses and two ports"},
-        {SAMPLE("PROXY TCP4 1.2.3.400 1.2.3.4 1 1\r\n"), "an address or port is invalid"},
-        {SAMPLE("PROXY TCP4 ::1 ::1 1 1\r\n"), "an address or port is invalid"},
-        {SAMPLE("PROXY TCP6 1.2.3.4 ::1 1 1\r\n"), "an address or port is invalid"},
-        {SAMPLE("PROXY TCP4 1.2.3.4 name 1 1\r\n"), "an address or port is invalid"},
-        {SAMPLE("PROXY TCP4 1.2.3.4 1.2.3.4 65536 1\r\n"), "an address or port is invalid"},
-        {SAMPLE("PROXY TCP4 1.2.3.4 1.2.3.4 01 1\r\n"), "an address or port is invalid"},
-        {SAMPLE("PROXY TCP4 1.2.3.4 1.2.3.4 1 00\r\n"), "an address or port is invalid"},
-        {SAMPLE("PROXY TCP6 ::1 ::1 1 0080\r\n"), "an address or port is invalid"},
-        {SAMPLE("PROXY TCP4 1.2.3.4 1.2.3.4 +1 1\r\n"), "an address or port is invalid"},
-        {SAMPLE("PROXY TCP4 1.2.3.04 1.2.3.4 1 1\r\n"), "an address or port is invalid"},
-        {SAMPLE("PROXY TCP4 1.2.3 1.2.3.4 1 1\r\n"), "an address or port is invalid"},
-        {SAMPLE("PROXY TCP4 0x1.2.3.4 1.2.3.4 1 1\r\n"), "an address or port is invalid"},
-        {SAMPLE("PROXY TCP6 fe80::1%lo ::1 1 1\r\n"), "an address or port is invalid"},
-        {SAMPLE("PROXY TCP6 1::2::3 ::1 1 1\r\n"), "an address or port is invalid"},
-        {SAMPLE("PROXY TCP6 ::12345 ::1 1 1\r\n"), "an address or port is invalid"},
-        {SAMPLE("PROXY TCP4\t1.2.3.4 1.2.3.4 1 1\r\n"),
-         "its protocol is not TCP4, TCP6 or UNKNOWN"},
-        {SAMPLE("PROXY TCP4 1.2.3.4 1.2.3.4 1 -1\r\n"), "an address or port is invalid"},
-        {SAMPLE("PROXY TCP4 1.2.3.4 1.2.3.4 1 \r\n"), "an address or port is invalid"},
-        {SAMPLE("PROXY TCP4 1.2.3.4\0 1.2.3.4 1 1\r\n"), "there is a NUL in it"},
-        {SAMPLE(too_long), "its line does not end within 107 bytes"},
-        {SAMPLE(V2_SIGNATURE "\x11\x11\x00\x00"), "its version is not 1 or 2"},
-        {SAMPLE(V2_SIGNATURE "\x22\x11\x00\x00"), "its command is not LOCAL or PROXY"},
-        {SAMPLE(V2_SIGNATURE "\x21\x13\x00\x00"), "its address family or protocol is unknown"},
-        {SAMPLE(V2_SIGNATURE "\x21\x41\x00\x00"), "its address family or protocol is unknown"},
-        {SAMPLE(V2_SIGNATURE "\x21\x11\x00\x0b\1\2\3\4\5\6\7\1\2\3\4"),
-         "it is too short for its addresses"},
-        {SAMPLE(V2_SIGNATURE "\x21\x21\x00\x0c\1\2\3\4\5\6\7\1\2\3\4\5"),
-         "it is too short for its addresses"},
-        {SAMPLE(V2_SIGNATURE "\x21\x31\x00\x00"), "it is too short for its addresses"},
-    };
     struct proxy_header header;
 
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        assert_int_equal(parse(cases[i].sample, &header), PROXY_MALFORMED);
-        assert_string_equal(header.problem, cases[i].problem);
+    for (size_t i = 0; i < sizeof malformed / sizeof malformed[0]; i++) {
+        assert_int_equal(parse(malformed[i].sample, &header), PROXY_MALFORMED);
+        assert_string_equal(header.problem, malformed[i].problem);
     }
 }
 
