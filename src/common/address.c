@@ -2,7 +2,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <net/if.h>
+#include <inttypes.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -21,13 +21,13 @@ static size_t ipv4_text(const void *host, in_port_t port, char *text, size_t siz
 static size_t ipv6_text(const struct sockaddr_in6 *in6, char *text, size_t size)
 {
     char digits[INET6_ADDRSTRLEN] = "?";
-    char zone[IF_NAMESIZE + 1] = "";
+    char zone[sizeof "%4294967295"] = "";
 
     if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr))
         return ipv4_text(&in6->sin6_addr.s6_addr[12], in6->sin6_port, text, size);
     (void)inet_ntop(AF_INET6, &in6->sin6_addr, digits, sizeof digits);
-    if (in6->sin6_scope_id != 0 && if_indextoname(in6->sin6_scope_id, zone + 1) != NULL)
-        zone[0] = '%';
+    if (in6->sin6_scope_id != 0) /* by number: a name may have any byte but a blank and a slash */
+        (void)snprintf(zone, sizeof zone, "%%%" PRIu32, in6->sin6_scope_id);
     return (size_t)snprintf(text, size, "[%s%s]:%u", digits, zone, (unsigned)ntohs(in6->sin6_port));
 }
 

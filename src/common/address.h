@@ -28,9 +28,9 @@ enum { ADDRESS_TEXT_SIZE = 128 };
 enum { ADDRESS_PEER_SIZE = 72 };
 
 /*
- * Writes `127.0.0.1:53312`, `[::1]:53312`, or the path of a Unix socket, and a NUL; what does not
- * fit is cut. An IPv4-mapped IPv6 address is written as IPv4. Returns the bytes written without
- * NUL.
+ * Writes `127.0.0.1:53312`, `[::1]:53312`, `[fe80::1%2]:53312` (the zone by number) or the path of
+ * a Unix socket, and a NUL; what does not fit is cut. An IPv4-mapped IPv6 address is written as
+ * IPv4. Returns the bytes written without NUL.
  */
 size_t address_text(const struct address *address, char *text, size_t size);
 

@@ -37,6 +37,7 @@ struct config_listener {
     char *allow;                      /* address lists as written */
     char *deny;
     char *proxy_from;
+    char *health_check; /* as written, with escapes */
 };
 
 struct config {

@@ -1,5 +1,6 @@
 #include "common/config_options.h"
 
+#include "common/escape.h"
 #include "common/framing.h"
 #include "common/log.h"
 #include "common/network.h"
@@ -65,6 +66,18 @@ static bool check_reply(const char *text, char problem[CONFIG_PROBLEM_SIZE])
     return reply != NULL;
 }
 
+static bool check_escapes(const char *text, char problem[CONFIG_PROBLEM_SIZE])
+{
+    struct buffer bytes = {0};
+    const char *reason;
+    bool good = escape_decode(text, &bytes, &reason);
+
+    if (!good)
+        (void)snprintf(problem, CONFIG_PROBLEM_SIZE, "%s", reason);
+    buffer_free(&bytes);
+    return good;
+}
+
 static bool check_networks(const char *text, char problem[CONFIG_PROBLEM_SIZE])
 {
     char reason[NETWORK_PROBLEM_SIZE];
@@ -124,6 +137,7 @@ const struct config_option config_options[CONFIG_OPTIONS] = {
     {EACH_LISTENER(allow), NETWORKS, .value = ""},
     {EACH_LISTENER(deny), NETWORKS, .value = ""},
     {EACH_LISTENER(proxy_from), NETWORKS, .value = ""},
+    {EACH_LISTENER(health_check), TEXT(0), .value = "", .check = check_escapes, .free_text = true},
     {SERVER(user), TEXT(0), .value = ""},
     {SERVER(group), TEXT(0), .value = ""},
 

@@ -49,7 +49,7 @@ struct config_option {
     bool free_text; /* any words, so that a " ;" may be one of them */
 };
 
-enum { CONFIG_OPTIONS = 33 };
+enum { CONFIG_OPTIONS = 34 };
 extern const struct config_option config_options[CONFIG_OPTIONS];
 
 /* Bytes, with the final NUL, that hold any value but a text. */

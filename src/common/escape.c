@@ -57,10 +57,9 @@ static bool is_continuation(unsigned char byte)
     return (byte & 0xc0) == 0x80;
 }
 
-size_t escape_character(const unsigned char *bytes, size_t size)
+/* escape_character() of 1 byte or more. */
+static inline size_t character(const unsigned char *bytes, size_t size)
 {
-    if (size == 0)
-        return 0;
     unsigned char first = bytes[0];
     if (first < 0x80)
         return 1;
@@ -78,6 +77,11 @@ size_t escape_character(const unsigned char *bytes, size_t size)
     return overlong || surrogate || beyond ? 0 : length;
 }
 
+size_t escape_character(const unsigned char *bytes, size_t size)
+{
+    return size == 0 ? 0 : character(bytes, size);
+}
+
 bool escape_is_control(const unsigned char *character, size_t length)
 {
     if (length == 1)
@@ -85,53 +89,200 @@ bool escape_is_control(const unsigned char *character, size_t length)
     return length == 2 && character[0] == 0xc2 && character[1] < 0xa0;
 }
 
-static bool append_escaped_byte(unsigned char byte, struct buffer *out)
+#define DIGIT(number) ('0' + (number) + (number) / 10 * ('A' - '0' - 10))
+#define IS_SELF(byte) ((byte) >= 0x20 && (byte) < 0x7f && (byte) != '\\')
+#define LETTER(byte)                                                                               \
+    ((byte) == '\\' ? '\\' : (byte) == '\n' ? 'n' : (byte) == '\r' ? 'r' : (byte) == '\t' ? 't' : 0)
+#define FORM(byte)                                                                                 \
+    {                                                                                              \
+        {IS_SELF(byte) ? (byte) : '\\', LETTER(byte) != 0 ? LETTER(byte) : 'x',                    \
+         DIGIT((byte) >> 4), DIGIT((byte)&15)},                                                    \
+            IS_SELF(byte)       ? 1                                                                \
+            : LETTER(byte) != 0 ? 2                                                                \
+                                : 4                                                                \
+    }
+
+static const struct escape_form text_forms[256] = {ESCAPE_256(FORM)};
+
+/* Bytes that are looked at between two reservations of memory. */
+enum { CHUNK = 512 };
+
+/* What is still to be read, and where the next form goes. */
+struct escaping {
+    const struct escape_form *forms;
+    const unsigned char *at;
+    const unsigned char *end;
+    unsigned char *to;
+};
+
+/* Eight bytes are written, of which those beyond the form's size are written over or not used. */
+static void put(struct escaping *escaping, unsigned char byte)
 {
-    switch (byte) {
-    case '\\':
-        return buffer_append(out, "\\\\", 2);
-    case '\n':
-        return buffer_append(out, "\\n", 2);
-    case '\r':
-        return buffer_append(out, "\\r", 2);
-    case '\t':
-        return buffer_append(out, "\\t", 2);
-    default: {
-        static const char digits[] = "0123456789ABCDEF";
-        const char escaped[4] = {'\\', 'x', digits[byte >> 4], digits[byte & 0xf]};
-        return buffer_append(out, escaped, sizeof escaped);
-    }
-    }
+    const struct escape_form *form = &escaping->forms[byte];
+
+    memcpy(escaping->to, form, sizeof *form);
+    escaping->to += form->size;
 }
 
-/* Appends the first character, or byte, in its escaped form and returns its length; 0: no memory.
- */
-static size_t append_next(const unsigned char *bytes, size_t size, struct buffer *out)
+/* Two bytes that are a character, but for C1. */
+static inline bool is_pair(const unsigned char *bytes)
 {
-    size_t plain = escape_plain(bytes, size);
-    if (plain == 0 && bytes[0] != '\\') {
-        size_t length = escape_character(bytes, size);
-        if (length > 0 && !escape_is_control(bytes, length))
-            plain = length;
+    return bytes[0] >= 0xc3 && bytes[0] < 0xe0 && is_continuation(bytes[1]);
+}
+
+/* Three bytes that are a character beyond U+1000, but for those after the surrogates' first byte.
+ */
+static inline bool is_triple(const unsigned char *bytes)
+{
+    return bytes[0] >= 0xe1 && bytes[0] < 0xf0 && bytes[0] != 0xed && is_continuation(bytes[1]) &&
+           is_continuation(bytes[2]);
+}
+
+/* Writes what comes next of the characters that are most of all beyond ASCII: fast. */
+static void put_common(struct escaping *escaping, const unsigned char *limit)
+{
+    const unsigned char *at = escaping->at;
+    unsigned char *to = escaping->to;
+
+    while (limit - at >= 3) {
+        size_t size = is_pair(at) ? 2 : is_triple(at) ? 3 : 0;
+        if (size == 0)
+            break;
+        to[0] = at[0];
+        to[1] = at[1];
+        to[2] = at[2]; /* written over by the next one, if it is that one's */
+        at += size;
+        to += size;
     }
-    if (plain > 0)
-        return buffer_append(out, bytes, plain) ? plain : 0;
-    return append_escaped_byte(bytes[0], out) ? 1 : 0;
+    escaping->at = at;
+    escaping->to = to;
+}
+
+/* Writes the character, or invalid byte, that begins with a byte beyond ASCII. False: not allowed.
+ */
+static bool put_character(struct escaping *escaping, enum escape_invalid invalid)
+{
+    size_t length = character(escaping->at, (size_t)(escaping->end - escaping->at));
+
+    if (length == 0 && invalid == ESCAPE_INVALID_REFUSED)
+        return false;
+    if (length == 0 || escape_is_control(escaping->at, length)) {
+        /* U+0080 to U+009F are C2 80 to C2 9F: the second byte is the number. */
+        if (length > 0 && invalid == ESCAPE_INVALID_REFUSED)
+            escaping->at++;
+        else if (length > 0)
+            put(escaping, *escaping->at++);
+        put(escaping, *escaping->at++);
+        return true;
+    }
+    for (size_t at = 0; at < length; at++)
+        escaping->to[at] = escaping->at[at];
+    escaping->at += length;
+    escaping->to += length;
+    return true;
+}
+
+/* Writes what begins before `limit`. */
+static bool put_until(struct escaping *escaping, const unsigned char *limit,
+                      enum escape_invalid invalid)
+{
+    while (escaping->at < limit) {
+        size_t left = (size_t)(limit - escaping->at);
+        if (left >= WORD && not_plain(escaping->at) == 0) {
+            size_t plain = escape_plain(escaping->at, left);
+            memcpy(escaping->to, escaping->at, plain);
+            escaping->at += plain;
+            escaping->to += plain;
+            continue;
+        }
+        for (size_t count = left < WORD ? left : WORD; count > 0 && escaping->at < limit; count--)
+            if (*escaping->at < 0x80)
+                put(escaping, *escaping->at++);
+            else if (!put_character(escaping, invalid))
+                return false;
+        put_common(escaping, limit);
+    }
+    return true;
+}
+
+enum escape_result escape_append(const struct escape_form forms[256], enum escape_invalid invalid,
+                                 const void *bytes, size_t size, struct buffer *out)
+{
+    const unsigned char *first = bytes;
+    struct escaping escaping = {.forms = forms, .at = first, .end = first + size};
+    size_t before = out->size;
+
+    while (escaping.at < escaping.end) {
+        size_t left = (size_t)(escaping.end - escaping.at);
+        size_t now = left < CHUNK ? left : CHUNK;
+        escaping.to = buffer_reserve(out, (now + 4) * sizeof(struct escape_form));
+        bool done = escaping.to != NULL && put_until(&escaping, escaping.at + now, invalid);
+        if (!done) {
+            out->size = before;
+            return escaping.to == NULL ? ESCAPE_NO_MEMORY : ESCAPE_REFUSED;
+        }
+        out->size = (size_t)(escaping.to - out->bytes);
+    }
+    return ESCAPE_DONE;
 }
 
 bool escape_text(const void *bytes, size_t size, struct buffer *out)
 {
-    const unsigned char *at = bytes;
-    size_t before = out->size;
+    return escape_append(text_forms, ESCAPE_INVALID_TAKEN, bytes, size, out) == ESCAPE_DONE;
+}
 
-    while (size > 0) {
-        size_t done = append_next(at, size, out);
-        if (done == 0) {
-            out->size = before;
-            return false;
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+size_t escape_read(const char *text, unsigned char *byte, const char **problem)
+{
+    static const char letters[] = "nrt\\";
+    static const char bytes[] = "\n\r\t\\";
+
+    if (*text == 'x') {
+        int high = hex_digit(text[1]);
+        int low = high < 0 ? -1 : hex_digit(text[2]);
+        if (low < 0) {
+            *problem = "\"\\x\" needs two hexadecimal digits, as in \\x0a";
+            return 0;
         }
-        at += done;
-        size -= done;
+        *byte = (unsigned char)(high * 16 + low);
+        return 3;
     }
+    const char *letter = *text == '\0' ? NULL : strchr(letters, *text);
+    if (letter == NULL) {
+        *problem = "unknown escape: \\n, \\r, \\t, \\\\ and \\xHH are known";
+        return 0;
+    }
+    *byte = (unsigned char)bytes[letter - letters];
+    return 1;
+}
+
+bool escape_decode(const char *text, struct buffer *out, const char **problem)
+{
+    unsigned char *bytes = buffer_reserve(out, strlen(text)); /* none gets longer */
+    size_t size = 0;
+
+    *problem = "not enough memory";
+    if (bytes == NULL)
+        return false;
+    while (*text != '\0') {
+        size_t taken = 1;
+        bytes[size] = (unsigned char)*text;
+        if (*text == '\\') {
+            taken = 1 + escape_read(text + 1, &bytes[size], problem);
+            if (taken == 1)
+                return false;
+        }
+        text += taken;
+        size++;
+    }
+    out->size += size;
     return true;
 }

@@ -15,6 +15,38 @@
 /* Appends the escaped form, at most four times as long. False, errno ENOMEM, `out` as it was. */
 bool escape_text(const void *bytes, size_t size, struct buffer *out) MUST_USE;
 
+/* How a byte is written: text[0..size). */
+struct escape_form {
+    unsigned char text[7];
+    unsigned char size;
+};
+
+/* A table of 256 forms, each made by the macro FORM(byte). */
+#define ESCAPE_4(FORM, byte) FORM(byte), FORM((byte) + 1), FORM((byte) + 2), FORM((byte) + 3)
+#define ESCAPE_16(FORM, byte)                                                                      \
+    ESCAPE_4(FORM, byte), ESCAPE_4(FORM, (byte) + 4), ESCAPE_4(FORM, (byte) + 8),                  \
+        ESCAPE_4(FORM, (byte) + 12)
+#define ESCAPE_64(FORM, byte)                                                                      \
+    ESCAPE_16(FORM, byte), ESCAPE_16(FORM, (byte) + 16), ESCAPE_16(FORM, (byte) + 32),             \
+        ESCAPE_16(FORM, (byte) + 48)
+#define ESCAPE_256(FORM)                                                                           \
+    ESCAPE_64(FORM, 0), ESCAPE_64(FORM, 64), ESCAPE_64(FORM, 128), ESCAPE_64(FORM, 192)
+
+enum escape_invalid {
+    ESCAPE_INVALID_TAKEN,   /* bytes that are not UTF-8, and C1 characters, byte by byte */
+    ESCAPE_INVALID_REFUSED, /* ...are refused; a C1 character has the form of its number */
+};
+
+enum escape_result { ESCAPE_DONE, ESCAPE_NO_MEMORY, ESCAPE_REFUSED };
+
+/*
+ * Appends each byte of ASCII in the form that it has in `forms`, and valid characters beyond ASCII
+ * as they are. What is not appended leaves `out` as it was; errno ENOMEM for NO_MEMORY. For other
+ * ways of escaping: no byte costs much more than another.
+ */
+enum escape_result escape_append(const struct escape_form forms[256], enum escape_invalid invalid,
+                                 const void *bytes, size_t size, struct buffer *out) MUST_USE;
+
 /*
  * How many bytes at the front of bytes[0..size) need no look by themselves: printable ASCII other
  * than `"` and `\`. Fast.
@@ -29,5 +61,18 @@ size_t escape_character(const unsigned char *bytes, size_t size);
 
 /* Whether that character, of `length` bytes, is a control character: C0, DEL or C1. */
 bool escape_is_control(const unsigned char *character, size_t length);
+
+/*
+ * The way back, for texts of the configuration: reads the escape that follows a backslash, one of
+ * those that escape_text() writes. Returns the bytes it takes; 0, and *problem (static text), when
+ * it is none.
+ */
+size_t escape_read(const char *text, unsigned char *byte, const char **problem);
+
+/*
+ * Appends the bytes that a text with escapes stands for. False, *problem (static text) says why,
+ * and `out` as it was.
+ */
+bool escape_decode(const char *text, struct buffer *out, const char **problem) MUST_USE;
 
 #endif

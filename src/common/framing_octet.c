@@ -2,8 +2,6 @@
  */
 #include "common/framing_protocol.h"
 
-#include <stdio.h>
-
 /* Digits of the largest max_message, 1073741824; a longer count is too long whatever it says. */
 enum { COUNT_DIGITS_MAX = 10 };
 
@@ -38,13 +36,13 @@ static enum framing_result octet_next(struct framing_state *state, const unsigne
 
 static bool octet_wrap(uint64_t ending, const void *text, size_t size, struct buffer *out)
 {
-    char count[COUNT_DIGITS_MAX * 2 + 2];
-    int digits = snprintf(count, sizeof count, "%zu ", size);
+    enum { HEAD_MAX = 21 }; /* bytes: the digits of UINT64_MAX, and a blank */
 
-    (void)ending;                                           /* there is only one */
-    if (buffer_reserve(out, (size_t)digits + size) == NULL) /* all of it or nothing */
+    (void)ending;                                     /* there is only one */
+    if (buffer_reserve(out, HEAD_MAX + size) == NULL) /* all of it or nothing */
         return false;
-    return buffer_append(out, count, (size_t)digits) && buffer_append(out, text, size);
+    return buffer_append_decimal(out, size) && buffer_append(out, " ", 1) &&
+           buffer_append(out, text, size);
 }
 
 const struct framing_protocol framing_octet = {

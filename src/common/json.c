@@ -2,60 +2,29 @@
 
 #include "common/escape.h"
 
-/* Appends one character of valid UTF-8 as JSON writes it (RFC 8259, section 7). */
-static bool append_character(const unsigned char *character, size_t length, struct buffer *out)
-{
-    switch (character[0]) {
-    case '"':
-        return buffer_append_text(out, "\\\"");
-    case '\\':
-        return buffer_append_text(out, "\\\\");
-    case '\n':
-        return buffer_append_text(out, "\\n");
-    case '\r':
-        return buffer_append_text(out, "\\r");
-    case '\t':
-        return buffer_append_text(out, "\\t");
-    default:
-        break;
+/* RFC 8259, section 7. C1 controls have \u, too: U+0080 to U+009F. */
+#define DIGIT(number) ('0' + (number) + (number) / 10 * ('a' - '0' - 10))
+#define IS_SELF(byte) ((byte) >= 0x20 && (byte) < 0x7f && (byte) != '\\' && (byte) != '"')
+#define LETTER(byte)                                                                               \
+    ((byte) == '\\' || (byte) == '"' ? (byte)                                                      \
+     : (byte) == '\n'                ? 'n'                                                         \
+     : (byte) == '\r'                ? 'r'                                                         \
+     : (byte) == '\t'                ? 't'                                                         \
+                                     : 0)
+#define FORM(byte)                                                                                 \
+    {                                                                                              \
+        {IS_SELF(byte) ? (byte) : '\\',                                                            \
+         LETTER(byte) != 0 ? LETTER(byte) : 'u',                                                   \
+         '0',                                                                                      \
+         '0',                                                                                      \
+         DIGIT((byte) >> 4),                                                                       \
+         DIGIT((byte)&15)},                                                                        \
+            IS_SELF(byte)       ? 1                                                                \
+            : LETTER(byte) != 0 ? 2                                                                \
+                                : 6                                                                \
     }
-    if (!escape_is_control(character, length))
-        return buffer_append(out, character, length);
-    return buffer_printf(out, "\\u%04x", (unsigned)character[length - 1]); /* U+0080 is C2 80 */
-}
 
-static bool is_utf8(const unsigned char *bytes, size_t size)
-{
-    while (size > 0) {
-        size_t length = escape_plain(bytes, size);
-        if (length == 0)
-            length = escape_character(bytes, size);
-        if (length == 0)
-            return false;
-        bytes += length;
-        size -= length;
-    }
-    return true;
-}
-
-static bool append_string(const unsigned char *bytes, size_t size, struct buffer *out)
-{
-    while (size > 0) {
-        size_t length = escape_plain(bytes, size);
-        bool appended;
-        if (length > 0) {
-            appended = buffer_append(out, bytes, length);
-        } else {
-            length = escape_character(bytes, size);
-            appended = append_character(bytes, length, out);
-        }
-        if (!appended)
-            return false;
-        bytes += length;
-        size -= length;
-    }
-    return true;
-}
+static const struct escape_form json_forms[256] = {ESCAPE_256(FORM)};
 
 static bool append_base64(const unsigned char *bytes, size_t size, struct buffer *out)
 {
@@ -80,12 +49,28 @@ static bool append_base64(const unsigned char *bytes, size_t size, struct buffer
     return true;
 }
 
+/* Appends `"KEY":"`, with `suffix` added to the key. */
+static bool append_key(const char *key, const char *suffix, struct buffer *out)
+{
+    return buffer_append_text(out, "\"") && buffer_append_text(out, key) &&
+           buffer_append_text(out, suffix) && buffer_append_text(out, "\":\"");
+}
+
 bool json_append_member(const char *key, const void *bytes, size_t size, struct buffer *out)
 {
-    bool text = is_utf8(bytes, size);
+    size_t before = out->size;
 
-    return buffer_append_text(out, "\"") && buffer_append_text(out, key) &&
-           buffer_append_text(out, text ? "\":\"" : "_base64\":\"") &&
-           (text ? append_string : append_base64)(bytes, size, out) &&
+    if (!append_key(key, "", out))
+        return false;
+    switch (escape_append(json_forms, ESCAPE_INVALID_REFUSED, bytes, size, out)) {
+    case ESCAPE_DONE:
+        return buffer_append_text(out, "\"");
+    case ESCAPE_NO_MEMORY:
+        return false;
+    case ESCAPE_REFUSED:
+        break;
+    }
+    out->size = before;
+    return append_key(key, "_base64", out) && append_base64(bytes, size, out) &&
            buffer_append_text(out, "\"");
 }

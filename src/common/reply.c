@@ -1,5 +1,7 @@
 #include "common/reply.h"
 
+#include "common/escape.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,40 +21,6 @@ struct reply {
     struct part *parts;
     size_t parts_count;
 };
-
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-/* Reads the escape behind a backslash. The bytes it takes; 0, and *problem, where it is none. */
-static size_t compile_escape(const char *text, unsigned char *byte, const char **problem)
-{
-    static const char letters[] = "nrt\\";
-    static const char bytes[] = "\n\r\t\\";
-
-    if (*text == 'x') {
-        int high = hex_digit(text[1]);
-        int low = high < 0 ? -1 : hex_digit(text[2]);
-        if (low < 0) {
-            *problem = "\"\\x\" needs two hexadecimal digits, as in \\x0a";
-            return 0;
-        }
-        *byte = (unsigned char)(high * 16 + low);
-        return 3;
-    }
-    const char *letter = *text == '\0' ? NULL : strchr(letters, *text);
-    if (letter == NULL) {
-        *problem = "unknown escape: \\n, \\r, \\t, \\\\ and \\xHH are known";
-        return 0;
-    }
-    *byte = (unsigned char)bytes[letter - letters];
-    return 1;
-}
 
 /* Reads the placeholder that begins at `text`. The bytes it takes; 0, and *problem. */
 static size_t compile_field(const char *text, enum field *field, const char **problem)
@@ -82,7 +50,7 @@ static size_t compile_next(struct reply *reply, const char *text, const char **p
         return taken;
     }
     if (*text == '\\') {
-        size_t escape = compile_escape(text + 1, &byte, problem);
+        size_t escape = escape_read(text + 1, &byte, problem);
         taken = escape == 0 ? 0 : 1 + escape;
     } else if (*text == '{') {
         taken = 2;

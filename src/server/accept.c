@@ -1,5 +1,6 @@
 /* accept: takes new connections, and stops to for a while when there is no room for more. */
 #include "common/log.h"
+#include "server/listener_socket.h"
 #include "server/round.h"
 
 #include <errno.h>
@@ -62,6 +63,10 @@ static bool add_connection(struct server *server, const struct listener *listene
 
     if (connection == NULL)
         return false;
+    connection->is_unix = peer->storage.ss_family == AF_UNIX;
+    if (connection->is_unix && !listener_socket_keep_urgent(fd)) {
+        /* Cannot fail with these arguments; urgent data would be left out. */
+    }
     if (admit_accepted(server, connection, peer))
         connections_settle(server, connection);
     else

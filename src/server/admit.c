@@ -100,13 +100,7 @@ enum admission admit_proxied(struct server *server, struct connection *connectio
     case PROXY_CLIENT:
         admitted = admit(server, connection, &header.peer, set_peer(connection, &header.peer));
         break;
-    case PROXY_UNKNOWN: /* the peer stays the proxy, as it was named when it connected */
-        header.peer = peer_key_address(&connection->key);
-        admitted = admit(server, connection, &header.peer, true);
-        break;
-    case PROXY_LOCAL:
-        server->metrics.health_checks++;
-        connection->local = true;
+    case PROXY_REAL: /* the peer stays the proxy; its first message decides: admit_proxy() */
         break;
     case PROXY_UNFINISHED:
         if (!connection->ended)
@@ -120,6 +114,13 @@ enum admission admit_proxied(struct server *server, struct connection *connectio
     *used = header.consumed;
     connection->state = CONNECTION_READING;
     return ADMISSION_GRANTED;
+}
+
+bool admit_proxy(struct server *server, struct connection *connection)
+{
+    const struct address peer = peer_key_address(&connection->key);
+
+    return admit(server, connection, &peer, true);
 }
 
 void admit_leave(struct server *server, const struct connection *connection)

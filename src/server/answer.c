@@ -37,11 +37,14 @@ static bool send_replies(struct server *server, const struct answer *answer)
 {
     struct connection *connection = answer->connection;
     size_t unsent = connection->out.size;
+    uint64_t sent = connection->sent;
     const unsigned char *replies = answer->size > 0 ? server->replies.bytes + answer->begin : NULL;
 
     if (connection->state == CONNECTION_MUTE)
         return true;
     enum connection_sent result = connection_send(connection, replies, answer->size);
+    if (connection->sent_since == 0 && connection->sent != sent && !connection->is_unix)
+        connection->sent_since = server->now;
     if (result == CONNECTION_SENT || result == CONNECTION_UNSENT)
         server->metrics.replied_bytes += unsent + answer->size - connection->out.size;
     switch (result) {
@@ -55,13 +58,15 @@ static bool send_replies(struct server *server, const struct answer *answer)
         return true;
     case CONNECTION_GONE:
         connection->unsent_since = 0;
+        connection->sent_since = 0;
         if (connection->state == CONNECTION_READING)
             connection->state = CONNECTION_MUTE;
         return true;
     case CONNECTION_FAILED:
         break;
     }
-    connection->end = METRICS_ENDED_BY_RESET;
+    connection->end =
+        errno == ENOMEM || errno == ENOBUFS ? METRICS_ENDED_MEMORY : METRICS_ENDED_BY_RESET;
     complain(server, connection, "cannot send replies to %s: %s", connection->peer,
              strerror(errno));
     connections_close(server, connection, NULL);

@@ -46,8 +46,8 @@ size_t bell_take(int bell, struct bell_ring *rings, bool *lost)
         if (signals[at].ssi_signo == SIGIO)
             *lost = true;
         else
-            rings[count++] =
-                (struct bell_ring){signals[at].ssi_fd, signals[at].ssi_code == POLL_IN};
+            rings[count++] = (struct bell_ring){signals[at].ssi_fd, signals[at].ssi_code == POLL_IN,
+                                                signals[at].ssi_code == POLL_PRI};
     }
     return count;
 }

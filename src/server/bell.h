@@ -28,6 +28,7 @@ bool bell_attach(int fd) MUST_USE;
 struct bell_ring {
     int fd;
     bool data_only; /* one event: bytes, or the peer's end */
+    bool urgent;    /* urgent data is announced */
 };
 
 enum { BELL_RINGS_MAX = 256 };

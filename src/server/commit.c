@@ -9,9 +9,9 @@ static void take_replies_back(struct server *server)
 {
     for (size_t at = 0; at < server->answers_count; at++) {
         struct answer *answer = &server->answers[at];
+        answer->size = 0; /* of health checks as well: they tell whether messages are recorded */
         if (answer->messages == 0)
             continue;
-        answer->size = 0;
         answer->connection->state = CONNECTION_REFUSING;
         answer->connection->end = METRICS_ENDED_JOURNAL;
     }

@@ -11,6 +11,9 @@
 /* How long, in microseconds, a peer that is refused has to read its last replies and go. */
 enum { DISCARDING_US = 2 * 1000 * 1000 };
 
+/* Reads that may come to nothing though there are bytes, in a row. */
+enum { VAIN_MAX = 64 };
+
 struct connection *connection_new(int fd, const struct listener_settings *settings, int64_t now)
 {
     struct connection *connection = calloc(1, sizeof *connection);
@@ -41,23 +44,40 @@ void connection_free(struct connection *connection)
     free(connection);
 }
 
+/*
+ * Whether there are bytes though recv() said EAGAIN, as Linux does at urgent data while a signal is
+ * pending: whatever signal, also one that is ignored or from a debugger. Not for ever: a kernel
+ * that counts bytes which it does not give must not keep us busy.
+ */
+static bool holds_bytes(struct connection *connection)
+{
+    int unread;
+
+    if (connection->vain == VAIN_MAX || ioctl(connection->fd, FIONREAD, &unread) != 0 ||
+        unread == 0)
+        return false;
+    connection->vain++;
+    return true;
+}
+
 /* What recv() made of a request for `asked` bytes. */
 static enum connection_received received(struct connection *connection, ssize_t count, size_t asked)
 {
-    if (count == (ssize_t)asked || (count < 0 && errno == EINTR))
-        connection->undrained = true;
-    else if (count <= 0)
-        connection->undrained = false; /* a short count leaves it open: the end may be behind it */
-    if (count > 0)
+    if (count > 0) {
+        connection->vain = 0;
+        if (count == (ssize_t)asked) /* a short count leaves it open: the end may be behind it */
+            connection->undrained = true;
         return CONNECTION_RECEIVED;
-    if (count == 0 && connection->reset) {
-        errno = ECONNRESET;
-        return CONNECTION_RESET;
     }
-    if (count == 0)
-        return CONNECTION_ENDED;
-    if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)
+    if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) {
+        connection->undrained = errno == EINTR || holds_bytes(connection);
         return CONNECTION_NOTHING;
+    }
+    connection->undrained = false;
+    if (count == 0 && connection->broken == 0)
+        return CONNECTION_ENDED;
+    if (count == 0)
+        errno = connection->broken;
     return CONNECTION_RESET;
 }
 
@@ -120,15 +140,24 @@ bool connection_keep(struct connection *connection, const unsigned char *bytes, 
     return true;
 }
 
+bool connection_is_broken_by(int error)
+{
+    return error == ECONNRESET || error == ETIMEDOUT || error == EHOSTUNREACH ||
+           error == ENETUNREACH;
+}
+
 static enum connection_sent send_failed(struct connection *connection)
 {
     int error = errno;
 
     buffer_free(&connection->out);
-    /* Not so EPIPE: then the peer has finished sending before. */
-    connection->reset = error == ECONNRESET;
     errno = error;
-    return error == EPIPE || error == ECONNRESET ? CONNECTION_GONE : CONNECTION_FAILED;
+    if (error == EPIPE) /* the peer has finished sending before */
+        return CONNECTION_GONE;
+    if (!connection_is_broken_by(error))
+        return CONNECTION_FAILED;
+    connection->broken = error;
+    return CONNECTION_GONE;
 }
 
 static enum connection_sent send_unsent(struct connection *connection)
@@ -137,8 +166,10 @@ static enum connection_sent send_unsent(struct connection *connection)
 
     if (count < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
         return send_failed(connection);
-    if (count > 0)
+    if (count > 0) {
+        connection->sent += (size_t)count;
         buffer_consume(&connection->out, (size_t)count);
+    }
     if (connection->out.size > 0)
         return CONNECTION_UNSENT;
     buffer_free(&connection->out);
@@ -153,6 +184,8 @@ enum connection_sent connection_send(struct connection *connection, const void *
     if (size == 0)
         return CONNECTION_SENT;
     ssize_t count = send(connection->fd, replies, size, MSG_NOSIGNAL);
+    if (count > 0)
+        connection->sent += (size_t)count;
     if (count == (ssize_t)size)
         return CONNECTION_SENT;
     if (count < 0) {
@@ -164,6 +197,22 @@ enum connection_sent connection_send(struct connection *connection, const void *
     if (!buffer_append(&connection->out, rest, size - (size_t)count))
         return CONNECTION_FAILED;
     return CONNECTION_UNSENT;
+}
+
+void connection_note_confirmed(struct connection *connection, int64_t now)
+{
+    int unconfirmed; /* bytes, tcp(7) */
+
+    if (connection->sent_since == 0)
+        return;
+    if (ioctl(connection->fd, TIOCOUTQ, &unconfirmed) != 0 || unconfirmed == 0) {
+        connection->sent_since = 0;
+        return;
+    }
+    uint64_t confirmed = connection->sent - (uint64_t)unconfirmed;
+    if (confirmed != connection->confirmed)
+        connection->sent_since = now;
+    connection->confirmed = confirmed;
 }
 
 bool connection_is_quiet(const struct connection *connection)
@@ -185,6 +234,7 @@ void connection_discard(struct connection *connection, int64_t now)
     connection->more = false; /* nothing of `in` is left */
     connection->unfinished_since = 0;
     connection->unsent_since = now;
+    connection->sent_since = 0; /* there is a time limit of its own */
 }
 
 bool connection_drain(struct connection *connection, unsigned char *scratch, size_t size)
@@ -229,6 +279,10 @@ struct overdue connection_overdue(const struct connection *connection, int64_t n
     }
     if (is_over(connection->unsent_since, config->stall_timeout, now, &overdue.due)) {
         overdue.why = "replies were not read within stall_timeout";
+        return overdue;
+    }
+    if (is_over(connection->sent_since, config->stall_timeout, now, &overdue.due)) {
+        overdue.why = "replies did not arrive within stall_timeout";
         return overdue;
     }
     overdue.end = METRICS_ENDED_IDLE;

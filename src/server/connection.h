@@ -31,11 +31,13 @@ struct connection {
     enum connection_state state;
     bool admitted;     /* its address was checked and is counted */
     bool refused;      /* it was counted so, and is not counted as ended */
-    bool local;        /* a proxy's own, to see whether we answer: nothing of it is recorded */
+    bool began;        /* its first message was looked at */
+    bool is_unix;      /* its peer is on this machine, and cannot vanish without a word */
     bool ended;        /* the peer has finished sending; `in` may still hold messages */
-    bool reset;        /* sending met a reset, which recv() does not tell once more */
+    int broken;        /* errno with which sending broke, which recv() does not tell again; or 0 */
     bool more;         /* `in` may hold whole messages that were left for the next round */
     bool undrained;    /* the kernel may have more, though it says nothing of it */
+    unsigned vain;     /* reads in a row that got nothing though there was something */
     unsigned interest; /* what readiness_watch() was told */
     const struct listener_settings *settings; /* held: connection_adopt() */
     enum framing framing;                     /* stays, whatever a reload says */
@@ -46,6 +48,9 @@ struct connection {
     int64_t last_message;     /* came then, or the last replies went that were late; or connected */
     int64_t unfinished_since; /* 0: there is no unfinished message */
     int64_t unsent_since;     /* when sending got on, 0: nothing is unsent; DISCARDING: begin */
+    int64_t sent_since;       /* since then no reply was confirmed; 0: none is under way */
+    uint64_t sent;            /* bytes of replies that the kernel took */
+    uint64_t confirmed;       /* of these, by the peer's system, when it was looked at last */
     enum metrics_end end;     /* why it ends, once it does */
     struct peer_key key;      /* the address of the peer; of the proxy while the state is PROXY */
     char peer[ADDRESS_PEER_SIZE];
@@ -85,13 +90,22 @@ bool connection_keep(struct connection *connection, const unsigned char *bytes, 
 enum connection_sent {
     CONNECTION_SENT,   /* everything that there was */
     CONNECTION_UNSENT, /* something is left in `out` */
-    CONNECTION_GONE,   /* the peer reads no more (EPIPE, ECONNRESET); nothing is left */
+    CONNECTION_GONE,   /* the peer reads no more; nothing is left; what it sent can be read */
     CONNECTION_FAILED, /* sending or keeping failed otherwise: errno */
 };
+
+/* Whether errno `error` is the network's or the peer's: a way in which connections break. */
+bool connection_is_broken_by(int error);
 
 /* One send() of what is unsent or, where nothing is, of the replies given. Not for MUTE. */
 enum connection_sent connection_send(struct connection *connection, const void *replies,
                                      size_t size) MUST_USE;
+
+/*
+ * Looks whether the peer's system confirmed replies that are under way, and sets `sent_since`. TCP
+ * tries for a quarter of an hour to deliver them to a peer that is gone, without keepalive probes.
+ */
+void connection_note_confirmed(struct connection *connection, int64_t now);
 
 /*
  * Whether closing it takes nothing away from the peer: nothing is unsent or unconfirmed by the

@@ -16,6 +16,10 @@ enum {
     US_PER_SECOND = 1000000,
     STATUS_BYTES = 128,
     JOURNAL_LOOK_US = US_PER_SECOND,
+    /* All sockets are looked at within a second, or at least so many microseconds are between two
+     * looks at a part of them. */
+    SOCKETS_LOOK_US = US_PER_SECOND,
+    SOCKETS_LOOK_MIN_US = US_PER_SECOND / 10,
     JOURNAL_RETRY_US = 60 * US_PER_SECOND, /* after an error line that must not be one of many */
 };
 
@@ -88,8 +92,10 @@ void housekeeping_begin(struct server *server)
 
 int64_t housekeeping_due(const struct server *server)
 {
+    bool looks = server->connections_count > 0 && readiness_rings(server->readiness);
     const int64_t all[] = {server->metrics_due, server->alive_due, episode_due(&server->no_room),
-                           episode_due(&server->unwritable)};
+                           episode_due(&server->unwritable),
+                           looks ? server->sockets_look_due : DEADLINE_NEVER};
     int64_t first = DEADLINE_NEVER;
 
     for (size_t at = 0; at < sizeof all / sizeof all[0]; at++)
@@ -120,6 +126,20 @@ static void look_after_journal(struct server *server)
         server->journal_look_due = server->now + JOURNAL_RETRY_US;
 }
 
+/*
+ * Signals tell which sockets are ready; one that gets lost, by whatever cause, must not leave a
+ * client unserved for ever.
+ */
+static void look_at_sockets(struct server *server)
+{
+    if (server->now < server->sockets_look_due)
+        return;
+    readiness_look(server->readiness);
+    int64_t interval = SOCKETS_LOOK_US / ((int64_t)readiness_looks(server->readiness) + 1);
+    server->sockets_look_due =
+        server->now + (interval > SOCKETS_LOOK_MIN_US ? interval : SOCKETS_LOOK_MIN_US);
+}
+
 void housekeeping(struct server *server)
 {
     char status[STATUS_BYTES];
@@ -130,6 +150,7 @@ void housekeeping(struct server *server)
     }
     end_episodes(server);
     look_after_journal(server);
+    look_at_sockets(server);
     if (server->alive_due <= server->now) {
         write_status(server, status);
         note_told(notify_alive(status));

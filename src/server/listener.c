@@ -92,7 +92,7 @@ const char *listeners_give(const struct listeners *listeners, uid_t uid, gid_t g
     for (size_t at = 0; at < listeners->count; at++) {
         const struct listener *listener = &listeners->all[at];
         if (listener->wanted.storage.ss_family != AF_UNIX || listener->passed_as != NULL ||
-            unix_socket_give(&listener->wanted, uid, gid) || kept != NULL)
+            unix_socket_give(&listener->wanted, &listener->file, uid, gid) || kept != NULL)
             continue;
         kept = listener->address;
         error = errno;

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -12,48 +11,36 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Unanswered keepalive probes after which a peer counts as gone. */
-enum { KEEPALIVE_PROBES = 5 };
+/* Unanswered keepalive probes after which a peer counts as gone: one may be lost on the way. */
+enum { KEEPALIVE_PROBES = 5, KEEPALIVE_PROBES_MIN = 2 };
 
 static bool set_option(int fd, int level, int option, int value)
 {
     return setsockopt(fd, level, option, &value, sizeof value) == 0;
 }
 
-/*
- * Milliseconds until the kernel gives up replies that are not acknowledged; 0: its own time. It
- * counts a peer that is there but does not read as well (tcp(7), TCP_USER_TIMEOUT), and how long
- * that is allowed is for stall_timeout to say.
- */
-static int user_timeout(const struct config_listener *config)
+bool listener_socket_keep_urgent(int fd)
 {
-    uint64_t seconds = 2 * config->keepalive;
-
-    if (config->keepalive == 0 || config->stall_timeout == 0)
-        return 0;
-    if (config->stall_timeout >= seconds)
-        seconds = config->stall_timeout + 1; /* the server is to be first, for the log */
-    return seconds < INT_MAX / 1000 ? (int)seconds * 1000 : 0;
+    return set_option(fd, SOL_SOCKET, SO_OOBINLINE, 1);
 }
 
 bool listener_socket_set_inherited(int fd, const struct config_listener *config)
 {
     int seconds = (int)config->keepalive;
 
-    if (!set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1) ||
+    /* No TCP_USER_TIMEOUT: the kernel would close by that instead of the number of probes. */
+    if (!listener_socket_keep_urgent(fd) || !set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1) ||
         !set_option(fd, SOL_SOCKET, SO_KEEPALIVE, seconds > 0))
         return false;
-#ifdef TCP_USER_TIMEOUT
-    if (!set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, user_timeout(config)))
-        return false;
-#endif
     if (seconds == 0)
         return true;
 #ifdef TCP_KEEPIDLE
     int interval = (seconds + KEEPALIVE_PROBES - 1) / KEEPALIVE_PROBES;
+    int probes = (seconds + interval - 1) / interval;
     if (!set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, seconds) ||
         !set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, interval) ||
-        !set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES))
+        !set_option(fd, IPPROTO_TCP, TCP_KEEPCNT,
+                    probes < KEEPALIVE_PROBES_MIN ? KEEPALIVE_PROBES_MIN : probes))
         return false;
 #endif
     return true;
@@ -73,12 +60,14 @@ static bool set_options(int fd, const struct address *address, const struct conf
     return listener_socket_set_inherited(fd, config);
 }
 
-static bool bind_socket(int fd, const struct address *address, const struct config_listener *config,
-                        struct unix_socket *file)
+static bool listen_at(int fd, const struct address *address, const struct config_listener *config,
+                      struct unix_socket *file)
 {
     if (address->storage.ss_family == AF_UNIX)
-        return unix_socket_bind(fd, address, (mode_t)config->socket_mode, file);
-    return bind(fd, (const struct sockaddr *)&address->storage, address->size) == 0;
+        return unix_socket_listen(fd, address, (mode_t)config->socket_mode, (int)config->backlog,
+                                  file);
+    return bind(fd, (const struct sockaddr *)&address->storage, address->size) == 0 &&
+           listen(fd, (int)config->backlog) == 0;
 }
 
 bool listener_socket_share(int fd, bool share)
@@ -94,8 +83,7 @@ int listener_socket_open(const struct address *address, const struct config_list
     if (fd < 0)
         return -1;
     if (set_options(fd, address, config) && (!beside || listener_socket_share(fd, true)) &&
-        bind_socket(fd, address, config, file) && listen(fd, (int)config->backlog) == 0 &&
-        (!beside || listener_socket_share(fd, false)))
+        listen_at(fd, address, config, file) && (!beside || listener_socket_share(fd, false)))
         return fd;
     int saved = errno;
     (void)close(fd); /* it never carried anything */

@@ -26,11 +26,18 @@ bool listener_socket_share(int fd, bool share) MUST_USE;
 
 /*
  * What accepted connections inherit (tcp(7)), or one that was accepted, after a reload: replies
- * leave at once, and a peer that is gone without a word is found: twice the keepalive time after it
- * was last heard of or, with replies under way, after stall_timeout where that is longer. For a
+ * leave at once, and a silent peer that is gone is found twice the keepalive time after it was last
+ * heard of. With replies under way the kernel does not ask; see connection_note_confirmed(). For a
  * socket of TCP. False with errno.
  */
 bool listener_socket_set_inherited(int fd, const struct config_listener *config) MUST_USE;
+
+/*
+ * Urgent data (MSG_OOB) becomes part of the stream, as RFC 6093 wants, and FIONREAD counts it. What
+ * listener_socket_set_inherited() does for TCP, an accepted Unix socket needs by itself. False with
+ * errno.
+ */
+bool listener_socket_keep_urgent(int fd) MUST_USE;
 
 /*
  * What the kernel makes of a longer backlog (net.core.somaxconn on Linux); 0 where it does not say.

@@ -13,8 +13,8 @@
 enum { US_PER_SECOND = 1000000, METRICS_FILE_MODE = 0644 };
 
 static const char *const refusal_names[] = {"access", "address_limit", "proxy", "memory"};
-static const char *const end_names[] = {"peer",    "reset",   "too_long", "malformed", "idle",
-                                        "stalled", "journal", "memory",   "stop"};
+static const char *const end_names[] = {"peer", "reset",   "too_long", "malformed", "http",
+                                        "idle", "stalled", "journal",  "memory",    "stop"};
 
 _Static_assert(sizeof refusal_names / sizeof refusal_names[0] == METRICS_REFUSALS,
                "a name for each refusal");
@@ -127,8 +127,8 @@ static bool add_connections(struct buffer *out, const struct metrics *metrics)
                        METRICS_ENDS, "Connections that ended, by reason.") &&
            add_counter(out, "tcpackd_accept_pauses_total", metrics->accept_pauses,
                        "Times that accepting paused because there was no place left.") &&
-           add_counter(out, "tcpackd_proxy_health_checks_total", metrics->health_checks,
-                       "Connections that a proxy opened for itself (PROXY LOCAL).");
+           add_counter(out, "tcpackd_health_checks_total", metrics->health_checks,
+                       "Health checks of balancers, which are not recorded.");
 }
 
 static bool add_server(struct buffer *out, const struct metrics *metrics)

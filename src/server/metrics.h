@@ -27,6 +27,7 @@ enum metrics_end {
     METRICS_ENDED_BY_RESET,
     METRICS_ENDED_TOO_LONG, /* longer than max_message */
     METRICS_ENDED_MALFORMED,
+    METRICS_ENDED_HTTP,    /* it sent an HTTP request */
     METRICS_ENDED_IDLE,    /* idle_timeout */
     METRICS_ENDED_STALLED, /* stall_timeout */
     METRICS_ENDED_JOURNAL, /* its messages could not be recorded */
@@ -56,7 +57,7 @@ struct metrics {
     uint64_t refused[METRICS_REFUSALS];
     uint64_t ended[METRICS_ENDS];
     uint64_t accept_pauses; /* episodes without a free place */
-    uint64_t health_checks; /* connections that a proxy opened for itself */
+    uint64_t health_checks; /* messages equal to health_check, which are not recorded */
 
     uint64_t reloads;        /* that took effect */
     uint64_t reload_errors;  /* the configuration was invalid, nothing changed */

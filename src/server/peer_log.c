@@ -8,10 +8,11 @@
 
 enum { LINE_BYTES = 512 };
 
-/* How many lines each address may cause: a second's are 1, 1 and 100 in the long run. */
+/* How many lines each address may cause: in the long run 1, 1 and 100 a second, 1 a minute. */
 static const struct log_rate refusal_rate = {.at_once = 1, .interval_us = 1000000};
 static const struct log_rate complaint_rate = {.at_once = 20, .interval_us = 1000000};
 static const struct log_rate arrival_rate = {.at_once = 1000, .interval_us = 10000};
+static const struct log_rate proxy_rate = {.at_once = 1, .interval_us = 60 * 1000000};
 
 /*
  * Logs a line that a connection caused, unless its address caused too many; then the next one says
@@ -48,6 +49,17 @@ void log_refusal(struct server *server, const struct connection *connection, con
 
     (void)snprintf(line, sizeof line, "refused %s: %s", connection->peer, why);
     log_limited(&server->refusals, &refusal_rate, log_warning, server, connection, line);
+}
+
+void warn_of_proxy_header(struct server *server, const struct connection *connection)
+{
+    char line[LINE_BYTES];
+
+    (void)snprintf(line, sizeof line,
+                   "%s sent a PROXY header, which is recorded like a message: if it is a proxy of "
+                   "yours, add its address to proxy_from",
+                   connection->peer);
+    log_limited(&server->proxies, &proxy_rate, log_warning, server, connection, line);
 }
 
 void log_arrival(struct server *server, const struct connection *connection)

@@ -4,7 +4,6 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -12,7 +11,6 @@ enum {
     V1_SIZE_MAX = 107, /* with CR LF; the specification's worst case */
     V1_FIELDS = 4,     /* source, destination, source port, destination port */
     V2_HEAD_SIZE = 16, /* signature, version and command, family and protocol, length */
-    V2_LENGTH_MAX = PROXY_HEADER_MAX - V2_HEAD_SIZE,
 };
 
 static const unsigned char v1_signature[] = {'P', 'R', 'O', 'X', 'Y', ' '};
@@ -52,20 +50,31 @@ static struct address unix_address(void)
     return result;
 }
 
+/* Section 2.1: a decimal number without leading zeros. */
+static bool read_port(const char *text, in_port_t *port)
+{
+    uint64_t number;
+
+    if ((text[0] == '0' && text[1] != '\0') || !number_parse(text, 10, 0, UINT16_MAX, &number))
+        return false;
+    *port = htons((uint16_t)number);
+    return true;
+}
+
 /* Reads `address` and `port`, texts of a version 1 header, as family `family`. */
 static bool read_endpoint(int family, const char *address, const char *port,
                           struct address *endpoint)
 {
     struct in_addr ipv4;
     struct in6_addr ipv6;
-    uint64_t number;
+    in_port_t number;
 
-    if (!number_parse(port, 10, 0, UINT16_MAX, &number))
+    if (!read_port(port, &number))
         return false;
     if (family == AF_INET && inet_pton(AF_INET, address, &ipv4) == 1)
-        *endpoint = ipv4_address(ipv4, htons((uint16_t)number));
+        *endpoint = ipv4_address(ipv4, number);
     else if (family == AF_INET6 && inet_pton(AF_INET6, address, &ipv6) == 1)
-        *endpoint = ipv6_address(ipv6, htons((uint16_t)number));
+        *endpoint = ipv6_address(ipv6, number);
     else
         return false;
     return true;
@@ -79,7 +88,7 @@ static enum proxy_result read_v1(char *text, struct proxy_header *header)
     int family;
 
     if (strncmp(text, "UNKNOWN", 7) == 0 && (text[7] == '\0' || text[7] == ' '))
-        return PROXY_UNKNOWN; /* "the receiver must ignore anything presented before the CRLF" */
+        return PROXY_REAL; /* "the receiver must ignore anything presented before the CRLF" */
     if (strncmp(text, "TCP4 ", 5) == 0)
         family = AF_INET;
     else if (strncmp(text, "TCP6 ", 5) == 0)
@@ -135,7 +144,7 @@ static enum proxy_result read_v2(unsigned family, const unsigned char *addresses
     if ((family & 0x0fU) > 2 || family >> 4 > 3)
         return malformed(header, "its address family or protocol is unknown");
     if ((family & 0x0fU) == 0 || family >> 4 == 0)
-        return PROXY_UNKNOWN;
+        return PROXY_REAL;
     if (length < (family >> 4 == 1 ? IPV4_SIZE : family >> 4 == 2 ? IPV6_SIZE : UNIX_SIZE))
         return malformed(header, "it is too short for its addresses");
     if (family >> 4 == 1) {
@@ -163,13 +172,11 @@ static enum proxy_result parse_v2(const unsigned char *bytes, size_t size,
         return malformed(header, "its version is not 1 or 2");
     if ((command & 0x0fU) > 1)
         return malformed(header, "its command is not LOCAL or PROXY");
-    if (length > V2_LENGTH_MAX)
-        return malformed(header, "it is longer than 4096 bytes");
     if (size - V2_HEAD_SIZE < length)
         return PROXY_UNFINISHED;
     header->consumed = V2_HEAD_SIZE + length;
     if ((command & 0x0fU) == 0)
-        return PROXY_LOCAL;
+        return PROXY_REAL; /* LOCAL: addresses that follow mean nothing */
     return read_v2(bytes[13], bytes + V2_HEAD_SIZE, length, header);
 }
 
@@ -190,4 +197,14 @@ enum proxy_result proxy_parse(const unsigned char *bytes, size_t size, struct pr
     if (may_begin(bytes, size, v2_signature, sizeof v2_signature))
         return parse_v2(bytes, size, header);
     return malformed(header, "there is none");
+}
+
+bool proxy_begins(const unsigned char *bytes, size_t size)
+{
+    static const char *const v1[] = {"PROXY TCP4 ", "PROXY TCP6 ", "PROXY UNKNOWN"};
+
+    for (size_t at = 0; at < sizeof v1 / sizeof v1[0]; at++)
+        if (size >= strlen(v1[at]) && memcmp(bytes, v1[at], strlen(v1[at])) == 0)
+            return true;
+    return size >= sizeof v2_signature && memcmp(bytes, v2_signature, sizeof v2_signature) == 0;
 }

@@ -9,18 +9,15 @@
 #include "common/address.h"
 #include "common/compiler.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
-/*
- * Bytes of the longest header that is taken. Version 1 ends within 107; version 2 may carry
- * anything up to 65,535 bytes behind the addresses, of which proxies send a few hundred at most.
- */
-enum { PROXY_HEADER_MAX = 4096 };
+/* Bytes of the longest header: version 2 has 16 bytes, then up to 65,535 of addresses and TLVs. */
+enum { PROXY_HEADER_MAX = 16 + 65535 };
 
 enum proxy_result {
     PROXY_CLIENT,     /* header.peer is the proxy's client */
-    PROXY_UNKNOWN,    /* the proxy has a client but no address for it: the peer is the proxy */
-    PROXY_LOCAL,      /* the proxy itself: a health check */
+    PROXY_REAL,       /* UNKNOWN or LOCAL: the connection's real endpoints count */
     PROXY_UNFINISHED, /* no whole header yet: call again with these bytes and more behind them */
     PROXY_MALFORMED,  /* no valid header begins here; header.problem says why */
 };
@@ -37,5 +34,8 @@ struct proxy_header {
  */
 enum proxy_result proxy_parse(const unsigned char *bytes, size_t size,
                               struct proxy_header *header) MUST_USE;
+
+/* Whether bytes[0..size), where no header is expected, begin like one. */
+bool proxy_begins(const unsigned char *bytes, size_t size);
 
 #endif

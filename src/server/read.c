@@ -1,6 +1,8 @@
 /* read: what connections sent becomes messages, records in the journal's batch, and replies. */
 #include "common/clock.h"
 #include "common/log.h"
+#include "server/http.h"
+#include "server/proxy.h"
 #include "server/record.h"
 #include "server/round.h"
 
@@ -53,12 +55,21 @@ static bool record(struct server *server, const struct connection *connection,
     return true;
 }
 
-/* A proxy's health check: answered with SEQ 0 where messages are, and not recorded. */
-static bool answer_check(struct server *server, const struct connection *connection,
-                         const struct frame *frame)
+static bool is_health_check(const struct connection *connection, const struct frame *frame)
+{
+    const struct buffer *check = &connection->settings->health_check;
+
+    return check->size > 0 && frame->size == check->size &&
+           memcmp(frame->message, check->bytes, check->size) == 0;
+}
+
+/* Answers with SEQ 0 where messages are answered; does not record. */
+static bool answer_health_check(struct server *server, const struct connection *connection,
+                                const struct frame *frame)
 {
     struct record_time time = {0};
 
+    server->metrics.health_checks++;
     if (server->journal_failing && server->now - server->journal_failed < UNHEALTHY_US)
         return true;
     record_time_set(&time, clock_wall_us());
@@ -69,10 +80,67 @@ static bool answer_check(struct server *server, const struct connection *connect
 struct taken {
     enum framing_result result; /* of the last framing_next(); MESSAGE: there may be more */
     size_t used;                /* bytes */
-    size_t messages;
-    bool unrecorded; /* no memory for the next one's record */
-    bool unanswered; /* no memory for the last one's reply */
+    size_t messages;            /* health checks too */
+    size_t recorded;            /* messages that are in the batch */
+    bool http;                  /* the first message is an HTTP request */
+    bool refused;               /* the next one's peer may not come in, which was logged */
+    bool unrecorded;            /* no memory for the next one's record */
+    bool unanswered;            /* no memory for the last one's reply */
 };
+
+static bool stopped(const struct taken *taken)
+{
+    return taken->http || taken->refused || taken->unrecorded || taken->unanswered;
+}
+
+/* Records and answers a message, and notes in *taken how far that went. */
+static void take_message(struct server *server, struct connection *connection,
+                         const struct frame *frame, struct taken *taken)
+{
+    uint64_t seq;
+
+    if (is_health_check(connection, frame)) {
+        taken->unanswered = !answer_health_check(server, connection, frame);
+    } else {
+        taken->refused = !connection->admitted && !admit_proxy(server, connection);
+        taken->unrecorded = !taken->refused && !record(server, connection, frame, &seq);
+        if (taken->refused || taken->unrecorded)
+            return;
+        taken->recorded++;
+        taken->unanswered =
+            !add_reply(server, connection, frame, seq, journal_time(server->journal));
+    }
+    taken->used += frame->consumed;
+    taken->messages++;
+}
+
+/* As much of a connection's first bytes is searched for a request line while they are unfinished.
+ */
+enum { HTTP_LINE_MAX = 8192 };
+
+/* Whether HTTP begins with `frame`, which is the first message; NULL: it is unfinished. */
+static bool is_http(const struct connection *connection, const struct frame *frame,
+                    const unsigned char *bytes, size_t size)
+{
+    if (frame == NULL)
+        return http_is_request(bytes, size < HTTP_LINE_MAX ? size : HTTP_LINE_MAX, false);
+    return http_is_request(frame->message, frame->size, true) ||
+           (frame->ending == FRAMING_ENDING_NONE && !connection->ended &&
+            http_is_cut_request(frame->message, frame->size));
+}
+
+/* Looks at a connection's first message, or what there is of it: `bytes` begin with it. */
+static void look_at_first(struct server *server, struct connection *connection,
+                          const struct frame *frame, const unsigned char *bytes, size_t size,
+                          struct taken *taken)
+{
+    taken->http = is_http(connection, frame, bytes, size);
+    if (frame == NULL || taken->http)
+        return;
+    connection->began = true;
+    if (proxy_begins(bytes, size))
+        warn_of_proxy_header(server, connection);
+}
 
 static struct taken take_messages(struct server *server, struct connection *connection,
                                   const unsigned char *bytes, size_t size, size_t used)
@@ -84,21 +152,17 @@ static struct taken take_messages(struct server *server, struct connection *conn
 
     while (server->replies.size - begin < REPLIES_MAX &&
            journal_batch_size(server->journal) < BATCH_MAX) {
-        taken.result =
-            framing_next(connection->framing, &connection->framing_state, bytes + taken.used,
-                         size - taken.used, connection->ended, config->max_message, &frame);
-        if (taken.result != FRAMING_MESSAGE)
+        const unsigned char *next = bytes + taken.used;
+        size_t left = size - taken.used;
+        taken.result = framing_next(connection->framing, &connection->framing_state, next, left,
+                                    connection->ended, config->max_message, &frame);
+        bool whole = taken.result == FRAMING_MESSAGE;
+        if (!connection->began && (whole || taken.result == FRAMING_UNFINISHED))
+            look_at_first(server, connection, whole ? &frame : NULL, next, left, &taken);
+        if (!whole || taken.http)
             break;
-        uint64_t seq = 0;
-        taken.unrecorded = !connection->local && !record(server, connection, &frame, &seq);
-        if (taken.unrecorded)
-            break;
-        taken.used += frame.consumed;
-        taken.messages++;
-        taken.unanswered = connection->local ? !answer_check(server, connection, &frame)
-                                             : !add_reply(server, connection, &frame, seq,
-                                                          journal_time(server->journal));
-        if (taken.unanswered)
+        take_message(server, connection, &frame, &taken);
+        if (stopped(&taken))
             break;
     }
     return taken;
@@ -111,7 +175,13 @@ static void refuse(struct server *server, struct connection *connection, const s
     const struct config_listener *config = connection->settings->config;
 
     connection->state = CONNECTION_REFUSING;
-    if (taken->unrecorded) {
+    if (taken->refused)
+        return;
+    if (taken->http) {
+        connection->end = METRICS_ENDED_HTTP;
+        complain(server, connection, "refused %s: its first message is an HTTP request",
+                 connection->peer);
+    } else if (taken->unrecorded) {
         connection->end = METRICS_ENDED_MEMORY;
         log_error("out of memory for a message of %s: %zu bytes not recorded", connection->peer,
                   left);
@@ -160,8 +230,7 @@ static void take(struct server *server, struct connection *connection, const uns
     struct taken taken = take_messages(server, connection, bytes, size, used);
     size_t left = size - taken.used;
 
-    if (taken.unrecorded || taken.unanswered || taken.result == FRAMING_TOO_LONG ||
-        taken.result == FRAMING_MALFORMED) {
+    if (stopped(&taken) || taken.result == FRAMING_TOO_LONG || taken.result == FRAMING_MALFORMED) {
         refuse(server, connection, &taken, left);
     } else if (!connection_keep(connection, bytes, size, taken.used)) {
         taken.unrecorded = true;
@@ -172,16 +241,9 @@ static void take(struct server *server, struct connection *connection, const uns
     if (connection->ended && !connection->more && connection->state != CONNECTION_REFUSING)
         connection->state = CONNECTION_ENDING;
     note_unfinished(server, connection, &taken);
-    const struct answer answer = {connection, begin, server->replies.size - begin, taken.messages};
+    const struct answer answer = {connection, begin, server->replies.size - begin, taken.recorded};
     if (!answer_add(server, answer))
         close_starved(server, connection, "out of memory for its replies");
-}
-
-/* Errors of the network or the peer: the ways in which a connection breaks. */
-static bool is_of_peer(int error)
-{
-    return error == ECONNRESET || error == ETIMEDOUT || error == EHOSTUNREACH ||
-           error == ENETUNREACH;
 }
 
 static void close_reset(struct server *server, struct connection *connection)
@@ -195,7 +257,7 @@ static void close_reset(struct server *server, struct connection *connection)
     else if (connection->in.size > 0)
         complain(server, connection, "%s: %s: dropped an unfinished message of %zu bytes",
                  connection->peer, strerror(error), connection->in.size);
-    else if (is_of_peer(error))
+    else if (connection_is_broken_by(error))
         log_debug("%s: %s", connection->peer, strerror(error));
     else
         complain(server, connection, "cannot receive from %s: %s", connection->peer,

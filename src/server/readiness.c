@@ -15,6 +15,7 @@ enum {
         16, /* select() may lack memory for a moment; so often in a row, it is for good */
     BELL_TAKES_MAX = 64, /* takes of BELL_RINGS_MAX rings in one wait: then it is time to serve */
     RINGS_ALONE_MAX = 8, /* waits in a row that find rings alone: then select() for the others */
+    LOOK_RANGE = 1024,   /* descriptors of one readiness_look(): some 100 us */
 };
 
 /* What is known of a descriptor. */
@@ -25,6 +26,7 @@ enum {
     FOUND_WRITE = 8,
     FOUND_MORE = 16, /* to be returned with READY_MORE */
     QUEUED = 32,     /* in the queue, though perhaps not ready any more */
+    URGENT = 64,     /* had urgent data: a read may stop at it */
 };
 
 struct readiness {
@@ -32,6 +34,8 @@ struct readiness {
     struct descriptor_set write;
     struct descriptor_set read_found; /* for select() to write into */
     struct descriptor_set write_found;
+    struct descriptor_set looked; /* empty but within readiness_look() */
+    size_t look_next;             /* the first descriptor of the next look */
     int beyond;       /* one more than the highest descriptor that is given to select() */
     int bell;         /* -1: none */
     bool rings_often; /* the last take found several: by now there may be some again */
@@ -78,6 +82,7 @@ void readiness_free(struct readiness *readiness)
     descriptor_set_free(&readiness->write);
     descriptor_set_free(&readiness->read_found);
     descriptor_set_free(&readiness->write_found);
+    descriptor_set_free(&readiness->looked);
     free(readiness->states);
     free(readiness->queue);
     free(readiness);
@@ -119,7 +124,8 @@ static bool make_room(struct readiness *readiness, int fd)
     return descriptor_set_grow(&readiness->read, fd) &&
            descriptor_set_grow(&readiness->write, fd) &&
            descriptor_set_grow(&readiness->read_found, fd) &&
-           descriptor_set_grow(&readiness->write_found, fd) && grow(readiness, fd);
+           descriptor_set_grow(&readiness->write_found, fd) &&
+           descriptor_set_grow(&readiness->looked, fd) && grow(readiness, fd);
 }
 
 /* The state of a descriptor that may be unknown. */
@@ -210,8 +216,10 @@ void readiness_again(struct readiness *readiness, int fd)
 static void heed(struct readiness *readiness, const struct bell_ring *ring)
 {
     unsigned state = state_of(readiness, ring->fd);
-    bool more = !ring->data_only || (state & FOUND_READ) != 0;
+    bool more = !ring->data_only || (state & (FOUND_READ | URGENT)) != 0;
 
+    if (ring->urgent && (state & RINGS) != 0)
+        add_state(readiness, ring->fd, URGENT);
     if ((state & HEEDED) != 0)
         add_found(readiness, ring->fd, FOUND_READ | (more ? FOUND_MORE : 0U));
 }
@@ -302,6 +310,35 @@ bool readiness_wait(struct readiness *readiness, int64_t timeout)
         take_rings(readiness);
     readiness->left = readiness->queued;
     return true;
+}
+
+size_t readiness_looks(const struct readiness *readiness)
+{
+    return (readiness->size + LOOK_RANGE - 1) / LOOK_RANGE;
+}
+
+void readiness_look(struct readiness *readiness)
+{
+    size_t from = readiness->look_next < readiness->size ? readiness->look_next : 0;
+    size_t end = readiness->size - from > LOOK_RANGE ? from + LOOK_RANGE : readiness->size;
+    int beyond = 0; /* 0: none is to be looked at */
+    struct timeval no_wait = {0};
+
+    readiness->look_next = end;
+    for (size_t fd = from; fd < end; fd++)
+        if ((readiness->states[fd] & HEEDED) != 0 && (readiness->states[fd] & FOUND_READ) == 0) {
+            descriptor_set_add(&readiness->looked, (int)fd);
+            beyond = (int)fd + 1;
+        }
+    int found = beyond == 0 ? 0
+                            : select(beyond, descriptor_set_for_select(&readiness->looked), NULL,
+                                     NULL, &no_wait);
+    for (int fd = (int)from; fd < beyond; fd++) {
+        if (found > 0 && descriptor_set_has(&readiness->looked, fd))
+            add_found(readiness, fd, FOUND_READ | FOUND_MORE);
+        descriptor_set_remove(&readiness->looked,
+                              fd); /* also after a failure: the next one tries */
+    }
 }
 
 int readiness_next(struct readiness *readiness, unsigned *events)

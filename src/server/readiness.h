@@ -8,7 +8,7 @@
  * does not grow with the number of clients. Where there is no bell, or TCPACKD_READINESS=plain is
  * in the environment, select() gets them all.
  *
- * Six things keep a ring from being lost or heeded too late:
+ * Eight things keep a ring from being lost or heeded too late:
  *
  * - What came before a socket was made to ring does not ring: so it counts as ready when it is
  *   added, and when it is watched for reading again.
@@ -16,11 +16,15 @@
  *   readiness_again().
  * - Bytes may have come and the end as well, and one recv() takes only either: where that may be
  * so, READY_MORE says that the socket is to be read until there is nothing.
+ * - A read ends at urgent data, with more behind it: a socket that ever had some is always read
+ *   until there is nothing.
  * - A full queue loses rings and says so: then all count as ready.
  * - A descriptor's number is used again after close(): a ring of its predecessor finds nothing.
  * - Whoever is ready stays so until readiness_next() has returned it; rings are taken in every
  *   wait, and under load select() is left out of some, but never of more than a few in a row: so
  *   neither rings nor what select() finds can starve the other.
+ * - A notification that is lost for a reason unknown to us costs a bounded delay: readiness_look()
+ *   asks select() about the watched sockets, a part of them at a time.
  */
 #ifndef TCPACK_SERVER_READINESS_H
 #define TCPACK_SERVER_READINESS_H
@@ -28,6 +32,7 @@
 #include "common/compiler.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum {
@@ -78,6 +83,14 @@ bool readiness_wait(struct readiness *readiness, int64_t timeout) MUST_USE;
  * left out comes first in the next round.
  */
 int readiness_next(struct readiness *readiness, unsigned *events);
+
+/*
+ * Looks with select() at the sockets of the next 1,024 descriptors that are otherwise not given to
+ * it: whether one is ready though no signal said so. To be called now and then; readiness_looks()
+ * calls see all sockets.
+ */
+void readiness_look(struct readiness *readiness);
+size_t readiness_looks(const struct readiness *readiness);
 
 /* Whether `fd` is ready; readiness_next() will return it, if not in this round, in a later one. */
 bool readiness_has(const struct readiness *readiness, int fd);

@@ -70,6 +70,7 @@ struct server {
     struct log_limit refusals;   /* lines about those that were not admitted */
     struct log_limit complaints; /* other warnings that a peer can cause */
     struct log_limit arrivals;   /* lines about those that came */
+    struct log_limit proxies;    /* warnings of PROXY headers that are not expected */
     struct metrics metrics;
     bool metrics_failing;   /* the file could not be written last time */
     int64_t metrics_due;    /* when to write the file, or DEADLINE_NEVER */
@@ -78,6 +79,7 @@ struct server {
 
     bool journal_failing;      /* the last commit was refused */
     struct episode unwritable; /* log lines about that */
+    int64_t sockets_look_due;  /* when to see next whether a notification was lost */
     int64_t journal_look_due;  /* when to see next whether the journal was deleted */
     int64_t journal_failed;    /* when */
     uint64_t batch_messages;   /* in the batch */
@@ -127,6 +129,13 @@ enum admission {
 enum admission admit_proxied(struct server *server, struct connection *connection,
                              const unsigned char *bytes, size_t size, size_t *used) MUST_USE;
 
+/*
+ * admit.c: the same for a connection whose header left the proxy its peer, at its first message
+ * that is no health check: so a proxy may check a server whatever the access lists say, and a check
+ * that only connects is not logged. False: logged and counted, the caller refuses it.
+ */
+bool admit_proxy(struct server *server, struct connection *connection) MUST_USE;
+
 /* admit.c: counts it as refused, before it was let in; the caller closes it. */
 void admit_refused(struct server *server, struct connection *connection,
                    enum metrics_refusal reason);
@@ -140,6 +149,7 @@ void admit_leave(struct server *server, const struct connection *connection);
  */
 void complain(struct server *server, const struct connection *connection, const char *format, ...)
     PRINTF_LIKE(3, 4);
+void warn_of_proxy_header(struct server *server, const struct connection *connection);
 void log_refusal(struct server *server, const struct connection *connection, const char *why);
 void log_arrival(struct server *server, const struct connection *connection);
 

@@ -1,5 +1,7 @@
 #include "server/settings.h"
 
+#include "common/escape.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +22,8 @@ static bool compile(struct listener_settings *section, const char **problem)
     return section->reply != NULL &&
            parse_networks(section->config->allow, &section->allow, problem) &&
            parse_networks(section->config->deny, &section->deny, problem) &&
-           parse_networks(section->config->proxy_from, &section->proxy_from, problem);
+           parse_networks(section->config->proxy_from, &section->proxy_from, problem) &&
+           escape_decode(section->config->health_check, &section->health_check, problem);
 }
 
 static bool compile_all(struct settings *settings, const char **problem)
@@ -73,6 +76,7 @@ void settings_release(struct settings *settings)
         network_list_free(&settings->sections[at].allow);
         network_list_free(&settings->sections[at].deny);
         network_list_free(&settings->sections[at].proxy_from);
+        buffer_free(&settings->sections[at].health_check);
     }
     free(settings->sections);
     config_free(&settings->config);

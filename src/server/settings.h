@@ -5,6 +5,7 @@
 #ifndef TCPACK_SERVER_SETTINGS_H
 #define TCPACK_SERVER_SETTINGS_H
 
+#include "common/buffer.h"
 #include "common/compiler.h"
 #include "common/config.h"
 #include "common/network.h"
@@ -21,6 +22,7 @@ struct listener_settings {
     const struct config_listener *config; /* in all->config */
     struct reply *reply;                  /* compiled from config->reply; owned */
     struct network_list allow, deny, proxy_from;
+    struct buffer health_check; /* the message's bytes; empty: there is none */
 };
 
 struct settings {

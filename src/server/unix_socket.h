@@ -18,21 +18,24 @@ struct unix_socket {
 };
 
 /*
- * Binds `fd`, a Unix stream socket. A socket file on which nobody listens is replaced. False with
- * errno: EADDRINUSE also where there is a file that is no socket, which stays.
+ * Binds `fd`, a Unix stream socket, and listens. A socket file on which nobody listens is replaced;
+ * of several servers that start at once one gets the path. False with errno: EADDRINUSE if another
+ * server has the path; EEXIST if there is a file that is no socket, which stays.
  */
-bool unix_socket_bind(int fd, const struct address *address, mode_t mode,
-                      struct unix_socket *file) MUST_USE;
+bool unix_socket_listen(int fd, const struct address *address, mode_t mode, int backlog,
+                        struct unix_socket *file) MUST_USE;
 
 /* Whether somebody has removed the file, or put another one in its place. */
 bool unix_socket_is_gone(const struct address *address, const struct unix_socket *file);
 
-/* Changes the file's permissions where it is still the one that was bound. False with errno. */
+/*
+ * These two change the permissions and the owner of the file if it is still the one that was bound,
+ * and nothing else that somebody puts at its path meanwhile. False with errno.
+ */
 bool unix_socket_set_mode(const struct address *address, const struct unix_socket *file,
                           mode_t mode) MUST_USE;
-
-/* Makes the file belong to a user and a group. False with errno. */
-bool unix_socket_give(const struct address *address, uid_t uid, gid_t gid) MUST_USE;
+bool unix_socket_give(const struct address *address, const struct unix_socket *file, uid_t uid,
+                      gid_t gid) MUST_USE;
 
 /* Whether the folder lets us remove the file. False with errno. */
 bool unix_socket_may_remove(const struct address *address) MUST_USE;

@@ -45,6 +45,7 @@ static void close_overdue(struct server *server)
 
     while ((fd = deadlines_take(server->deadlines, server->now)) >= 0) {
         struct connection *connection = server->connections[fd];
+        connection_note_confirmed(connection, server->now);
         const struct overdue overdue = connection_overdue(connection, server->now);
         if (*overdue.why == '\0')
             connections_settle(server, connection);

@@ -6,6 +6,7 @@ socket file that nobody serves is replaced, one that somebody serves is not, and
 
 import os
 import re
+import signal
 import socket
 import stat
 import sys
@@ -14,7 +15,8 @@ import pytest
 
 from harness import programs
 from harness.client import Client
-from harness.server import ini, parse_address
+from harness.server import Server, ini, parse_address
+from harness.waiting import wait_until
 
 UNAVAILABLE = 69
 
@@ -100,20 +102,99 @@ def test_socket_of_another_server_is_not_removed(server, tmp_path):
         assert client.say(b"hello") == b"server received you message."
 
 
-@pytest.mark.parametrize("keepalive, stall, idle, interval, user", [
-    (60, 60, 60, 12, 120000),
-    (10, 60, 10, 2, 61000),  # stall_timeout is to be first
-    (1, 0, 1, 1, 0),  # whoever may leave replies unread for ever is not cut off by the kernel
-    (0, 60, None, None, 0),
-])
-def test_keepalive_options(server, tmp_path, keepalive, stall, idle, interval, user):
+def test_two_servers_start_at_once_at_a_stale_socket(server, tmp_path):
+    """A socket that is bound and does not listen yet looks stale to the other one."""
+    programs.need_strace()
+    path = tmp_path / "socket"
+    old = server({"server.host": path})
+    old.kill()
+    stale = path.stat().st_ino
+    (tmp_path / "keep").hardlink_to(path)  # its number is not given out again
+    one = Server(tmp_path, {"server.host": path, "server.framing": "line"},
+                 wrap=["strace", "-D", "-o", "/dev/null", "-e", "trace=listen",
+                       "-e", "inject=listen:delay_enter=500ms"])
+    one.spawn()
+    wait_until(lambda: path.exists() and path.stat().st_ino != stale, "one's socket")
+    refused(tmp_path, path)
+    one.log.wait("wait for connection")
+    with Client((socket.AF_UNIX, str(path))) as client:
+        assert client.say(b"hello") == b"server received you message."
+    one.stop()
+    assert sorted(file.name for file in tmp_path.iterdir() if file.is_socket()) == ["keep"]
+
+
+def test_permissions_of_a_unix_socket_are_not_set_by_path(server, tmp_path):
+    """Whoever owns the directory could put a link there in the meantime."""
+    programs.need_strace()
+    path, trace = tmp_path / "socket", tmp_path / "trace"
+    changes = "chmod,fchmod,fchmodat,chown,fchown,lchown,fchownat"
+    user = {"server.user": "root"} if os.geteuid() == 0 else {}
+    one = server({"server.host": path, "server.socket_mode": "0604", **user},
+                 wrap=["strace", "-D", "-o", trace, "-e", f"trace={changes}"])
+    assert stat.S_IMODE(path.stat().st_mode) == 0o604
+    one.config.write_text(ini({**one.settings, "server.socket_mode": "0640"}))
+    one.send_signal(signal.SIGHUP)
+    one.log.wait("the configuration was read again")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    one.stop()
+    assert str(tmp_path) not in trace.read_text()
+
+
+def test_what_is_put_in_the_place_of_a_unix_socket_keeps_its_permissions(server, tmp_path):
+    path, victim = tmp_path / "socket", tmp_path / "victim"
+    victim.write_text("")
+    victim.chmod(0o600)
+    one = server({"server.host": path})
+    path.unlink()
+    path.symlink_to(victim)
+    one.config.write_text(ini({**one.settings, "server.socket_mode": "0666"}))
+    one.send_signal(signal.SIGHUP)
+    one.log.wait("nothing is changed|was read again")
+    assert stat.S_IMODE(victim.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("format", ["text", "json"])
+def test_peer_of_an_interface_with_an_odd_name(tmp_path, format):
+    """A name may have any byte but a blank and a slash: the zone is its number."""
+    programs.need_root()
+    programs.need("ip", "unshare")
+    name = 'q"u\\o\x1bé'
+    made = ["ip", "link", "add", name, "type", "veth", "peer", "name", "other"]
+    probe = programs.run("unshare", "-n", *made)
+    if probe.returncode != 0:
+        pytest.skip(f"no network namespaces here: {probe.stderr}")
+    setup = ('"$1" "$2" "$3" "$4" "$5" "$6" "$7" "$8" "$9" && ip link set lo up && '
+             'ip link set other up && ip link set "$4" up && '
+             'ip -6 address add fe80::5/64 dev "$4" nodad && shift 9 && exec "$@"')
+    wrap = ["unshare", "-n", "sh", "-c", setup, "sh", *made]
+    one = Server(tmp_path, {"server.host": "::", "server.framing": "line", "journal.format": format,
+                            "journal.file": tmp_path / "journal"}, wrap=wrap)
+    send = ("import socket, sys; index = socket.if_nametoindex(sys.argv[1]);"
+            "c = socket.socket(socket.AF_INET6);"
+            "c.connect(('fe80::5', int(sys.argv[2]), 0, index)); c.send(b'hello\\n');"
+            "assert c.recv(100); print(index)")
+    with one:
+        client = programs.run("nsenter", "-n", "-t", str(one.pid), sys.executable, "-c", send, name,
+                              one.port)
+        assert client.returncode == 0, client.stderr
+    [record] = one.records()
+    assert re.fullmatch(rf"\[fe80::5%{client.stdout.strip()}\]:\d+", record.peer)
+    with one:  # it reads what it wrote
+        pass
+
+
+@pytest.mark.parametrize("keepalive, interval, probes", [
+    (60, 12, 5), (10, 2, 5), (7, 2, 4), (6, 2, 3), (2, 1, 2), (1, 1, 2), (0, None, None)])
+def test_keepalive_options(server, tmp_path, keepalive, interval, probes):
+    """Twice the time altogether. TCP_USER_TIMEOUT would count instead of the probes."""
     programs.need_strace()
     trace = tmp_path / "trace"
-    server({"server.keepalive": keepalive, "server.stall_timeout": stall},
+    server({"server.keepalive": keepalive},
            wrap=["strace", "-D", "-o", trace, "-e", "trace=setsockopt"])
     options = dict(re.findall(r"(TCP_\w+|SO_KEEPALIVE), \[(\d+)\]", trace.read_text()))
-    expected = {"SO_KEEPALIVE": int(keepalive > 0), "TCP_USER_TIMEOUT": user, "TCP_NODELAY": 1,
-                "TCP_KEEPIDLE": idle, "TCP_KEEPINTVL": interval, "TCP_KEEPCNT": idle and 5}
+    expected = {"SO_KEEPALIVE": int(keepalive > 0), "TCP_NODELAY": 1,
+                "TCP_KEEPIDLE": keepalive or None, "TCP_KEEPINTVL": interval,
+                "TCP_KEEPCNT": probes}
     assert options == {name: str(value) for name, value in expected.items() if value is not None}
 
 

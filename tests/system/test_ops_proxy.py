@@ -59,30 +59,94 @@ def test_header_in_pieces(server, header, settings):
     assert {record.peer for record in one.records()} == {"192.0.2.7:56324"}
 
 
-def test_unknown_client_is_the_proxy(server):
+@pytest.mark.parametrize("header", [b"PROXY UNKNOWN\r\n", LOCAL])
+def test_without_a_client_the_proxy_is_the_peer(server, header):
+    """LOCAL is no mark of a health check: HAProxy sends it for clients on Unix sockets, too."""
     one = server(LINE)
     with Client(one) as client:
-        client.send(b"PROXY UNKNOWN\r\nhello\n")
+        client.send(header + b"hello\n")
         assert client.receive_until() == REPLY
-        assert [record.peer for record in one.records()] == [client.peer]
+        assert client.say(b"again") == REPLY
+        assert [(record.peer, record.message) for record in one.records()] == [
+            (client.peer, b"hello"), (client.peer, b"again")]
+        one.log.wait("^tcpackd: connected by " + re.escape(client.peer) + "$")
 
 
-def test_health_check_is_answered_and_not_recorded(server):
-    one = server(LINE)
+@pytest.mark.parametrize("header", [b"PROXY UNKNOWN\r\n", LOCAL])
+def test_access_and_limit_are_of_a_proxy_that_is_the_peer(server, header):
+    one = server({**LINE, "server.deny": "127.0.0.1", "server.health_check": "check"})
     with Client(one) as client:
-        client.send(LOCAL + b"check\n")
-        assert client.receive_until() == REPLY
+        client.send(header + b"check\ncheck\nhello\ncheck\n")
+        assert client.receive_all() == (REPLY + b"\n") * 2
+    one.log.wait(r"refused 127\.0\.0\.1:\d+: its address is not allowed")
+    two = server({**LINE, "server.max_clients_per_address": 1, "server.health_check": "check"})
+    with Client(two) as first, Client(two) as second:
+        for client in first, second:
+            client.send(header + b"check\n")
+            assert client.receive_until() == REPLY
+        assert first.say(b"first") == REPLY
+        second.send(b"second\n")
+        assert second.receive_all() == b""
+    two.log.wait("refused .*: max_clients_per_address is reached")
+    assert (one.messages(), two.messages()) == ([], [b"first"])
+
+
+def test_proxy_that_only_connects_is_not_logged(server):
+    """As HAProxy's `check` does without tcp-check, each second."""
+    one = server(LINE)
+    for header in LOCAL, b"PROXY UNKNOWN\r\n":
+        for end in Client.close, Client.reset, Client.end_sending:
+            client = Client(one)
+            client.send(header)
+            end(client)
     with Client(one) as client:
         client.send(V2 + b"hello\n")
         assert client.receive_until() == REPLY
-    assert one.messages() == [b"hello"]
-    assert len(one.log.matches("connected by")) == 1
+    one.stop()
+    assert [line for line in one.log.lines if "connected by" in line or "warning" in line] == [
+        "tcpackd: connected by 192.0.2.7:56324"]
+
+
+@pytest.mark.parametrize("framing, check, sent, reply", [
+    ("line", "health check", b"health check\n", b"0 12\n"),
+    ("line", "health check", b"health check\r\n", b"0 12\r\n"),
+    ("line", r"\x00\tcheck\\", b"\0\tcheck\\\n", b"0 8\n"),
+    ("auto", "check", b"check", b"0 5"),
+    ("nul", r"a\nb", b"a\nb\0", b"0 3\0"),
+    ("octet", "check", b"5 check", b"3 0 5"),
+])
+def test_health_check_is_answered_and_not_recorded(server, tmp_path, framing, check, sent, reply):
+    metrics = tmp_path / "metrics"
+    one = server({"server.framing": framing, "server.health_check": check, "metrics.file": metrics,
+                  "server.reply": "{seq} {bytes}"})
+    with Client(one) as client:
+        client.send(sent)
+        assert client.receive_until(reply) == b""
+        client.end_sending()
+        assert client.receive_all() == b""
+    assert one.messages() == []
+    one.stop()
+    assert "\ntcpackd_health_checks_total 1\n" in metrics.read_text()
+
+
+def test_only_the_whole_health_check_is_one(server):
+    one = server({"server.framing": "line", "server.health_check": "check",
+                  "listener other.health_check": "other"})
+    messages = [b"", b"chec", b"checks", b" check", b"check ", b"Check", b"other"]
+    with Client(one) as client:
+        for message in messages:
+            assert client.say(message) == REPLY
+    with Client(one.addresses[1]) as client:
+        assert client.say(b"check") == REPLY
+        assert client.say(b"other") == REPLY
+    assert one.messages() == [*messages, b"check"]
 
 
 def test_health_check_fails_while_recording_does(server, tmp_path):
     """So that a balancer takes the clients to a node whose disk has room."""
     programs.need("prlimit")
-    one = server({**LINE, "journal.file": tmp_path / "journal"}, wrap=["prlimit", "--fsize=4096"])
+    one = server({**LINE, "journal.file": tmp_path / "journal", "server.health_check": "check"},
+                 wrap=["prlimit", "--fsize=4096"])
 
     def answer_to(sent):
         with Client(one) as client:
@@ -91,18 +155,41 @@ def test_health_check_fails_while_recording_does(server, tmp_path):
             return client.receive_all()
 
     assert answer_to(LOCAL + b"check\n") == REPLY + b"\n"
-    assert answer_to(V2 + b"x" * 5000 + b"\n") == b""
+    assert answer_to(V2 + b"check\n" + b"x" * 5000 + b"\n") == b""
     assert answer_to(LOCAL + b"check\n") == b""
     assert answer_to(V2 + b"short\n") == REPLY + b"\n"
     assert answer_to(LOCAL + b"check\n") == REPLY + b"\n"
     assert one.messages() == [b"short"]
 
 
+def test_health_check_beside_a_failed_write_is_no_message_of_it(server, tmp_path):
+    """Its connection stays: nothing of it was to be recorded. But it gets no answer."""
+    programs.need("prlimit")
+    one = server({**LINE, "journal.file": tmp_path / "journal", "server.health_check": "check"},
+                 wrap=["prlimit", "--fsize=4096"])
+    with Client(one) as check, Client(one) as client:
+        check.send(LOCAL + b"check\n")
+        assert check.receive_until() == REPLY
+        client.send(V2 + b"hello\n")
+        assert client.receive_until() == REPLY
+        one.send_signal(signal.SIGSTOP)
+        client.send(b"x" * 5000 + b"\n")
+        check.send(b"check\n")
+        one.send_signal(signal.SIGCONT)
+        assert client.receive_all() == b""
+        with Client(one) as other:
+            other.send(V2 + b"short\n")
+            assert other.receive_until() == REPLY
+        assert check.say(b"check") == REPLY
+        check.end_sending()
+        assert check.receive_all() == b""
+
+
 @pytest.mark.parametrize("sent, problem", [
     (b"hello\n", "there is none"),
     (b"PROXY TCP4 1.2.3.4 1.2.3.4 1 99999\r\n", "an address or port is invalid"),
     (b"PROXY " + b"x" * 200, "its line does not end within 107 bytes"),
-    (SIGNATURE + b"\x21\x11\xff\xff", "it is longer than 4096 bytes"),
+    (SIGNATURE + b"\x22\x11\xff\xff", "its command is not LOCAL or PROXY"),
 ])
 def test_malformed_header_closes(server, sent, problem):
     one = server(LINE)
@@ -124,12 +211,35 @@ def test_unfinished_header_closes(server):
         one.log.wait("its PROXY header was not there within stall_timeout")
 
 
-def test_header_of_a_stranger_is_a_message(server):
-    one = server({**LINE, "server.proxy_from": "192.0.2.1"})
+@pytest.mark.parametrize("header", [V1, V2 + b"\n", V2_IPV6 + b"\n", LOCAL + b"\n",
+                                    b"PROXY UNKNOWN\r\n", V1.replace(b"4", b"6", 1)])
+@pytest.mark.parametrize("settings", [{}, {"server.proxy_from": "192.0.2.1"}])
+def test_header_of_a_stranger_is_a_message(server, header, settings):
+    """It is recorded; and said, once, with the key that is missing."""
+    one = server({"server.framing": "line", **settings})
+    for _ in range(3):
+        with Client(one) as client:
+            client.send(header)
+            client.end_sending()
+            assert client.receive_all()
     with Client(one) as client:
-        client.send(V1)
-        assert client.receive_until(b"\r\n") == REPLY
-    assert one.messages() == [V1[:-2]]
+        assert client.say(b"PROXY TCP4") == REPLY
+        assert client.say(V1[:-2]) == REPLY  # no connection begins here
+    assert one.messages() == [*re.split(rb"\r?\n", header)[:-1] * 3, b"PROXY TCP4", V1[:-2]]
+    warnings = one.log.matches("warning: .*")
+    assert len(warnings) == 1
+    assert re.fullmatch(r"warning: 127\.0\.0\.1:\d+ sent a PROXY header, .* proxy_from",
+                        warnings[0][0])
+
+
+def test_longest_header(server):
+    one = server(LINE)
+    with Client(one) as client:
+        header = SIGNATURE + b"\x21\x11\xff\xff" + V2[16:]
+        client.send(header + bytes(16 + 65535 - len(header)) + b"hello\n")
+        assert client.receive_until() == REPLY
+    assert [(record.peer, record.message) for record in one.records()] == [
+        ("192.0.2.7:56324", b"hello")]
 
 
 def test_access_and_limit_are_of_the_real_address(server):
@@ -159,32 +269,38 @@ defaults
     timeout check 2s
 frontend front
     bind {{front}}
+    bind {unix}
     default_backend back
 backend back
     option tcp-check
     tcp-check send health\\ check\\n
-    tcp-check expect string server\\ received
+    tcp-check expect string \\n
     server one 127.0.0.1:{port} {send} check inter 50ms fall 1 rise 1
 """
 
 
 @pytest.mark.parametrize("send", ["send-proxy", "send-proxy-v2"])
-def test_haproxy_itself(server, tmp_path, send):
+@pytest.mark.parametrize("reply", ["recorded {seq}", ""])
+def test_haproxy_itself(server, tmp_path, send, reply):
+    """Its checks are not recorded; all that its clients send is, also that of one without address."""
     programs.need("haproxy", "curl")
-    one = server(LINE)
-    with HAProxy(tmp_path, HAPROXY.format(port=one.port, send=send)) as haproxy:
+    one = server({**LINE, "server.health_check": "health check", "server.reply": reply})
+    path = tmp_path / "front"
+    text = HAPROXY.format(port=one.port, send=send, unix=f"unix@{path}")
+    with HAProxy(tmp_path, text) as haproxy:
         haproxy.wait("back", "one", "UP", "L7OK")
         with Client(haproxy.addresses["front"]) as client:
-            assert client.say(b"hello") == REPLY
-            assert client.say(b"again") == REPLY
+            client.say(b"hello")
+            client.say(b"again")
             peer = client.peer
-    records = [(record.peer, record.message) for record in one.records()
-               if record.message != b"health check"]
-    assert records == [(peer, b"hello"), (peer, b"again")]
-    if send == "send-proxy-v2":  # version 1 cannot say that it is a check
-        assert b"health check" not in one.messages()
-        one.log.wait("connected by")
-        assert len(one.log.matches("connected by")) == 1
+        with Client((socket.AF_UNIX, str(path))) as client:
+            client.say(b"from a Unix socket")
+            proxy = one.records()[-1].peer
+    assert [(record.peer, record.message) for record in one.records()] == [
+        (peer, b"hello"), (peer, b"again"), (proxy, b"from a Unix socket")]
+    assert re.fullmatch(r"127\.0\.0\.1:\d+", proxy)
+    if send == "send-proxy-v2":  # with version 1 its checks name itself as the client
+        assert [match[1] for match in one.log.matches("connected by (.*)")] == [peer, proxy]
     assert not one.log.matches("warning")
 
 

@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import socket
+import threading
 import time
 
 import pytest
@@ -235,3 +236,92 @@ def test_the_folder_is_synced_when_a_reload_turns_sync_on(tmp_path):
         one.kill()  # stopping would sync more
     calls = re.findall(r"\b(f\w*sync)\(", "\n".join(finished(trace)))
     assert calls == ["fsync", "fdatasync"]
+
+
+@pytest.mark.parametrize("error, reason, log", [
+    ("ETIMEDOUT", "reset", None),
+    ("EHOSTUNREACH", "reset", None),
+    ("ENOMEM", "memory", "cannot send replies to .*: Cannot allocate memory"),
+    ("ENOBUFS", "memory", "cannot send replies to .*: No buffer space available"),
+])
+def test_a_send_that_fails_is_counted_for_what_it_is(server, tmp_path, error, reason, log):
+    """A network that breaks is no news, whether recv() or send() hears of it; want of memory is."""
+    programs.need_strace()
+    metrics = tmp_path / "metrics"
+    one = server({"server.framing": "line", "metrics.file": metrics},
+                 wrap=["strace", "-D", "-o", "/dev/null", "-e", "trace=sendto",
+                       "-e", f"inject=sendto:error={error}:when=1"])
+    with Client(one) as client:
+        client.send(b"hello\n")
+        if log is None:
+            wait_until(lambda: len(one.messages()) == 1, "the record")
+            client.end_sending()
+        assert client.receive_all() == b""
+    one.stop()
+    assert f'tcpackd_connections_closed_total{{reason="{reason}"}} 1' in metrics.read_text()
+    warnings = one.log.matches("warning: .*")
+    assert (len(warnings) == 0) if log is None else re.search(log, warnings[0][0])
+
+
+@pytest.mark.parametrize("faults", [
+    ["recvfrom:error=EAGAIN:when=1+2"],
+    ["recvfrom:error=EAGAIN:when=1+2", "ioctl:error=EINVAL"],
+], ids=["known-cause", "unknown-cause"])
+def test_a_read_that_comes_to_nothing_costs_no_message(server, faults):
+    """
+    At urgent data recv() says EAGAIN while a signal is pending, and no other signal tells of what
+    lies there. Known: the count of unread bytes says so. If nothing does: all sockets are looked at
+    now and then.
+    """
+    programs.need_strace()
+    injections = [part for fault in faults for part in ("-e", f"inject={fault}")]
+    one = server(LINE, wrap=["strace", "-D", "-o", "/dev/null", "-e", "trace=recvfrom,ioctl",
+                             *injections])
+    with Client(one) as client:
+        for number in range(3):
+            assert client.say(b"%d" % number) == b"server received you message."
+    assert one.messages() == [b"0", b"1", b"2"]
+
+
+@pytest.mark.parametrize("unix", [False, True], ids=["tcp", "unix"])
+def test_urgent_data_is_data(server, tmp_path, unix):
+    """No byte that a client sent is left out of what is acknowledged to it."""
+    one = server({**LINE, **({"server.host": tmp_path / "socket"} if unix else {})})
+    with Client(one) as client:
+        for _ in range(3):
+            client.send(b"a")
+            client.socket.send(b"!", socket.MSG_OOB)
+            client.send(b"b\n")
+            client.socket.send(b"?", socket.MSG_OOB)
+            client.socket.send(b"\n", socket.MSG_OOB)
+            for _ in range(2):
+                assert client.receive_until() == b"server received you message."
+    assert one.messages() == [b"a!b", b"?"] * 3
+
+
+def test_urgent_data_amid_signals(server):
+    """Nobody waits for ever for what a read stopped at."""
+    one = server(LINE)
+    done = threading.Event()
+
+    def storm():
+        while not done.is_set():
+            one.send_signal(signal.SIGUSR1)
+
+    thread = threading.Thread(target=storm)
+    thread.start()
+    try:
+        for _ in range(20):
+            clients = [Client(one) for _ in range(20)]
+            for client in clients:
+                client.send(b"a\n")
+                client.socket.send(b"!", socket.MSG_OOB)
+                client.send(b"b\n")
+            for client in clients:
+                client.receive_until()
+                client.receive_until()
+                client.close()
+    finally:
+        done.set()
+        thread.join()
+    assert sorted(one.messages()) == [b"!b"] * 400 + [b"a"] * 400

@@ -210,6 +210,8 @@ static const struct bad bad_files[] = {
     {"[server]\nreply = \\q\n",
      "f:2: reply: unknown escape: \\n, \\r, \\t, \\\\ and \\xHH are known\n"},
     {"[server]\nreply = \\x4\n", "f:2: reply: \"\\x\" needs two hexadecimal digits, as in \\x0a\n"},
+    {"[server]\nhealth_check = \\q\n",
+     "f:2: health_check: unknown escape: \\n, \\r, \\t, \\\\ and \\xHH are known\n"},
     {"[server]\nallow = localhost\n", "f:2: allow: \"localhost\" is no address or network (as in "
                                       "192.0.2.1, 10.0.0.0/8, 2001:db8::/32)\n"},
     {"[server]\ndeny = 10.0.0.0/33\n",

@@ -452,6 +452,38 @@ static void test_overdue_discarding(void **state)
     assert_int_equal(overdue.end, METRICS_ENDED_TOO_LONG); /* why it was refused */
 }
 
+/* Replies that are confirmed are no business of stall_timeout; those without progress are. */
+static void test_replies_that_do_not_arrive(void **state)
+{
+    static char reply[1 << 16];
+    const int64_t later = NOW + 10LL * SECOND;
+    struct pair *pair = pair_new(8);
+    struct connection *connection = pair->connection;
+
+    (void)state;
+    pair->config.stall_timeout = 10;
+    assert_int_equal(connection_send(connection, "reply", 5), CONNECTION_SENT);
+    assert_int_equal(connection->sent, 5);
+    connection->sent_since = NOW;
+    assert_int_equal(connection_overdue(connection, NOW).due, later);
+    connection_note_confirmed(connection, later); /* loopback has confirmed it */
+    assert_int_equal(connection->sent_since, 0);
+    assert_string_equal(connection_overdue(connection, later).why, "");
+
+    while (connection_send(connection, reply, sizeof reply) == CONNECTION_SENT)
+        continue; /* the peer does not read */
+    buffer_free(&connection->out);
+    connection->sent_since = NOW;
+    connection_note_confirmed(connection, later); /* some was: that is progress */
+    assert_int_equal(connection->sent_since, later);
+    connection_note_confirmed(connection, later + 10LL * SECOND);
+    assert_int_equal(connection->sent_since, later);
+    struct overdue overdue = connection_overdue(connection, later + 10LL * SECOND);
+    assert_string_equal(overdue.why, "replies did not arrive within stall_timeout");
+    assert_int_equal(overdue.end, METRICS_ENDED_STALLED);
+    pair_free(pair);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -468,6 +500,7 @@ int main(void)
         cmocka_unit_test(test_discard),
         cmocka_unit_test(test_overdue),
         cmocka_unit_test(test_overdue_discarding),
+        cmocka_unit_test(test_replies_that_do_not_arrive),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -266,6 +266,32 @@ static void test_plain_at_every_place(void **state)
     assert_int_equal(escape_plain((const unsigned char *)"", 0), 0);
 }
 
+/* What escape_text() writes, escape_decode() reads; what it never writes is refused. */
+static void test_decode(void **state)
+{
+    static const char *const wrong[] = {"\\", "\\q", "a\\x", "\\x1", "\\x1g", "\\xg1"};
+    unsigned char bytes[256];
+    struct buffer text = {0};
+    struct buffer decoded = {0};
+    const char *problem;
+
+    (void)state;
+    for (size_t at = 0; at < sizeof bytes; at++)
+        bytes[at] = (unsigned char)at;
+    assert_true(escape_text(bytes, sizeof bytes, &text));
+    assert_true(buffer_append(&text, "", 1));
+    assert_true(buffer_append(&decoded, "x", 1));
+    assert_true(escape_decode((const char *)text.bytes, &decoded, &problem));
+    assert_int_equal(decoded.size, 1 + sizeof bytes);
+    assert_memory_equal(decoded.bytes + 1, bytes, sizeof bytes);
+    for (size_t at = 0; at < sizeof wrong / sizeof wrong[0]; at++) {
+        assert_false(escape_decode(wrong[at], &decoded, &problem));
+        assert_int_equal(decoded.size, 1 + sizeof bytes);
+    }
+    buffer_free(&text);
+    buffer_free(&decoded);
+}
+
 static void test_random_bytes(void **state)
 {
     unsigned char bytes[64];
@@ -289,6 +315,7 @@ int main(void)
         cmocka_unit_test(test_edges_beside_each_other),
         cmocka_unit_test(test_every_code_point),
         cmocka_unit_test(test_plain_at_every_place),
+        cmocka_unit_test(test_decode),
         cmocka_unit_test(test_random_bytes),
     };
 

@@ -82,7 +82,7 @@ static void test_v1_longest(void **state)
 
     (void)state;
     assert_int_equal(sample.size, 107);
-    assert_int_equal(parse(sample, &header), PROXY_UNKNOWN);
+    assert_int_equal(parse(sample, &header), PROXY_REAL);
     assert_int_equal(header.consumed, 107);
 }
 
@@ -92,7 +92,7 @@ static void test_v1_unknown(void **state)
     struct proxy_header header;
 
     (void)state;
-    assert_int_equal(parse(sample, &header), PROXY_UNKNOWN);
+    assert_int_equal(parse(sample, &header), PROXY_REAL);
     assert_int_equal(header.consumed, sample.size);
 }
 
@@ -140,12 +140,26 @@ static void test_v2_local_and_unknown(void **state)
     struct proxy_header header;
 
     (void)state;
-    assert_int_equal(parse(local, &header), PROXY_LOCAL);
+    assert_int_equal(parse(local, &header), PROXY_REAL);
     assert_int_equal(header.consumed, 16);
-    assert_int_equal(parse(local_with_address, &header), PROXY_LOCAL);
+    assert_int_equal(parse(local_with_address, &header), PROXY_REAL);
     assert_int_equal(header.consumed, 28);
-    assert_int_equal(parse(unknown, &header), PROXY_UNKNOWN);
+    assert_int_equal(parse(unknown, &header), PROXY_REAL);
     assert_int_equal(header.consumed, 19);
+}
+
+/* The length field is all that bounds a header: BIND takes 65,535 bytes, too. */
+static void test_v2_longest(void **state)
+{
+    static unsigned char bytes[PROXY_HEADER_MAX + 1] =
+        V2_SIGNATURE "\x21\x11\xff\xff\xc0\x00\x02\x07\xc6\x33\x64\x01\xdc\x04\x1f\x41";
+    struct proxy_header header;
+
+    (void)state;
+    assert_int_equal(proxy_parse(bytes, PROXY_HEADER_MAX - 1, &header), PROXY_UNFINISHED);
+    assert_int_equal(proxy_parse(bytes, sizeof bytes, &header), PROXY_CLIENT);
+    assert_peer(&header.peer, AF_INET, "192.0.2.7", 56324);
+    assert_int_equal(header.consumed, PROXY_HEADER_MAX);
 }
 
 /* Every part of a header is unfinished; the result is the same as soon as it is whole. */
@@ -166,74 +180,89 @@ static void test_arrives_in_pieces(void **state)
             struct sample part = {samples[i].bytes, size};
             assert_int_equal(parse(part, &header), PROXY_UNFINISHED);
         }
-        assert_true(parse(samples[i], &header) <= PROXY_LOCAL);
+        assert_true(parse(samples[i], &header) <= PROXY_REAL);
         assert_int_equal(header.consumed, samples[i].size);
     }
 }
 
+static const char too_long[] = "PROXY UNKNOWN ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff "
+                               "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff 65535 655356\r\n";
+static const struct {
+    struct sample sample;
+    const char *problem;
+} malformed[] = {
+    {SAMPLE("hello\n"), "there is none"},
+    {SAMPLE("\n"), "there is none"},
+    {SAMPLE("PROXY\r\n"), "there is none"},
+    {SAMPLE("proxy TCP4 1.2.3.4 1.2.3.4 1 1\r\n"), "there is none"},
+    {SAMPLE("\r\n\r\n\0\r\nQUIP\n"), "there is none"},
+    {SAMPLE("\r\n\r\n\1"), "there is none"},
+    {SAMPLE("PROXY \r\n"), "its protocol is not TCP4, TCP6 or UNKNOWN"},
+    {SAMPLE("PROXY \n"), "its line does not end with CR LF"},
+    {SAMPLE("PROXY UNKNOWNS\r\n"), "its protocol is not TCP4, TCP6 or UNKNOWN"},
+    {SAMPLE("PROXY UDP4 1.2.3.4 1.2.3.4 1 1\r\n"), "its protocol is not TCP4, TCP6 or UNKNOWN"},
+    {SAMPLE("PROXY TCP4\r\n"), "its protocol is not TCP4, TCP6 or UNKNOWN"},
+    {SAMPLE("PROXY TCP4 1.2.3.4 1.2.3.4 1 1\n"), "its line does not end with CR LF"},
+    {SAMPLE("PROXY TCP4 1.2.3.4\r\n"), "an address or port is missing"},
+    {SAMPLE("PROXY TCP4 1.2.3.4 1.2.3.4 1\r\n"), "an address or port is missing"},
+    {SAMPLE("PROXY TCP4 1.2.3.4 1.2.3.4 1 1 \r\n"),
+     "there is more than two addresses and two ports"},
+    {SAMPLE("PROXY TCP4  1.2.3.4 1.2.3.4 1 1\r\n"),
+     "there is more than two addresses and two ports"},
+    {SAMPLE("PROXY TCP4 1.2.3.400 1.2.3.4 1 1\r\n"), "an address or port is invalid"},
+    {SAMPLE("PROXY TCP4 ::1 ::1 1 1\r\n"), "an address or port is invalid"},
+    {SAMPLE("PROXY TCP6 1.2.3.4 ::1 1 1\r\n"), "an address or port is invalid"},
+    {SAMPLE("PROXY TCP4 1.2.3.4 name 1 1\r\n"), "an address or port is invalid"},
+    {SAMPLE("PROXY TCP4 1.2.3.4 1.2.3.4 65536 1\r\n"), "an address or port is invalid"},
+    {SAMPLE("PROXY TCP4 1.2.3.4 1.2.3.4 01 1\r\n"), "an address or port is invalid"},
+    {SAMPLE("PROXY TCP4 1.2.3.4 1.2.3.4 1 00\r\n"), "an address or port is invalid"},
+    {SAMPLE("PROXY TCP6 ::1 ::1 1 0080\r\n"), "an address or port is invalid"},
+    {SAMPLE("PROXY TCP4 1.2.3.4 1.2.3.4 +1 1\r\n"), "an address or port is invalid"},
+    {SAMPLE("PROXY TCP4 1.2.3.04 1.2.3.4 1 1\r\n"), "an address or port is invalid"},
+    {SAMPLE("PROXY TCP4 1.2.3 1.2.3.4 1 1\r\n"), "an address or port is invalid"},
+    {SAMPLE("PROXY TCP4 0x1.2.3.4 1.2.3.4 1 1\r\n"), "an address or port is invalid"},
+    {SAMPLE("PROXY TCP6 fe80::1%lo ::1 1 1\r\n"), "an address or port is invalid"},
+    {SAMPLE("PROXY TCP6 1::2::3 ::1 1 1\r\n"), "an address or port is invalid"},
+    {SAMPLE("PROXY TCP6 ::12345 ::1 1 1\r\n"), "an address or port is invalid"},
+    {SAMPLE("PROXY TCP4\t1.2.3.4 1.2.3.4 1 1\r\n"), "its protocol is not TCP4, TCP6 or UNKNOWN"},
+    {SAMPLE("PROXY TCP4 1.2.3.4 1.2.3.4 1 -1\r\n"), "an address or port is invalid"},
+    {SAMPLE("PROXY TCP4 1.2.3.4 1.2.3.4 1 \r\n"), "an address or port is invalid"},
+    {SAMPLE("PROXY TCP4 1.2.3.4\0 1.2.3.4 1 1\r\n"), "there is a NUL in it"},
+    {SAMPLE(too_long), "its line does not end within 107 bytes"},
+    {SAMPLE(V2_SIGNATURE "\x11\x11\x00\x00"), "its version is not 1 or 2"},
+    {SAMPLE(V2_SIGNATURE "\x22\x11\x00\x00"), "its command is not LOCAL or PROXY"},
+    {SAMPLE(V2_SIGNATURE "\x21\x13\x00\x00"), "its address family or protocol is unknown"},
+    {SAMPLE(V2_SIGNATURE "\x21\x41\x00\x00"), "its address family or protocol is unknown"},
+    {SAMPLE(V2_SIGNATURE "\x21\x11\x00\x0b\1\2\3\4\5\6\7\1\2\3\4"),
+     "it is too short for its addresses"},
+    {SAMPLE(V2_SIGNATURE "\x21\x21\x00\x0c\1\2\3\4\5\6\7\1\2\3\4\5"),
+     "it is too short for its addresses"},
+    {SAMPLE(V2_SIGNATURE "\x21\x31\x00\x00"), "it is too short for its addresses"},
+};
+
 static void test_malformed(void **state)
 {
-    static const char too_long[] = "PROXY UNKNOWN ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff "
-                                   "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff 65535 655356\r\n";
-    static const struct {
-        struct sample sample;
-        const char *problem;
-    } cases[] = {
-        {SAMPLE("hello\n"), "there is none"},
-        {SAMPLE("\n"), "there is none"},
-        {SAMPLE("PROXY\r\n"), "there is none"},
-        {SAMPLE("proxy TCP4 1.2.3.4 1.2.3.4 1 1\r\n"), "there is none"},
-        {SAMPLE("\r\n\r\n\0\r\nQUIP\n"), "there is none"},
-        {SAMPLE("\r\n\r\n\1"), "there is none"},
-        {SAMPLE("PROXY \r\n"), "its protocol is not TCP4, TCP6 or UNKNOWN"},
-        {SAMPLE("PROXY \n"), "its line does not end with CR LF"},
-        {SAMPLE("PROXY UNKNOWNS\r\n"), "its protocol is not TCP4, TCP6 or UNKNOWN"},
-        {SAMPLE("PROXY UDP4 1.2.3.4 1.2.3.4 1 1\r\n"), "its protocol is not TCP4, TCP6 or UNKNOWN"},
-        {SAMPLE("PROXY TCP4\r\n"), "its protocol is not TCP4, TCP6 or UNKNOWN"},
-        {SAMPLE("PROXY TCP4 1.2.3.4 1.2.3.4 1 1\n"), "its line does not end with CR LF"},
-        {SAMPLE("PROXY TCP4 1.2.3.4\r\n"), "an address or port is missing"},
-        {SAMPLE("PROXY TCP4 1.2.3.4 1.2.3.4 1\r\n"), "an address or port is missing"},
-        {SAMPLE("PROXY TCP4 1.2.3.4 1.2.3.4 1 1 \r\n"),
-         "there is more than two addresses and two ports"},
-        {SAMPLE("PROXY TCP4  1.2.3.4 1.2.3.4 1 1\r\n"),
-         "there is more than two addresses and two ports"},
-        {SAMPLE("PROXY TCP4 1.2.3.400 1.2.3.4 1 1\r\n"), "an address or port is invalid"},
-        {SAMPLE("PROXY TCP4 ::1 ::1 1 1\r\n"), "an address or port is invalid"},
-        {SAMPLE("PROXY TCP6 1.2.3.4 ::1 1 1\r\n"), "an address or port is invalid"},
-        {SAMPLE("PROXY TCP4 1.2.3.4 name 1 1\r\n"), "an address or port is invalid"},
-        {SAMPLE("PROXY TCP4 1.2.3.4 1.2.3.4 65536 1\r\n"), "an address or port is invalid"},
-        {SAMPLE("PROXY TCP4 1.2.3.4 1.2.3.4 1 -1\r\n"), "an address or port is invalid"},
-        {SAMPLE("PROXY TCP4 1.2.3.4 1.2.3.4 1 \r\n"), "an address or port is invalid"},
-        {SAMPLE("PROXY TCP4 1.2.3.4\0 1.2.3.4 1 1\r\n"), "there is a NUL in it"},
-        {SAMPLE(too_long), "its line does not end within 107 bytes"},
-        {SAMPLE(V2_SIGNATURE "\x11\x11\x00\x00"), "its version is not 1 or 2"},
-        {SAMPLE(V2_SIGNATURE "\x22\x11\x00\x00"), "its command is not LOCAL or PROXY"},
-        {SAMPLE(V2_SIGNATURE "\x21\x13\x00\x00"), "its address family or protocol is unknown"},
-        {SAMPLE(V2_SIGNATURE "\x21\x41\x00\x00"), "its address family or protocol is unknown"},
-        {SAMPLE(V2_SIGNATURE "\x21\x11\x00\x0b\1\2\3\4\5\6\7\1\2\3\4"),
-         "it is too short for its addresses"},
-        {SAMPLE(V2_SIGNATURE "\x21\x21\x00\x0c\1\2\3\4\5\6\7\1\2\3\4\5"),
-         "it is too short for its addresses"},
-        {SAMPLE(V2_SIGNATURE "\x21\x31\x00\x00"), "it is too short for its addresses"},
-        {SAMPLE(V2_SIGNATURE "\x21\x11\xff\xff"), "it is longer than 4096 bytes"},
-        {SAMPLE(V2_SIGNATURE "\x21\x11\x0f\xf1"), "it is longer than 4096 bytes"},
-    };
     struct proxy_header header;
 
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        assert_int_equal(parse(cases[i].sample, &header), PROXY_MALFORMED);
-        assert_string_equal(header.problem, cases[i].problem);
+    for (size_t i = 0; i < sizeof malformed / sizeof malformed[0]; i++) {
+        assert_int_equal(parse(malformed[i].sample, &header), PROXY_MALFORMED);
+        assert_string_equal(header.problem, malformed[i].problem);
     }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_v1_clients),        cmocka_unit_test(test_v1_longest),
-        cmocka_unit_test(test_v1_unknown),        cmocka_unit_test(test_v2_clients),
-        cmocka_unit_test(test_v2_unix),           cmocka_unit_test(test_v2_local_and_unknown),
-        cmocka_unit_test(test_arrives_in_pieces), cmocka_unit_test(test_malformed),
+        cmocka_unit_test(test_v1_clients),
+        cmocka_unit_test(test_v1_longest),
+        cmocka_unit_test(test_v1_unknown),
+        cmocka_unit_test(test_v2_clients),
+        cmocka_unit_test(test_v2_unix),
+        cmocka_unit_test(test_v2_longest),
+        cmocka_unit_test(test_v2_local_and_unknown),
+        cmocka_unit_test(test_arrives_in_pieces),
+        cmocka_unit_test(test_malformed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

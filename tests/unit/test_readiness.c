@@ -389,6 +389,88 @@ static void a_lost_ring_may_have_been_the_end(void **state)
     assert_int_equal(events, READY_READ | READY_MORE);
 }
 
+/* Takes the rings away that there are, as a fault would. */
+static void lose_rings(void)
+{
+    struct bell_ring rings[BELL_RINGS_MAX];
+    bool lost = false;
+    int bell = bell_open();
+
+    assert_true(bell >= 0);
+    while (bell_take(bell, rings, &lost) > 0)
+        continue;
+    assert_int_equal(close(bell), 0);
+}
+
+/* Whatever the cause of a loss: looking at all sockets, a part at a time, finds them. */
+static void a_look_finds_what_no_ring_told(void **state)
+{
+    unsigned events;
+
+    (void)state;
+    if (!readiness_rings(readiness))
+        skip(); /* another system than Linux */
+    for (int at = 0; at < PAIRS; at++)
+        add_quietly(at);
+    for (int round = 0; round < 3; round++) {
+        int at = round == 0 ? 0 : PAIRS - round;
+        say(at);
+        lose_rings();
+        assert_int_equal(find(ours[at]), 0);
+        for (size_t looks = readiness_looks(readiness); looks > 0; looks--)
+            readiness_look(readiness);
+        assert_true(readiness_wait(readiness, -1)); /* does not block */
+        assert_int_equal(readiness_next(readiness, &events), ours[at]);
+        assert_int_equal(events, READY_READ | READY_MORE);
+        assert_int_equal(readiness_next(readiness, &events), -1);
+        assert_int_equal(take_bytes(ours[at]), 1);
+    }
+    readiness_look(readiness);
+    assert_int_equal(find(ours[0]), 0);
+}
+
+/* A look finds neither what is not watched, nor anything when select() fails. */
+static void a_look_leaves_others_alone(void **state)
+{
+    (void)state;
+    if (!readiness_rings(readiness))
+        skip(); /* another system than Linux */
+    add_quietly(0);
+    add_quietly(1);
+    say(0);
+    say(1);
+    lose_rings();
+    assert_true(readiness_watch(readiness, ours[1], 0));
+    select_failures = 1;
+    readiness_look(readiness);
+    assert_int_equal(find(ours[0]), 0);
+    for (size_t looks = readiness_looks(readiness); looks > 0; looks--)
+        readiness_look(readiness);
+    assert_int_equal(find(ours[0]), 1);
+    assert_int_equal(find(ours[1]), 0);
+}
+
+/* A read stops at urgent data; who ever sent some is read until there is nothing. */
+static void urgent_data_hides_nothing(void **state)
+{
+    unsigned events;
+
+    (void)state;
+    if (!readiness_rings(readiness))
+        skip(); /* another system than Linux */
+    add_quietly(0);
+    if (send(theirs[0], "!", 1, MSG_OOB) != 1)
+        skip(); /* a system without urgent data on Unix sockets */
+    assert_int_equal(find(ours[0]), 1);
+    for (int round = 0; round < 2; round++) {
+        say(0);
+        assert_true(readiness_wait(readiness, 0));
+        assert_int_equal(readiness_next(readiness, &events), ours[0]);
+        assert_int_equal(events, READY_READ | READY_MORE);
+        (void)take_bytes(ours[0]);
+    }
+}
+
 /* The queue gets room for higher descriptors while some are in it, and its first is not at 0. */
 static void grows_while_some_are_queued(void **state)
 {
@@ -546,6 +628,9 @@ int main(void)
         EVERY_WAY(forgotten_is_not_found),
         EVERY_WAY(a_full_queue_loses_nobody),
         cmocka_unit_test_setup_teardown(a_lost_ring_may_have_been_the_end, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_look_finds_what_no_ring_told, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_look_leaves_others_alone, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(urgent_data_hides_nothing, set_up, tear_down),
         EVERY_WAY(grows_while_some_are_queued),
         EVERY_WAY(failures_that_are_over_do_not_count),
         EVERY_WAY(has_who_was_not_returned_yet),
