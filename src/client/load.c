@@ -98,7 +98,7 @@ static enum outcome open_client(struct load *load, struct load_client *client)
     load->opened++;
     enum outcome outcome = connection_open(&load->settings->target, &connection, &problems);
     if (outcome == OUTCOME_DONE) {
-        (void)session_begin(&client->session, &connection, clock_monotonic_us());
+        session_begin(&client->session, &connection, clock_monotonic_us());
         if (!remember_descriptor(load, connection.fd, client) ||
             !waiting_watch(&load->waiting, connection.fd, true, false))
             outcome = failed("cannot watch that many connections");

@@ -12,6 +12,7 @@ enum {
     SETTLE_US = 100 * 1000,
     /* What a server that answers each recv() is sure to take with one: the least usual buffer. */
     BARE_MESSAGE_MAX = 512,
+    FIRST_WINDOW = 16, /* with resend: messages that may be under way before one is acknowledged */
     RECEIVE_SIZE_MIN = 4096,
     RECEIVE_SIZE_MAX = 65536,
     RECEIVE_SIZE_OF_REPLY = 64, /* a usual reply: how much to receive at once follows the window */
@@ -36,14 +37,39 @@ void session_free(struct session *session)
     replies_free(&session->replies);
 }
 
-size_t session_begin(struct session *session, const struct connection *connection, int64_t now_us)
+/*
+ * How many messages may be under way. With resend, those under way when the connection is lost are
+ * recorded twice. So the first connection begins with a few and each later one with one; an
+ * acknowledgement allows one more, which doubles the window with each acknowledged window (slow
+ * start, RFC 5681). A later connection also keeps what is resent below what is acknowledged: if each
+ * connection brings an acknowledgement, the server records at most twice as many messages as there
+ * are, and FIRST_WINDOW, however often it is lost.
+ */
+static size_t allowance(const struct session *session)
+{
+    const struct figures *figures = session->figures;
+    uint64_t count = (session->again ? 1 : FIRST_WINDOW) + session->answered;
+
+    if (!session->settings.resend)
+        return session->settings.window;
+    if (session->again && figures->acknowledged <= figures->resent)
+        count = 1;
+    else if (session->again && figures->acknowledged - figures->resent < count)
+        count = figures->acknowledged - figures->resent;
+    return count < session->settings.window ? (size_t)count : session->settings.window;
+}
+
+void session_begin(struct session *session, const struct connection *connection, int64_t now_us)
 {
     session->connection = *connection;
     session->progress_us = now_us;
     session->send_error = 0;
     session->lost = false;
+    session->refused = false;
+    session->answered = 0;
+    session->figures->resent += window_rewind(&session->window);
+    window_allow(&session->window, allowance(session));
     replies_restart(&session->replies);
-    return window_rewind(&session->window);
 }
 
 bool session_connected(const struct session *session)
@@ -54,7 +80,7 @@ bool session_connected(const struct session *session)
 bool session_has_room(const struct session *session)
 {
     if (session->replies.mode == REPLIES_FRAMED)
-        return window_has_room(&session->window);
+        return window_has_room(&session->window) && session->window.count < allowance(session);
     return session->window.count == 0;
 }
 
@@ -63,7 +89,10 @@ bool session_add(struct session *session, uint64_t line, int64_t start_us, int64
 {
     if (session->window.count == 0)
         session->progress_us = now_us;
-    return window_add(&session->window, session->settings.framing, line, start_us, text, size);
+    if (!window_add(&session->window, session->settings.framing, line, start_us, text, size))
+        return false;
+    window_allow(&session->window, allowance(session));
+    return true;
 }
 
 bool session_wants_to_send(const struct session *session)
@@ -155,9 +184,11 @@ static bool acknowledge(struct session *session, const struct frame *reply, int6
     };
 
     session->progress_us = now_us;
+    session->answered++;
     session->figures->acknowledged++;
     session->figures->end_us = session->received_us;
     latency_record(&session->figures->latency, acknowledgement.latency_us);
+    window_allow(&session->window, allowance(session));
     return session->settings.acknowledged(session->settings.context, &acknowledgement);
 }
 
@@ -251,6 +282,7 @@ enum outcome session_receive(struct session *session, int64_t now_us)
     enum outcome outcome = take_replies(session, error == 0, now_us);
     if (outcome != OUTCOME_DONE)
         return outcome;
+    session->refused = window_sent_one(&session->window);
     if (error == 0)
         error = session->send_error;
     return lost(session, error == 0 ? "the server closed the connection" : strerror(error));
@@ -290,6 +322,7 @@ void session_excuse(struct session *session, int64_t now_us)
 
 void session_drop(struct session *session)
 {
+    session->again = true;
     if (window_sent_in_part(&session->window))
         connection_abort(&session->connection);
     else

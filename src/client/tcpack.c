@@ -23,6 +23,7 @@ static int status_of(enum outcome outcome)
     case OUTCOME_DONE:
         return EX_OK;
     case OUTCOME_UNSENDABLE:
+    case OUTCOME_REFUSED:
         return EX_DATAERR;
     case OUTCOME_UNKNOWN_HOST:
         return EX_NOHOST;
@@ -112,7 +113,7 @@ static void log_counts(enum outcome outcome, const struct figures *figures, uint
 {
     if (outcome == OUTCOME_INTERRUPTED)
         log_error("interrupted");
-    if (status_of(outcome) == EX_TEMPFAIL)
+    if (status_of(outcome) == EX_TEMPFAIL || outcome == OUTCOME_REFUSED)
         log_error("%" PRIu64 " sent, %" PRIu64 " acknowledged, %" PRIu64 " not", figures->sent,
                   figures->acknowledged, messages - figures->acknowledged);
 }
@@ -169,6 +170,9 @@ static void log_end(const struct transfer *transfer, const struct arguments *arg
     log_counts(outcome, figures, transfer->added);
     if (status_of(outcome) == EX_TEMPFAIL && sends_lines(arguments))
         log_error("to resume: --from %" PRIu64, transfer_resume_line(transfer));
+    if (outcome == OUTCOME_REFUSED && sends_lines(arguments))
+        log_error("to resume: --from %" PRIu64 "; without that message: --from %" PRIu64,
+                  transfer_resume_line(transfer), transfer_resume_line(transfer) + 1);
     if (arguments->verbose && figures_summary(figures, &summary) && buffer_append(&summary, "", 1))
         log_info("%s", (const char *)summary.bytes);
     buffer_free(&summary);

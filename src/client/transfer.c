@@ -2,6 +2,7 @@
 
 #include "client/signals.h"
 #include "common/clock.h"
+#include "common/escape.h"
 #include "common/log.h"
 
 #include <errno.h>
@@ -46,6 +47,7 @@ bool transfer_init(struct transfer *transfer, const struct transfer_settings *se
         .framing = settings->framing,
         .window = settings->window,
         .timeout_us = settings->target.timeout_us,
+        .resend = settings->resend,
         .acknowledged = take_acknowledgement,
         .context = transfer,
     };
@@ -207,6 +209,28 @@ static bool watch(struct transfer *transfer)
                          output_pending(&transfer->output) > 0);
 }
 
+/* Names the oldest message, which the server does not take. */
+static void log_refusal(const struct transfer *transfer)
+{
+    enum { SHOWN = 40 };
+    const struct window *window = &transfer->session.window;
+    struct framing_state state = {0};
+    struct buffer text = {0};
+    struct frame frame;
+    size_t size;
+    const unsigned char *bytes = window_oldest(window, &size);
+
+    if (framing_next(transfer->settings.framing, &state, bytes, size, true, size, &frame) ==
+            FRAMING_MESSAGE &&
+        escape_text(frame.message, frame.size < SHOWN ? frame.size : SHOWN, &text) &&
+        buffer_append(&text, "", 1))
+        log_error("message %" PRIu64 " was refused three times in a row: instead of acknowledging "
+                  "its %zu bytes, which begin with '%s', the server closes the connection; perhaps "
+                  "they are more than its max_message, or its disk is full: its log says which",
+                  window->ring[window->first].line, frame.size, (const char *)text.bytes);
+    buffer_free(&text);
+}
+
 /* With resend there will be another connection, once there is something to send. */
 static enum outcome lose_connection(struct transfer *transfer)
 {
@@ -217,7 +241,10 @@ static enum outcome lose_connection(struct transfer *transfer)
         return OUTCOME_DONE;
     waiting_forget(&transfer->waiting, session->connection.fd);
     make_room(transfer);
-    return link_lost(&transfer->link, session) ? OUTCOME_DONE : OUTCOME_LOST;
+    enum outcome outcome = link_lost(&transfer->link, session);
+    if (outcome == OUTCOME_REFUSED)
+        log_refusal(transfer);
+    return outcome;
 }
 
 static enum outcome look_after_session(struct transfer *transfer)
