@@ -114,7 +114,8 @@ static bool is_refused_for_good(struct link *link, const struct session *session
 
 enum outcome link_lost(struct link *link, struct session *session)
 {
-    enum outcome outcome = may_retry(link, session) ? OUTCOME_DONE : OUTCOME_LOST;
+    bool again = may_retry(link, session) && !session->is_final;
+    enum outcome outcome = again ? OUTCOME_DONE : OUTCOME_LOST;
 
     if (outcome == OUTCOME_DONE && is_refused_for_good(link, session))
         outcome = OUTCOME_REFUSED;

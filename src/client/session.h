@@ -40,11 +40,13 @@ struct session {
     struct replies replies;
     bool again;          /* the connection came after one that was lost */
     size_t answered;     /* messages acknowledged over the connection */
+    size_t first_piece;  /* bytes that the send() took which began the oldest message */
     int64_t progress_us; /* when the oldest message last went forward */
     int64_t sent_us;     /* when bytes last went out */
     int64_t received_us; /* when bytes were last received */
     int send_error;      /* errno of a send() that failed; what had arrived before is still read */
     bool lost;           /* the connection is of no more use; `problem` says why */
+    bool is_final;       /* lost, and another connection would not help */
     bool refused;        /* lost because the server ended it when one message only was sent */
     char problem[SESSION_PROBLEM_SIZE];
 };
