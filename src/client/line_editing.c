@@ -62,6 +62,35 @@ static bool await_byte(struct line_editing *editing)
     }
 }
 
+/* Bytes that are no character of this locale: as if they were not typed, but for a beep. */
+static void refuse_bytes(struct line_editing *editing)
+{
+    el_beep(editing->editline);
+    (void)fflush(editing->screen); /* only a beep */
+}
+
+/*
+ * Takes the next byte; true: *character is whole. A byte that does not go on with what was begun
+ * ends that, and is the first one of another character: it may be Enter.
+ */
+static bool decode(struct line_editing *editing, char byte, mbstate_t *state, wchar_t *character)
+{
+    const mbstate_t initial = {0};
+    bool begun = mbsinit(state) == 0;
+    size_t used = mbrtowc(character, &byte, 1, state);
+
+    if (used == (size_t)-1 && begun) {
+        refuse_bytes(editing);
+        *state = initial;
+        used = mbrtowc(character, &byte, 1, state);
+    }
+    if (used == (size_t)-1) {
+        refuse_bytes(editing);
+        *state = initial;
+    }
+    return used <= 1;
+}
+
 /* libedit calls it for each character: 1 and the character, 0 at the end, -1 otherwise. */
 static int get_character(EditLine *editline, wchar_t *character)
 {
@@ -81,14 +110,8 @@ static int get_character(EditLine *editline, wchar_t *character)
             editing->error = errno;
             return size == 0 ? 0 : -1;
         }
-        size_t used = mbrtowc(character, &byte, 1, &state);
-        if (used <= 1)
+        if (decode(editing, byte, &state, character))
             return 1;
-        if (used == (size_t)-1) { /* no character of this locale: as if it was not typed */
-            state = (mbstate_t){0};
-            el_beep(editline);
-            (void)fflush(editing->screen); /* only a beep */
-        }
     }
 }
 
