@@ -2,6 +2,7 @@
 
 #ifdef HAVE_LIBEDIT
 
+#include "client/history.h"
 #include "client/signals.h"
 #include "client/terminal.h"
 #include "common/buffer.h"
@@ -207,12 +208,22 @@ enum line_editor_result line_editing_read(struct line_editing *editing, const ch
     return LINE_EDITOR_LINE;
 }
 
-void line_editing_close(struct line_editing *editing)
+/* By a descriptor: libedit itself would write to, and change the mode of, whatever is there. */
+static void save_history(struct line_editing *editing)
 {
     HistEvent event;
+    FILE *file = history_rewrite(editing->settings->history);
 
+    if (file == NULL)
+        return;
+    (void)history(editing->history, &event, H_SAVE_FP, file);
+    (void)fclose(file); /* a history that is not kept is no reason to fail */
+}
+
+void line_editing_close(struct line_editing *editing)
+{
     if (editing->history != NULL && editing->editline != NULL && editing->settings->history != NULL)
-        (void)history(editing->history, &event, H_SAVE, editing->settings->history);
+        save_history(editing);
     if (editing->editline != NULL)
         el_end(editing->editline);
     if (editing->history != NULL)
