@@ -233,8 +233,9 @@ static enum outcome look_at_all(struct load *load, int64_t now_us)
         enum outcome outcome = session_tick(&load->clients[i].session, now_us);
         if (outcome == OUTCOME_LOST)
             return lost(load, &load->clients[i]);
-        if (outcome == OUTCOME_DONE) /* a bare reply may have made room */
-            outcome = feed(load, &load->clients[i], now_us);
+        if (outcome != OUTCOME_DONE)
+            return failed("cannot keep a reply");
+        outcome = feed(load, &load->clients[i], now_us); /* a bare reply may have made room */
         if (outcome != OUTCOME_DONE)
             return outcome;
     }

@@ -102,6 +102,7 @@ static struct transfer_settings settings_of(const struct arguments *arguments,
         .window = arguments->window > 0 ? arguments->window : config->client.window,
         .resend = arguments->resend,
         .retries = arguments->retries,
+        .nul = arguments->nul,
         .from = arguments->from,
         .form = form_of(arguments),
         .progress = wants_progress(arguments),
@@ -155,10 +156,10 @@ static enum outcome send_words(struct transfer *transfer, const struct arguments
     return outcome;
 }
 
-/* Where the messages come from: neither words nor a person. */
+/* Where the messages come from: neither words nor the prompt, which knows no NUL. */
 static bool sends_lines(const struct arguments *arguments)
 {
-    return arguments->words_count == 0 && isatty(STDIN_FILENO) == 0;
+    return arguments->words_count == 0 && (arguments->nul || isatty(STDIN_FILENO) == 0);
 }
 
 static void log_end(const struct transfer *transfer, const struct arguments *arguments,

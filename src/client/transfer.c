@@ -53,6 +53,7 @@ bool transfer_init(struct transfer *transfer, const struct transfer_settings *se
     };
 
     *transfer = (struct transfer){.settings = *settings, .input = -1, .next_line = settings->from};
+    transfer->lines.nul = settings->nul;
     output_init(&transfer->output, STDOUT_FILENO);
     link_init(&transfer->link, &settings->target, settings->resend, settings->retries);
     transfer->figures.begin_us = clock_monotonic_us();
@@ -94,15 +95,35 @@ static enum outcome read_input(struct transfer *transfer)
     return OUTCOME_DONE;
 }
 
+/*
+ * What in the message the framing cannot carry; NULL: nothing. A carriage return at the end of a
+ * line of the input belongs to its ending; elsewhere it is a part of the message, and the server
+ * would take it for one of the ending.
+ */
+static const char *uncarried(const struct transfer *transfer, const unsigned char *text,
+                             size_t size)
+{
+    enum framing framing = transfer->settings.framing;
+    bool is_line = transfer->input >= 0 && !transfer->lines.nul;
+
+    if (!framing_can_carry(framing, text, size))
+        return framing == FRAMING_NUL ? "NUL in it" : "newline in it";
+    if ((framing == FRAMING_AUTO || framing == FRAMING_LINE) && !is_line && size > 0 &&
+        text[size - 1] == '\r')
+        return "carriage return at its end";
+    return NULL;
+}
+
 static enum outcome add_message(struct transfer *transfer, const void *text, size_t size,
                                 int64_t now_us)
 {
-    if (!framing_can_carry(transfer->settings.framing, text, size)) {
+    const char *what = uncarried(transfer, text, size);
+
+    if (what != NULL) {
         make_room(transfer);
-        log_error(
-            "message %" PRIu64 " has a %s in it, which framing %s cannot carry; framing %s can",
-            transfer->next_line, transfer->settings.framing == FRAMING_NUL ? "NUL" : "newline",
-            framing_names[transfer->settings.framing], framing_names[FRAMING_OCTET]);
+        log_error("message %" PRIu64 " has a %s, which framing %s cannot carry; framing %s can",
+                  transfer->next_line, what, framing_names[transfer->settings.framing],
+                  framing_names[FRAMING_OCTET]);
         return OUTCOME_UNSENDABLE;
     }
     if (!session_add(&transfer->session, transfer->next_line, now_us, now_us, text, size))
@@ -418,7 +439,9 @@ enum outcome transfer_finish(struct transfer *transfer)
     while (output_pending(output) > 0) {
         int64_t due_us = signals_interrupt() != 0 ? 0 : WAITING_FOREVER;
         enum waiting_result result = waiting_for_one(output->fd, false, true, due_us);
-        if (result == WAITING_FAILED || result == WAITING_DUE)
+        if (result == WAITING_FAILED)
+            return failed(transfer, "cannot wait");
+        if (result == WAITING_DUE) /* interrupted, which is said */
             return OUTCOME_FAILED;
         if (result == WAITING_READY && !write_output(transfer))
             return failed(transfer, "cannot write to standard output");
