@@ -142,8 +142,8 @@ static bool take_framing(int *framing, char *problem)
 }
 
 /*
- * A host alone: of `localhost:8001` and `[::1]:8001` says how to write the port. Any other text with
- * several colons is an IPv6 address.
+ * A host alone: of `localhost:8001` and `[::1]:8001` says how to write the port. Any other text
+ * with several colons is an IPv6 address.
  */
 static bool take_host(const char **host, char *problem)
 {
@@ -157,8 +157,8 @@ static bool take_host(const char **host, char *problem)
         (void)snprintf(problem, ARGUMENTS_PROBLEM_SIZE, "-H needs a host before '%s'", optarg);
     else if (has_port)
         (void)snprintf(problem, ARGUMENTS_PROBLEM_SIZE,
-                       "-H takes a host without a port: write -H %.*s -p %s",
-                       (int)(colon - optarg), optarg, colon[1] != '\0' ? colon + 1 : "PORT");
+                       "-H takes a host without a port: write -H %.*s -p %s", (int)(colon - optarg),
+                       optarg, colon[1] != '\0' ? colon + 1 : "PORT");
     return !has_port;
 }
 

@@ -49,8 +49,8 @@ static const char *judge(const struct stat *status)
 }
 
 /*
- * Opens the file to write, creating it if need be. A device is not opened at all, for that alone may
- * have an effect. A descriptor, or -1 and *problem.
+ * Opens the file to write, creating it if need be. A device is not opened at all, for that alone
+ * may have an effect. A descriptor, or -1 and *problem.
  */
 static int open_own(const char *path, const char **problem)
 {

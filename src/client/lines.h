@@ -40,8 +40,8 @@ bool lines_are_taken(const struct lines *lines);
 bool lines_are_done(const struct lines *lines);
 
 /*
- * Takes the next line, without its LF or NUL; it is valid until the next lines_room(). False: there is no
- * whole line yet, or, after lines_end(), none any more.
+ * Takes the next line, without its LF or NUL; it is valid until the next lines_room(). False: there
+ * is no whole line yet, or, after lines_end(), none any more.
  */
 bool lines_take(struct lines *lines, const unsigned char **line, size_t *size) MUST_USE;
 

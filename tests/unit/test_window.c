@@ -219,10 +219,8 @@ static void test_random_steps(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_one_message),
-        cmocka_unit_test(test_sent_again),
-        cmocka_unit_test(test_some_are_allowed),
-        cmocka_unit_test(test_bytes_bound_it_too),
+        cmocka_unit_test(test_one_message),      cmocka_unit_test(test_sent_again),
+        cmocka_unit_test(test_some_are_allowed), cmocka_unit_test(test_bytes_bound_it_too),
         cmocka_unit_test(test_random_steps),
     };
 
