@@ -9,33 +9,35 @@
 
 const char arguments_help[] =
     "usage: tcpack [-H HOST] [-p PORT] [-c FILE] [-f FRAMING] [-w WINDOW]\n"
-    "              [-t SECONDS] [-qrv] [MESSAGE...]\n"
+    "              [-t SECONDS] [-0qrv] [MESSAGE...]\n"
     "       tcpack --load COUNT [--clients N] [--size BYTES] [--rate R] [-H HOST]...\n"
     "\n"
     "Sends text messages to tcpackd and prints its acknowledgements. MESSAGE words\n"
-    "are one message; without them each line of standard input is one.\n"
+    "are one message; without them each line of standard input is one. Options may\n"
+    "follow words; what follows -- is no option.\n"
     "\n"
-    "  -H HOST        name, address, or /path of a Unix socket\n"
-    "  -p PORT        port\n"
-    "  -c FILE        configuration\n"
-    "  -f FRAMING     auto, line, nul or octet\n"
-    "  -w WINDOW      messages under way at once\n"
-    "  -t SECONDS     time for connecting and for each acknowledgement; 0: no limit\n"
-    "  -r             connect again when the connection is lost, and resend\n"
-    "  --retries N    as -r, but try again at most N times in a row\n"
-    "  --from LINE    begin with this line of the input\n"
-    "  -q             print no replies\n"
-    "  -v             say more, and a summary at the end\n"
-    "  --json         print each reply as a JSON object\n"
+    "  -H, --host HOST        name, address, or /path of a Unix socket\n"
+    "  -p, --port PORT        port\n"
+    "  -c, --config FILE      configuration\n"
+    "  -f, --framing FRAMING  auto, line, nul or octet\n"
+    "  -w, --window WINDOW    messages under way at once\n"
+    "  -t, --timeout SECONDS  for connecting and each acknowledgement; 0: no limit\n"
+    "  -r, --resend           connect again when the connection is lost, and resend\n"
+    "  --retries N            as -r, but try again at most N times in a row\n"
+    "  -0, --null             messages on standard input end with NUL, not newline\n"
+    "  --from LINE            begin with this line of the input\n"
+    "  -q, --quiet            print no replies\n"
+    "  -v, --verbose          say more, and a summary at the end\n"
+    "  --json                 print each reply as a JSON object\n"
     "  --progress, --no-progress\n"
-    "                 show how far the input is, or do not\n"
-    "  --no-history   keep no history of what is typed\n"
-    "  --load COUNT   send that many generated messages and measure\n"
-    "  --clients N    over that many connections\n"
-    "  --size BYTES   of that size\n"
-    "  --rate R       R a second in all; without it, as fast as it goes\n"
-    "  -V             print the version\n"
-    "  -h             print this\n";
+    "                         show how far the input is, or do not\n"
+    "  --no-history           keep no history of what is typed\n"
+    "  --load COUNT           send that many generated messages and measure\n"
+    "  --clients N            over that many connections\n"
+    "  --size BYTES           of that size\n"
+    "  --rate R               R a second in all; without it, as fast as it goes\n"
+    "  -V, --version          print the version\n"
+    "  -h, --help             print this\n";
 
 enum {
     PORT_MAX = 65535,
@@ -61,7 +63,16 @@ enum {
 };
 
 static const struct option long_options[] = {
+    {"host", required_argument, NULL, 'H'},
+    {"port", required_argument, NULL, 'p'},
+    {"config", required_argument, NULL, 'c'},
+    {"framing", required_argument, NULL, 'f'},
     {"window", required_argument, NULL, 'w'},
+    {"timeout", required_argument, NULL, 't'},
+    {"resend", no_argument, NULL, 'r'},
+    {"null", no_argument, NULL, '0'},
+    {"quiet", no_argument, NULL, 'q'},
+    {"verbose", no_argument, NULL, 'v'},
     {"retries", required_argument, NULL, OPTION_RETRIES},
     {"from", required_argument, NULL, OPTION_FROM},
     {"json", no_argument, NULL, OPTION_JSON},
@@ -130,6 +141,27 @@ static bool take_framing(int *framing, char *problem)
     return false;
 }
 
+/*
+ * A host alone: of `localhost:8001` and `[::1]:8001` says how to write the port. Any other text
+ * with several colons is an IPv6 address.
+ */
+static bool take_host(const char **host, char *problem)
+{
+    const char *colon = strrchr(optarg, ':');
+    const char *bracket = strrchr(optarg, ']');
+    bool has_port = optarg[0] != '/' && colon != NULL &&
+                    (bracket != NULL ? colon == bracket + 1 : strchr(optarg, ':') == colon);
+
+    *host = optarg;
+    if (has_port && colon == optarg)
+        (void)snprintf(problem, ARGUMENTS_PROBLEM_SIZE, "-H needs a host before '%s'", optarg);
+    else if (has_port)
+        (void)snprintf(problem, ARGUMENTS_PROBLEM_SIZE,
+                       "-H takes a host without a port: write -H %.*s -p %s", (int)(colon - optarg),
+                       optarg, colon[1] != '\0' ? colon + 1 : "PORT");
+    return !has_port;
+}
+
 static bool take_long_option(int option, struct arguments *arguments, char *problem)
 {
     switch (option) {
@@ -174,8 +206,7 @@ static bool take_option(int option, struct arguments *arguments, char *problem)
 {
     switch (option) {
     case 'H':
-        arguments->host = optarg;
-        return true;
+        return take_host(&arguments->host, problem);
     case 'p':
         return take_number("-p", 1, PORT_MAX, &arguments->port, problem);
     case 'c':
@@ -190,6 +221,10 @@ static bool take_option(int option, struct arguments *arguments, char *problem)
     case 'r':
         arguments->is_no_load = true;
         arguments->resend = true;
+        return true;
+    case '0':
+        arguments->is_no_load = true;
+        arguments->nul = true;
         return true;
     case 'q':
         arguments->quiet = true;
@@ -244,8 +279,10 @@ static bool fits_together(const struct arguments *arguments, char *problem)
         why = "--load makes its own messages: there can be no MESSAGE";
     else if (arguments->from > 1 && arguments->words_count > 0)
         why = "--from is for lines of standard input: there can be no MESSAGE";
+    else if (arguments->nul && arguments->words_count > 0)
+        why = "-0 is for messages on standard input: there can be no MESSAGE";
     else if (arguments->load > 0 && arguments->is_no_load)
-        why = "-r, --retries, --from, --json and --no-history do not go with --load";
+        why = "-r, --retries, -0, --from, --json and --no-history do not go with --load";
     else if (arguments->load == 0 && arguments->is_load_only)
         why = "--clients, --size and --rate go with --load";
     if (why != NULL)
@@ -266,8 +303,7 @@ bool arguments_parse(int argc, char **argv, struct arguments *arguments, char *p
         .size = 100,
     };
     opterr = 0;
-    /* `+`: the first word that is no option begins the message, whatever follows. */
-    while ((option = getopt_long(argc, argv, "+:H:p:c:f:w:t:rqvVh", long_options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, ":H:p:c:f:w:t:r0qvVh", long_options, NULL)) != -1) {
         if (option == '?' || option == ':') {
             explain(option, argv, problem);
             return false;

@@ -21,6 +21,7 @@ struct arguments {
     bool resend;        /* -r, --retries */
     uint64_t retries;   /* --retries; UINT64_MAX where not given */
     uint64_t from;      /* --from; 1 where not given */
+    bool nul;           /* -0 */
     bool quiet;         /* -q */
     bool verbose;       /* -v */
     bool json;          /* --json */

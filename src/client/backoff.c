@@ -14,6 +14,11 @@ void backoff_reset(struct backoff *backoff)
     backoff->next_us = FIRST_US < backoff->limit_us ? FIRST_US : backoff->limit_us;
 }
 
+void backoff_lengthen(struct backoff *backoff)
+{
+    backoff->next_us = backoff->limit_us;
+}
+
 /* xorshift64: Marsaglia, "Xorshift RNGs", 2003. */
 static uint64_t next_random(struct backoff *backoff)
 {

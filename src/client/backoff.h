@@ -19,6 +19,9 @@ void backoff_init(struct backoff *backoff, int64_t limit_us, uint64_t seed);
 /* Something worked: the next wait is the shortest again. */
 void backoff_reset(struct backoff *backoff);
 
+/* The next wait is the longest. */
+void backoff_lengthen(struct backoff *backoff);
+
 /* Microseconds to wait now: between half of the current step and all of it. */
 int64_t backoff_next(struct backoff *backoff);
 

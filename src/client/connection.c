@@ -96,6 +96,34 @@ static bool start_and_await(int fd, const struct address *address, int64_t due_u
     }
 }
 
+/* Closes at once, without a TIME_WAIT that would keep the port from a server. Keeps errno. */
+static void close_with_reset(int fd)
+{
+    const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+    int saved = errno;
+
+    /* If it fails, the end is in order. A Unix socket knows no reset. */
+    (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    (void)close(fd); /* acknowledgements say what arrived, not close() */
+    errno = saved;
+}
+
+/*
+ * Whether the socket is connected to itself. If nobody listens on the port and the kernel chose the
+ * same port for this end, the SYN meets its own socket, which TCP takes for a simultaneous open
+ * (RFC 9293, 3.5): every message would come back as its own reply. An end without an address, which
+ * says nothing, counts as another peer.
+ */
+static bool is_own_peer(int fd)
+{
+    struct address own = {.size = sizeof own.storage};
+    struct address peer = {.size = sizeof peer.storage};
+
+    return getsockname(fd, (struct sockaddr *)&own.storage, &own.size) == 0 &&
+           getpeername(fd, (struct sockaddr *)&peer.storage, &peer.size) == 0 &&
+           address_port(&own) >= 0 && address_equal(&own, &peer);
+}
+
 /* A connected descriptor, or -1 with errno. */
 static int connect_to(const struct address *address, int64_t timeout_us)
 {
@@ -104,11 +132,12 @@ static int connect_to(const struct address *address, int64_t timeout_us)
 
     if (fd < 0)
         return -1;
-    if (start_and_await(fd, address, due_us))
+    bool connected = start_and_await(fd, address, due_us);
+    if (connected && !is_own_peer(fd))
         return fd;
-    int saved = errno;
-    (void)close(fd); /* nothing was written to it */
-    errno = saved;
+    if (connected)
+        errno = ECONNREFUSED; /* nobody listens there */
+    close_with_reset(fd);
     return -1;
 }
 
@@ -149,9 +178,7 @@ void connection_close(struct connection *connection)
 
 void connection_abort(struct connection *connection)
 {
-    const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
-
-    if (connection->fd >= 0) /* where it fails, the end is in order */
-        (void)setsockopt(connection->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-    connection_close(connection);
+    if (connection->fd >= 0)
+        close_with_reset(connection->fd);
+    connection->fd = -1;
 }

@@ -2,7 +2,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -38,16 +40,56 @@ static bool make_directories(char *path)
     return true;
 }
 
-bool history_prepare(struct buffer *path)
+/* NULL, or why this is no place for a history: a device (perhaps /dev/null), a FIFO, another's. */
+static const char *judge(const struct stat *status)
 {
+    if (!S_ISREG(status->st_mode))
+        return "it is not a regular file";
+    return status->st_uid == geteuid() ? NULL : "it belongs to another user";
+}
+
+/*
+ * Opens the file to write, creating it if need be. A device is not opened at all, for that alone
+ * may have an effect. A descriptor, or -1 and *problem.
+ */
+static int open_own(const char *path, const char **problem)
+{
+    struct stat status;
+
+    *problem = stat(path, &status) == 0 ? judge(&status) : NULL;
+    if (*problem != NULL)
+        return -1;
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600);
+    if (fd >= 0 && fstat(fd, &status) == 0)
+        *problem = judge(&status); /* it may have been replaced */
+    if (fd >= 0 && *problem == NULL && fchmod(fd, 0600) == 0)
+        return fd;
+    if (*problem == NULL)
+        *problem = strerror(errno);
+    if (fd >= 0)
+        (void)close(fd); /* nothing was written to it */
+    return -1;
+}
+
+const char *history_prepare(struct buffer *path)
+{
+    const char *problem;
+
     if (!append_path(path) || !make_directories((char *)path->bytes))
-        return false;
-    int fd = open((const char *)path->bytes, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return false;
-    bool ours = fchmod(fd, 0600) == 0;
-    int saved = errno;
-    (void)close(fd); /* nothing was written to it */
-    errno = saved;
-    return ours;
+        return strerror(errno);
+    int fd = open_own((const char *)path->bytes, &problem);
+    if (fd >= 0)
+        (void)close(fd); /* nothing was written to it */
+    return problem;
+}
+
+FILE *history_rewrite(const char *path)
+{
+    const char *problem;
+    int fd = open_own(path, &problem);
+    FILE *file = fd >= 0 && ftruncate(fd, 0) == 0 ? fdopen(fd, "w") : NULL;
+
+    if (file == NULL && fd >= 0)
+        (void)close(fd); /* nothing was written to it */
+    return file;
 }

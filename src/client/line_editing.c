@@ -2,6 +2,7 @@
 
 #ifdef HAVE_LIBEDIT
 
+#include "client/history.h"
 #include "client/signals.h"
 #include "client/terminal.h"
 #include "common/buffer.h"
@@ -62,6 +63,35 @@ static bool await_byte(struct line_editing *editing)
     }
 }
 
+/* Bytes that are no character of this locale: as if they were not typed, but for a beep. */
+static void refuse_bytes(struct line_editing *editing)
+{
+    el_beep(editing->editline);
+    (void)fflush(editing->screen); /* only a beep */
+}
+
+/*
+ * Takes the next byte; true: *character is whole. A byte that does not go on with what was begun
+ * ends that, and is the first one of another character: it may be Enter.
+ */
+static bool decode(struct line_editing *editing, char byte, mbstate_t *state, wchar_t *character)
+{
+    const mbstate_t initial = {0};
+    bool begun = mbsinit(state) == 0;
+    size_t used = mbrtowc(character, &byte, 1, state);
+
+    if (used == (size_t)-1 && begun) {
+        refuse_bytes(editing);
+        *state = initial;
+        used = mbrtowc(character, &byte, 1, state);
+    }
+    if (used == (size_t)-1) {
+        refuse_bytes(editing);
+        *state = initial;
+    }
+    return used <= 1;
+}
+
 /* libedit calls it for each character: 1 and the character, 0 at the end, -1 otherwise. */
 static int get_character(EditLine *editline, wchar_t *character)
 {
@@ -81,14 +111,8 @@ static int get_character(EditLine *editline, wchar_t *character)
             editing->error = errno;
             return size == 0 ? 0 : -1;
         }
-        size_t used = mbrtowc(character, &byte, 1, &state);
-        if (used <= 1)
+        if (decode(editing, byte, &state, character))
             return 1;
-        if (used == (size_t)-1) { /* no character of this locale: as if it was not typed */
-            state = (mbstate_t){0};
-            el_beep(editline);
-            (void)fflush(editing->screen); /* only a beep */
-        }
     }
 }
 
@@ -184,12 +208,22 @@ enum line_editor_result line_editing_read(struct line_editing *editing, const ch
     return LINE_EDITOR_LINE;
 }
 
-void line_editing_close(struct line_editing *editing)
+/* By a descriptor: libedit itself would write to, and change the mode of, whatever is there. */
+static void save_history(struct line_editing *editing)
 {
     HistEvent event;
+    FILE *file = history_rewrite(editing->settings->history);
 
+    if (file == NULL)
+        return;
+    (void)history(editing->history, &event, H_SAVE_FP, file);
+    (void)fclose(file); /* a history that is not kept is no reason to fail */
+}
+
+void line_editing_close(struct line_editing *editing)
+{
     if (editing->history != NULL && editing->editline != NULL && editing->settings->history != NULL)
-        (void)history(editing->history, &event, H_SAVE, editing->settings->history);
+        save_history(editing);
     if (editing->editline != NULL)
         el_end(editing->editline);
     if (editing->history != NULL)

@@ -26,7 +26,8 @@ static bool find(struct lines *lines, size_t *size)
 
     if (left > lines->scanned) {
         const unsigned char *from = lines->bytes.bytes + lines->begin;
-        const unsigned char *end = memchr(from + lines->scanned, '\n', left - lines->scanned);
+        const unsigned char *end =
+            memchr(from + lines->scanned, lines->nul ? '\0' : '\n', left - lines->scanned);
         if (end != NULL) {
             *size = (size_t)(end - from);
             lines->scanned = *size;

@@ -8,6 +8,11 @@
 #include <string.h>
 #include <unistd.h>
 
+enum {
+    REFUSALS_MAX = 3, /* of one message */
+    SOON_DIVISOR = 10,
+};
+
 void link_init(struct link *link, const struct connection_target *target, bool resend,
                uint64_t retries)
 {
@@ -17,11 +22,16 @@ void link_init(struct link *link, const struct connection_target *target, bool r
     backoff_init(&link->backoff, wait_us, (uint64_t)clock_wall_us() ^ (uint64_t)getpid() << 32);
 }
 
-/* Counts a failure; whether another attempt is allowed. */
+/*
+ * Counts a failure; whether another attempt is allowed. A connection that brought acknowledgements
+ * is followed by another one soon: on a bad link each may bring only a few.
+ */
 static bool may_retry(struct link *link, const struct session *session)
 {
-    if (session->figures->acknowledged > link->acknowledged_before) {
+    link->soon = session->figures->acknowledged > link->acknowledged_before;
+    if (link->soon) {
         link->failed = 0;
+        link->refusals = 0;
         backoff_reset(&link->backoff);
     }
     link->acknowledged_before = session->figures->acknowledged;
@@ -52,8 +62,9 @@ static enum outcome attempt(struct link *link, struct session *session, bool *re
         log_debug("connected to %s", connection.peer);
         link_log_problems(&problems, log_debug);
         link->connected = true;
-        session->figures->resent += session_begin(session, &connection, clock_monotonic_us());
+        session_begin(session, &connection, clock_monotonic_us());
     } else if (outcome != OUTCOME_INTERRUPTED) {
+        link->refusals = 0; /* a server that is away for a while refuses no message */
         /* A name that never had an address will not get one by waiting. */
         *retry = (outcome != OUTCOME_UNKNOWN_HOST || link->connected) && may_retry(link, session);
         link_log_problems(&problems, *retry ? log_warning : log_error);
@@ -65,10 +76,10 @@ static enum outcome attempt(struct link *link, struct session *session, bool *re
 /* False: a signal to end came first. */
 static bool wait_before_next(struct link *link)
 {
-    int64_t wait_us = backoff_next(&link->backoff);
+    int64_t wait_us = backoff_next(&link->backoff) / (link->soon ? SOON_DIVISOR : 1);
     int64_t due_us = clock_monotonic_us() + wait_us;
 
-    log_info("trying again in %.1f seconds", (double)wait_us / 1e6);
+    log_info("trying again in %.2f seconds", (double)wait_us / 1e6);
     for (;;) {
         if (signals_interrupt() != 0)
             return false;
@@ -89,11 +100,27 @@ enum outcome link_connect(struct link *link, struct session *session)
     }
 }
 
-bool link_lost(struct link *link, struct session *session)
+/*
+ * Counts how often the oldest message was refused. The last attempt is made late, so that a server
+ * whose disk was full for some seconds, which ends connections in the same way, still gets it.
+ */
+static bool is_refused_for_good(struct link *link, const struct session *session)
 {
-    bool again = may_retry(link, session);
+    link->refusals = session->refused ? link->refusals + 1 : 0;
+    if (link->refusals == REFUSALS_MAX - 1)
+        backoff_lengthen(&link->backoff);
+    return link->refusals == REFUSALS_MAX;
+}
 
-    (again ? log_warning : log_error)("%s: %s", session->connection.peer, session->problem);
+enum outcome link_lost(struct link *link, struct session *session)
+{
+    bool again = may_retry(link, session) && !session->is_final;
+    enum outcome outcome = again ? OUTCOME_DONE : OUTCOME_LOST;
+
+    if (outcome == OUTCOME_DONE && is_refused_for_good(link, session))
+        outcome = OUTCOME_REFUSED;
+    (outcome == OUTCOME_DONE ? log_warning : log_error)("%s: %s", session->connection.peer,
+                                                        session->problem);
     session_drop(session);
-    return again;
+    return outcome;
 }

@@ -20,8 +20,10 @@ struct link {
     uint64_t retries; /* further attempts in a row after one that failed; UINT64_MAX: any number */
 
     uint64_t failed; /* attempts in a row without an acknowledgement */
+    bool soon;       /* the wait before the next attempt is a short one */
     bool connected;  /* at least once */
     uint64_t acknowledged_before;
+    unsigned refusals; /* of the oldest message, in a row: link_lost() */
     struct backoff backoff;
 };
 
@@ -36,10 +38,11 @@ void link_init(struct link *link, const struct connection_target *target, bool r
 enum outcome link_connect(struct link *link, struct session *session) MUST_USE;
 
 /*
- * The session's connection is of no more use: logs why and drops it. True: link_connect() may get
- * another one. False: that was it.
+ * The session's connection is of no more use: logs why and drops it. OUTCOME_DONE: link_connect()
+ * may get another one. OUTCOME_LOST: that was it. OUTCOME_REFUSED, which the caller logs: with
+ * resend, the server ended three connections in a row over which only the oldest message was sent.
  */
-bool link_lost(struct link *link, struct session *session) MUST_USE;
+enum outcome link_lost(struct link *link, struct session *session) MUST_USE;
 
 /* Logs each of the texts of connection_open() with one of the functions of log.h. */
 void link_log_problems(const struct buffer *problems, void (*log)(const char *format, ...));

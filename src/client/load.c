@@ -98,7 +98,7 @@ static enum outcome open_client(struct load *load, struct load_client *client)
     load->opened++;
     enum outcome outcome = connection_open(&load->settings->target, &connection, &problems);
     if (outcome == OUTCOME_DONE) {
-        (void)session_begin(&client->session, &connection, clock_monotonic_us());
+        session_begin(&client->session, &connection, clock_monotonic_us());
         if (!remember_descriptor(load, connection.fd, client) ||
             !waiting_watch(&load->waiting, connection.fd, true, false))
             outcome = failed("cannot watch that many connections");
@@ -233,8 +233,9 @@ static enum outcome look_at_all(struct load *load, int64_t now_us)
         enum outcome outcome = session_tick(&load->clients[i].session, now_us);
         if (outcome == OUTCOME_LOST)
             return lost(load, &load->clients[i]);
-        if (outcome == OUTCOME_DONE) /* a bare reply may have made room */
-            outcome = feed(load, &load->clients[i], now_us);
+        if (outcome != OUTCOME_DONE)
+            return failed("cannot keep a reply");
+        outcome = feed(load, &load->clients[i], now_us); /* a bare reply may have made room */
         if (outcome != OUTCOME_DONE)
             return outcome;
     }

@@ -48,10 +48,11 @@ enum outcome prompt_run(struct transfer *transfer, const char *text, bool histor
         .context = transfer,
     };
 
-    if (history && history_prepare(&path))
-        settings.history = (const char *)path.bytes;
+    const char *problem = history ? history_prepare(&path) : NULL;
+    if (problem != NULL)
+        log_debug("no history is kept: %s", problem);
     else if (history)
-        log_debug("no history is kept: %s", strerror(errno));
+        settings.history = (const char *)path.bytes;
     struct line_editor *editor = line_editor_open(&settings);
     enum outcome outcome = OUTCOME_FAILED;
     if (editor != NULL)

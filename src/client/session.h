@@ -22,6 +22,7 @@ struct session_settings {
     enum framing framing;
     size_t window;      /* messages under way at once */
     int64_t timeout_us; /* for an acknowledgement; 0: for ever */
+    bool resend;        /* there will be another connection after one that was lost */
 
     /* Called for each acknowledgement. False: it could not be dealt with, errno says why. */
     bool (*acknowledged)(void *context, const struct acknowledgement *acknowledgement);
@@ -37,11 +38,16 @@ struct session {
     struct connection connection;
     struct window window;
     struct replies replies;
+    bool again;          /* the connection came after one that was lost */
+    size_t answered;     /* messages acknowledged over the connection */
+    size_t first_piece;  /* bytes that the send() took which began the oldest message */
     int64_t progress_us; /* when the oldest message last went forward */
     int64_t sent_us;     /* when bytes last went out */
     int64_t received_us; /* when bytes were last received */
     int send_error;      /* errno of a send() that failed; what had arrived before is still read */
     bool lost;           /* the connection is of no more use; `problem` says why */
+    bool is_final;       /* lost, and another connection would not help */
+    bool refused;        /* lost because the server ended it when one message only was sent */
     char problem[SESSION_PROBLEM_SIZE];
 };
 
@@ -50,11 +56,8 @@ bool session_init(struct session *session, const struct session_settings *settin
                   struct figures *figures) MUST_USE;
 void session_free(struct session *session);
 
-/*
- * Takes over an open connection, for all that is under way. Returns how many of these had gone out
- * before, over another connection.
- */
-size_t session_begin(struct session *session, const struct connection *connection, int64_t now_us);
+/* Takes over an open connection, for all that is under way. */
+void session_begin(struct session *session, const struct connection *connection, int64_t now_us);
 
 bool session_connected(const struct session *session);
 

@@ -23,6 +23,7 @@ static int status_of(enum outcome outcome)
     case OUTCOME_DONE:
         return EX_OK;
     case OUTCOME_UNSENDABLE:
+    case OUTCOME_REFUSED:
         return EX_DATAERR;
     case OUTCOME_UNKNOWN_HOST:
         return EX_NOHOST;
@@ -101,6 +102,7 @@ static struct transfer_settings settings_of(const struct arguments *arguments,
         .window = arguments->window > 0 ? arguments->window : config->client.window,
         .resend = arguments->resend,
         .retries = arguments->retries,
+        .nul = arguments->nul,
         .from = arguments->from,
         .form = form_of(arguments),
         .progress = wants_progress(arguments),
@@ -112,7 +114,7 @@ static void log_counts(enum outcome outcome, const struct figures *figures, uint
 {
     if (outcome == OUTCOME_INTERRUPTED)
         log_error("interrupted");
-    if (status_of(outcome) == EX_TEMPFAIL)
+    if (status_of(outcome) == EX_TEMPFAIL || outcome == OUTCOME_REFUSED)
         log_error("%" PRIu64 " sent, %" PRIu64 " acknowledged, %" PRIu64 " not", figures->sent,
                   figures->acknowledged, messages - figures->acknowledged);
 }
@@ -154,10 +156,10 @@ static enum outcome send_words(struct transfer *transfer, const struct arguments
     return outcome;
 }
 
-/* Where the messages come from: neither words nor a person. */
+/* Where the messages come from: neither words nor the prompt, which knows no NUL. */
 static bool sends_lines(const struct arguments *arguments)
 {
-    return arguments->words_count == 0 && isatty(STDIN_FILENO) == 0;
+    return arguments->words_count == 0 && (arguments->nul || isatty(STDIN_FILENO) == 0);
 }
 
 static void log_end(const struct transfer *transfer, const struct arguments *arguments,
@@ -169,6 +171,9 @@ static void log_end(const struct transfer *transfer, const struct arguments *arg
     log_counts(outcome, figures, transfer->added);
     if (status_of(outcome) == EX_TEMPFAIL && sends_lines(arguments))
         log_error("to resume: --from %" PRIu64, transfer_resume_line(transfer));
+    if (outcome == OUTCOME_REFUSED && sends_lines(arguments))
+        log_error("to resume: --from %" PRIu64 "; without that message: --from %" PRIu64,
+                  transfer_resume_line(transfer), transfer_resume_line(transfer) + 1);
     if (arguments->verbose && figures_summary(figures, &summary) && buffer_append(&summary, "", 1))
         log_info("%s", (const char *)summary.bytes);
     buffer_free(&summary);

@@ -2,6 +2,7 @@
 
 #include "client/signals.h"
 #include "common/clock.h"
+#include "common/escape.h"
 #include "common/log.h"
 
 #include <errno.h>
@@ -46,11 +47,13 @@ bool transfer_init(struct transfer *transfer, const struct transfer_settings *se
         .framing = settings->framing,
         .window = settings->window,
         .timeout_us = settings->target.timeout_us,
+        .resend = settings->resend,
         .acknowledged = take_acknowledgement,
         .context = transfer,
     };
 
     *transfer = (struct transfer){.settings = *settings, .input = -1, .next_line = settings->from};
+    transfer->lines.nul = settings->nul;
     output_init(&transfer->output, STDOUT_FILENO);
     link_init(&transfer->link, &settings->target, settings->resend, settings->retries);
     transfer->figures.begin_us = clock_monotonic_us();
@@ -92,15 +95,35 @@ static enum outcome read_input(struct transfer *transfer)
     return OUTCOME_DONE;
 }
 
+/*
+ * What in the message the framing cannot carry; NULL: nothing. A carriage return at the end of a
+ * line of the input belongs to its ending; elsewhere it is a part of the message, and the server
+ * would take it for one of the ending.
+ */
+static const char *uncarried(const struct transfer *transfer, const unsigned char *text,
+                             size_t size)
+{
+    enum framing framing = transfer->settings.framing;
+    bool is_line = transfer->input >= 0 && !transfer->lines.nul;
+
+    if (!framing_can_carry(framing, text, size))
+        return framing == FRAMING_NUL ? "NUL in it" : "newline in it";
+    if ((framing == FRAMING_AUTO || framing == FRAMING_LINE) && !is_line && size > 0 &&
+        text[size - 1] == '\r')
+        return "carriage return at its end";
+    return NULL;
+}
+
 static enum outcome add_message(struct transfer *transfer, const void *text, size_t size,
                                 int64_t now_us)
 {
-    if (!framing_can_carry(transfer->settings.framing, text, size)) {
+    const char *what = uncarried(transfer, text, size);
+
+    if (what != NULL) {
         make_room(transfer);
-        log_error(
-            "message %" PRIu64 " has a %s in it, which framing %s cannot carry; framing %s can",
-            transfer->next_line, transfer->settings.framing == FRAMING_NUL ? "NUL" : "newline",
-            framing_names[transfer->settings.framing], framing_names[FRAMING_OCTET]);
+        log_error("message %" PRIu64 " has a %s, which framing %s cannot carry; framing %s can",
+                  transfer->next_line, what, framing_names[transfer->settings.framing],
+                  framing_names[FRAMING_OCTET]);
         return OUTCOME_UNSENDABLE;
     }
     if (!session_add(&transfer->session, transfer->next_line, now_us, now_us, text, size))
@@ -207,6 +230,28 @@ static bool watch(struct transfer *transfer)
                          output_pending(&transfer->output) > 0);
 }
 
+/* Names the oldest message, which the server does not take. */
+static void log_refusal(const struct transfer *transfer)
+{
+    enum { SHOWN = 40 };
+    const struct window *window = &transfer->session.window;
+    struct framing_state state = {0};
+    struct buffer text = {0};
+    struct frame frame;
+    size_t size;
+    const unsigned char *bytes = window_oldest(window, &size);
+
+    if (framing_next(transfer->settings.framing, &state, bytes, size, true, size, &frame) ==
+            FRAMING_MESSAGE &&
+        escape_text(frame.message, frame.size < SHOWN ? frame.size : SHOWN, &text) &&
+        buffer_append(&text, "", 1))
+        log_error("message %" PRIu64 " was refused three times in a row: instead of acknowledging "
+                  "its %zu bytes, which begin with '%s', the server closes the connection; perhaps "
+                  "they are more than its max_message, or its disk is full: its log says which",
+                  window->ring[window->first].line, frame.size, (const char *)text.bytes);
+    buffer_free(&text);
+}
+
 /* With resend there will be another connection, once there is something to send. */
 static enum outcome lose_connection(struct transfer *transfer)
 {
@@ -217,7 +262,10 @@ static enum outcome lose_connection(struct transfer *transfer)
         return OUTCOME_DONE;
     waiting_forget(&transfer->waiting, session->connection.fd);
     make_room(transfer);
-    return link_lost(&transfer->link, session) ? OUTCOME_DONE : OUTCOME_LOST;
+    enum outcome outcome = link_lost(&transfer->link, session);
+    if (outcome == OUTCOME_REFUSED)
+        log_refusal(transfer);
+    return outcome;
 }
 
 static enum outcome look_after_session(struct transfer *transfer)
@@ -391,7 +439,9 @@ enum outcome transfer_finish(struct transfer *transfer)
     while (output_pending(output) > 0) {
         int64_t due_us = signals_interrupt() != 0 ? 0 : WAITING_FOREVER;
         enum waiting_result result = waiting_for_one(output->fd, false, true, due_us);
-        if (result == WAITING_FAILED || result == WAITING_DUE)
+        if (result == WAITING_FAILED)
+            return failed(transfer, "cannot wait");
+        if (result == WAITING_DUE) /* interrupted, which is said */
             return OUTCOME_FAILED;
         if (result == WAITING_READY && !write_output(transfer))
             return failed(transfer, "cannot write to standard output");

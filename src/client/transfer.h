@@ -26,6 +26,7 @@ struct transfer_settings {
     size_t window;    /* messages */
     bool resend;      /* see link.h */
     uint64_t retries; /* see link.h */
+    bool nul;         /* messages on standard input end with NUL, not with LF */
     uint64_t from;    /* the first line of the input to send, from 1 */
     enum answer_form form;
     bool progress; /* show how far the lines of the input are */

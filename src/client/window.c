@@ -33,6 +33,7 @@ static void drop_acknowledged(struct window *window)
         return;
     buffer_consume(&window->bytes, window->begin);
     window->sent -= window->begin;
+    window->allowed_end -= window->begin;
     window->begin = 0;
 }
 
@@ -51,10 +52,25 @@ bool window_add(struct window *window, enum framing framing, uint64_t line, int6
     return true;
 }
 
+void window_allow(struct window *window, size_t count)
+{
+    if (count > window->count)
+        count = window->count;
+    for (; window->allowed < count; window->allowed++)
+        window->allowed_end +=
+            window->ring[(window->first + window->allowed) % window->capacity].size;
+}
+
 const unsigned char *window_unsent(const struct window *window, size_t *size)
 {
-    *size = window->bytes.size - window->sent;
+    *size = window->allowed_end - window->sent;
     return *size > 0 ? window->bytes.bytes + window->sent : NULL;
+}
+
+const unsigned char *window_oldest(const struct window *window, size_t *size)
+{
+    *size = window->ring[window->first].size;
+    return window->bytes.bytes + window->begin;
 }
 
 void window_advance(struct window *window, size_t size)
@@ -99,12 +115,19 @@ bool window_sent_in_part(const struct window *window)
     return rest > 0;
 }
 
+bool window_sent_one(const struct window *window)
+{
+    return window->sent > window->begin &&
+           window->sent - window->begin <= window->ring[window->first].size;
+}
+
 struct window_message window_acknowledge(struct window *window)
 {
     struct window_message message = window->ring[window->first];
 
     window->begin += message.size;
     window->count--;
+    window->allowed--;
     if (window->tried > 0)
         window->tried--;
     if (++window->first == window->capacity)
@@ -120,5 +143,7 @@ size_t window_rewind(struct window *window)
     if (sent > window->tried)
         window->tried = sent;
     window->sent = window->begin;
+    window->allowed = 0;
+    window->allowed_end = window->begin;
     return sent;
 }

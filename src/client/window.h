@@ -30,6 +30,8 @@ struct window {
     struct buffer bytes; /* framed messages; before `begin`, bytes of acknowledged ones */
     size_t begin;        /* where the oldest message begins */
     size_t sent;         /* where the first unsent byte is */
+    size_t allowed;      /* messages, from the oldest, that may be sent */
+    size_t allowed_end;  /* where the last of these ends */
     size_t tried; /* messages, from the oldest, that went out before, over another connection */
 };
 
@@ -52,8 +54,17 @@ bool window_has_room(const struct window *window);
 bool window_add(struct window *window, enum framing framing, uint64_t line, int64_t start_us,
                 const void *text, size_t size) MUST_USE;
 
-/* The bytes to send next, *size of them (0: all is sent). They hold until the next call. */
+/* From now on the `count` oldest messages may be sent, as far as there are so many. */
+void window_allow(struct window *window, size_t count);
+
+/*
+ * The bytes to send next, *size of them (0: all that may be sent is sent). They hold until the next
+ * call.
+ */
 const unsigned char *window_unsent(const struct window *window, size_t *size);
+
+/* The oldest message with its framing, *size bytes. The window is not empty. */
+const unsigned char *window_oldest(const struct window *window, size_t *size);
 
 /* `size` of the unsent bytes went out. */
 void window_advance(struct window *window, size_t size);
@@ -68,10 +79,16 @@ bool window_awaits(const struct window *window);
 size_t window_count_sent(const struct window *window);
 bool window_sent_in_part(const struct window *window);
 
+/* Whether over this connection the oldest message went out, or a part of it, and no other one. */
+bool window_sent_one(const struct window *window);
+
 /* The oldest message is acknowledged and leaves; window_awaits() holds. */
 struct window_message window_acknowledge(struct window *window);
 
-/* All must be sent again. Returns how many messages had gone out whole over the last connection. */
+/*
+ * All must be sent again, once window_allow() says so. Returns how many messages had gone out whole
+ * over the last connection.
+ */
 size_t window_rewind(struct window *window);
 
 #endif

@@ -158,3 +158,23 @@ def test_port_0_of_the_configuration(tmp_path):
     result = programs.run(programs.tcpack(), "-c", config, "hello", env=environment())
     assert result.returncode == 64
     assert "-p" in result.stderr
+
+
+def one_port(port):
+    """In a network of its own, in which every connection is made from this port."""
+    programs.need_root()
+    programs.need("unshare", "ip")
+    return ["unshare", "--net", "sh", "-c", "ip link set lo up && "
+            f"echo '{port} {port}' >/proc/sys/net/ipv4/ip_local_port_range && exec \"$@\"", "sh"]
+
+
+@pytest.mark.parametrize("arguments", [
+    ["-f", "line", "hello"], ["hello"], ["-f", "line"], ["--retries", "3", "-t", "0.1", "hello"],
+    ["--load", "10"]], ids=lambda arguments: " ".join(arguments))
+@pytest.mark.parametrize("host", ["127.0.0.1", pytest.param("::1", marks=needs_ipv6)])
+def test_no_server_but_the_client_itself(host, arguments):
+    """TCP connects a socket to itself if it is the one that has the port it asks for."""
+    client = start(None, "-H", host, "-p", 40000, *arguments, wrap=one_port(40000))
+    result = finish(client, b"hello\n")
+    assert (result.status, result.replies) == (69, [])
+    assert "40000: Connection refused\n" in result.stderr

@@ -1,12 +1,15 @@
 """
 Servers that end their replies with nothing: what of a reply is whole, and whose it is, only time
-can tell. Where it told a lie, no message may count as acknowledged by what was not its reply.
+can tell. Where it told a lie, no message may count as acknowledged by what was not its reply, nor
+by a reply to a part of it.
 """
 
+import contextlib
 import socket
 import threading
 
 import pytest
+from harness.classroom import REPLY
 from harness.peers import Peer, receive_all, receive_until
 from harness.tcpack import finish, start, tcpack
 from harness.waiting import DEADLINE
@@ -16,23 +19,89 @@ def reset(connection):
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
 
 
-def test_several_replies_to_a_large_message_count_once():
-    """The classroom server answers each recv(): no answer to a part is one to the next message."""
-    large = b"x" * 100_000 + b"\n"
+def answer_pieces(connection):
+    """The classroom server; so does tcpackd with framing auto until it sees a newline."""
+    with contextlib.suppress(ConnectionError):
+        while connection.recv(1448):
+            connection.sendall(REPLY)
 
+
+def answer_one_piece(connection):
+    """The rest is lost on the way, or the server is."""
+    connection.recv(1448)
+    connection.sendall(REPLY)
+
+
+def answer_one_piece_and_stop(connection):
+    connection.recv(1448)
+    connection.sendall(REPLY)
+    finished.wait(DEADLINE)
+
+
+finished = threading.Event()
+
+
+@pytest.mark.parametrize("serve", [answer_pieces, answer_one_piece, answer_one_piece_and_stop])
+@pytest.mark.parametrize("arguments", [[], ["-r"], ["-q", "-r"]], ids=" ".join)
+@pytest.mark.parametrize("size", [512, 3000, 20_000_000])
+def test_a_long_message_is_not_acknowledged_by_an_answer_to_a_part(serve, arguments, size):
+    """Not by several either, nor before it was sent whole; and -r does not send it for ever."""
+    finished.clear()
+    with Peer(serve) as peer:
+        result = tcpack(peer, *arguments, data=b"x" * size + b"\n")
+        finished.set()
+    assert (result.status, result.replies) == (75, [])
+    assert f"a reply without a newline to {size + 1} bytes" in result.stderr
+    assert "-f line" in result.stderr and "framing = line" in result.stderr
+    assert "0 acknowledged, 1 not" in result.stderr
+    assert "to resume: --from 1" in result.stderr
+
+
+def test_a_long_message_to_a_server_that_is_known_to_be_bare():
+    with Peer(answer_pieces) as peer:
+        result = tcpack(peer, "-r", data=b"first\n" + b"x" * 600 + b"\nthird\n")
+    assert (result.status, result.replies) == (75, [REPLY])
+    assert "a reply without a newline to 601 bytes" in result.stderr
+    assert "2 sent, 1 acknowledged, 1 not" in result.stderr
+
+
+def test_a_long_message_of_a_load():
+    with Peer(answer_pieces) as peer:
+        result = tcpack(peer, "--load", 3, "--size", 1000)
+    assert result.status == 75
+    assert "a reply without a newline to 1001 bytes" in result.stderr
+
+
+def test_short_messages_are_acknowledged_by_what_a_bare_server_answers():
+    with Peer(answer_pieces) as peer:
+        result = tcpack(peer, data=b"x" * 511 + b"\n" + b"y" * 511 + b"\n")
+    assert (result.status, result.replies, result.stderr) == (0, [REPLY] * 2, "")
+
+
+def test_long_messages_are_acknowledged_by_lines():
+    """Also if the first reply is cut by the network, right before its newline."""
     def serve(connection):
-        assert connection.recv(1024) == b"first\n"
-        connection.sendall(b"server received you message.")
-        receive_until(connection, lambda data: data == large)
-        connection.sendall(b"server received you message." * 1000)  # more than one recv() takes
-        assert connection.recv(1) == b"t"
-        reset(connection)
+        receive_until(connection, lambda data: data.endswith(b"\n"))
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.sendall(REPLY)
+        connection.sendall(b"\n")
+        receive_until(connection, lambda data: data.endswith(b"\n"))
+        connection.sendall(b"ok\n")
+        receive_all(connection)
 
     with Peer(serve) as peer:
-        result = tcpack(peer, data=b"first\n" + large + b"third\n")
-    assert result.status == 75
-    assert "3 sent, 2 acknowledged, 1 not" in result.stderr
-    assert result.replies == [b"server received you message.", b"server received you message." * 1000]
+        result = tcpack(peer, data=(b"x" * 100_000 + b"\n") * 2)
+    assert (result.status, result.replies) == (0, [REPLY, b"ok"])
+
+
+@pytest.mark.parametrize("size, status", [(80, 0), (300, 75)])
+def test_a_path_with_small_segments(size, status):
+    """What is sent at once arrives in pieces, if they are smaller than the message."""
+    with Peer(answer_pieces) as peer:
+        peer.listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 128)
+        result = tcpack(peer, data=b"x" * size)
+    assert result.status == status
+    assert ("a reply without a newline to 301 bytes" in result.stderr) == (status != 0)
 
 
 def test_a_server_that_resets_has_not_read_a_large_message():
@@ -49,22 +118,21 @@ def test_a_server_that_resets_has_not_read_a_large_message():
     assert "2 sent, 1 acknowledged, 1 not" in result.stderr
 
 
-def test_a_large_message_may_be_answered_for_longer_than_t():
-    """Each answer says that the server reads on."""
-    answered = threading.Event()
+def test_a_reply_that_goes_on_and_on():
+    """It ends neither with a newline nor with silence."""
+    ended = threading.Event()
 
     def serve(connection):
-        assert connection.recv(1024) == b"first\n"
-        connection.sendall(b"ok")
         receive_until(connection, lambda data: data == b"x" * 10_000 + b"\n")
-        for _ in range(40):
-            connection.sendall(b"ok")
-            answered.wait(0.05)  # shorter than what settles, in all longer than -t
-        receive_all(connection)
+        with contextlib.suppress(ConnectionError):
+            while not ended.wait(0.02):  # shorter than what settles
+                connection.sendall(b"ok")
 
     with Peer(serve) as peer:
-        result = tcpack(peer, "-t", "1", data=b"first\n" + b"x" * 10_000 + b"\n")
-    assert (result.status, result.stderr) == (0, "")
+        result = tcpack(peer, "-t", "1", data=b"x" * 10_000 + b"\n")
+        ended.set()
+    assert result.status == 75
+    assert "-f line" in result.stderr
 
 
 def test_the_rest_of_a_reply_is_no_reply_to_the_next_message():

@@ -32,12 +32,21 @@ def test_words_are_one_message(server):
     assert one.messages() == [b"hello my world"]
 
 
-def test_words_that_look_like_options_belong_to_the_message(server):
+def test_words_that_look_like_options_follow_two_dashes(server):
     one = server()
-    assert tcpack(one, "rm", "-r", "--json").status == 0
+    assert tcpack(one, "--", "rm", "-r", "--json").status == 0
     assert tcpack(one, "--", "-r").status == 0
+    assert tcpack(one, "a", "--", "-r", "--").status == 0
     assert tcpack(one, "").status == 0
-    assert one.messages() == [b"rm -r --json", b"-r", b""]
+    assert one.messages() == [b"rm -r --json", b"-r", b"a -r --", b""]
+
+
+def test_options_may_follow_words(server):
+    one = server()
+    result = finish(start(None, "hello", "-H", one.host, "there", "-p", one.port, "--framing=line", "-q"))
+    assert (result.status, result.stdout, result.stderr) == (0, b"", "")
+    assert one.messages() == [b"hello there"]
+    assert tcpack(one, "hello", "-Z").status == 64
 
 
 def test_each_line_is_a_message(server):
@@ -92,6 +101,37 @@ def test_a_line_that_the_framing_cannot_carry_stops_after_those_before_it(server
     assert (result.status, result.replies) == (65, [b"1", b"2"])
     assert "message 3 has a NUL in it" in result.stderr
     assert one.messages() == [b"one", b"two"]
+
+
+@pytest.mark.parametrize("framing, carried", [("octet", 5), ("auto", 2), ("line", 2)])
+@pytest.mark.parametrize("option", ["-0", "--null"])
+def test_messages_that_end_with_nul(server, framing, carried, option):
+    """Any byte but NUL may be in a message, as in file names; the last one needs no NUL."""
+    one = server({"server.framing": framing, **SEQ})
+    messages = [b"one", b"", b"two\nlines\n", b"a carriage return\r", b"last \xff"]
+    result = tcpack(one, option, "-f", framing, data=b"\0".join(messages))
+    assert (result.status, len(result.replies)) == (0 if carried == 5 else 65, carried)
+    assert ("message 3 has a newline in it" in result.stderr) == (carried < 5)
+    assert one.messages() == messages[:carried]
+    assert tcpack(one, option, "-f", framing, "--from", 3, data=b"1\0002\0003\0").status == 0
+    assert one.messages()[carried:] == [b"3"]
+
+
+def test_nul_in_nul_out(server):
+    one = server({"server.framing": "nul", **SEQ})
+    assert tcpack(one, "-0", "-f", "nul", data=b"a\nb\0c\r\0\0").status == 0
+    assert one.messages() == [b"a\nb", b"c\r", b""]
+
+
+@pytest.mark.parametrize("framing", ["auto", "line"])
+def test_a_carriage_return_that_belongs_to_the_message(server, framing):
+    """Right before the newline that ends the message the server takes it for one of the ending."""
+    one = server()
+    for result in (tcpack(one, "-f", framing, "word\r"),
+                   tcpack(one, "-f", framing, "-0", data=b"end\r\0next\0")):
+        assert result.status == 65
+        assert "has a carriage return at its end" in result.stderr
+    assert one.messages() == []
 
 
 def test_quiet_prints_no_replies(server):
@@ -258,6 +298,13 @@ def test_a_server_that_speaks_first_acknowledges_nothing():
     (["-f", "lines", "x"], "-f takes auto, line, nul or octet, not 'lines'"),
     (["--load", "5", "x"], "there can be no MESSAGE"),
     (["--from", "5", "x"], "there can be no MESSAGE"),
+    (["-0", "x"], "there can be no MESSAGE"),
+    (["--load", "5", "-0"], "do not go with --load"),
+    (["--null=x"], "--null takes no value"),
+    (["-H", "localhost:8001", "x"], "write -H localhost -p 8001"),
+    (["x", "-H", "[::1]:8001"], "write -H [::1] -p 8001"),
+    (["--host=example.net:", "x"], "write -H example.net -p PORT"),
+    (["-H", ":8001", "x"], "-H needs a host before ':8001'"),
     (["--load", "5", "-r"], "do not go with --load"),
     (["--load", "5", "--retries", "2"], "do not go with --load"),
     (["--load", "5", "--from", "1"], "do not go with --load"),
@@ -271,10 +318,12 @@ def test_usage(arguments, problem):
 
 
 def test_help_and_version():
-    result = tcpack(None, "-h")
-    assert result.status == 0 and result.stdout.startswith(b"usage: tcpack ")
-    result = tcpack(None, "-V")
-    assert result.status == 0 and result.stdout.startswith(b"tcpack ")
+    for option in "-h", "--help":
+        result = tcpack(None, option)
+        assert result.status == 0 and result.stdout.startswith(b"usage: tcpack ")
+    for option in "-V", "--version":
+        result = tcpack(None, option)
+        assert result.status == 0 and result.stdout.startswith(b"tcpack ")
 
 
 def test_configuration_says_where_and_how(server, tmp_path):

@@ -139,6 +139,24 @@ def test_what_is_no_character_is_not_dropped_in_silence(libedit, server):
     assert one.messages() == [b"ab"]
 
 
+@pytest.mark.parametrize("typed, message", [
+    (b"a\xe9\r", b"a"),                      # Latin-1, and Enter is the byte after it
+    (b"\xe9b\xc3\xa9\xf0\x9f\r", "bé".encode()),
+    (b"\xf0\x9f\xc3\xa9\xc3\xc3\xa9\r", "éé".encode()),
+    (b"a\xff\xfe\x80b\r", b"ab"),
+    (b"a\xf0\x9f\xe9\x7fb\r", b"b"),         # Backspace
+])
+def test_a_byte_after_an_invalid_one_counts(libedit, server, typed, message):
+    one = server({"server.reply": "recorded {seq}"})
+    with terminal(one) as screen:
+        screen.expect(PROMPT)
+        screen.type(typed)
+        screen.expect("recorded 1")
+        screen.type(CTRL_D)
+        assert screen.end() == 0
+    assert one.messages() == [message]
+
+
 def bytes_read_by(screen):
     with open(f"/proc/{screen.process.pid}/io", encoding="ascii") as io:
         return int(re.search(r"rchar: (\d+)", io.read())[1])

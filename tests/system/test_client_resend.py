@@ -4,6 +4,7 @@ input is recorded, in order, and only what was resent can be there twice.
 """
 
 import re
+import select
 import socket
 import threading
 from collections import Counter
@@ -12,7 +13,7 @@ import pytest
 from harness.peers import Peer, receive_all, receive_until
 from harness.server import Server
 from harness.tcpack import finish, start, tcpack
-from harness.waiting import wait_until
+from harness.waiting import DEADLINE, wait_until
 
 
 def free_port():
@@ -94,8 +95,10 @@ def test_only_what_is_not_acknowledged_is_resent():
         connection.sendall(b"ok\nok\nhalf")
 
     def second(connection):
-        receive_until(connection, lambda data: data == b"c\nd\n")
-        connection.sendall(b"OK\nOK\n")
+        receive_until(connection, lambda data: data == b"c\n")
+        connection.sendall(b"OK\n")
+        receive_until(connection, lambda data: data == b"d\n")
+        connection.sendall(b"OK\n")
         receive_all(connection)
 
     with Peer(first, second) as peer:
@@ -103,6 +106,97 @@ def test_only_what_is_not_acknowledged_is_resent():
     assert (result.status, result.replies) == (0, [b"ok", b"ok", b"OK", b"OK"])
     assert "warning: 127.0.0.1:" in result.stderr and "the server closed" in result.stderr
     assert "4 sent, 4 acknowledged, 2 resent" in result.stderr
+
+
+def test_the_window_begins_with_one_and_doubles_after_a_loss():
+    def second(connection):
+        for window in 1, 2, 4, 8:
+            receive_until(connection, lambda data: data.count(b"\n") == window)
+            connection.settimeout(0.2)
+            with pytest.raises(socket.timeout):
+                connection.recv(1)  # no more before these are acknowledged
+            connection.settimeout(DEADLINE)
+            connection.sendall(b"ok\n" * window)
+        while data := connection.recv(65536):
+            connection.sendall(b"ok\n" * data.count(b"\n"))
+
+    def first(connection):
+        receive_until(connection, lambda data: data.count(b"\n") == 4)
+
+    lines = [b"%d" % number for number in range(100)]
+    with Peer(first, second) as peer:
+        client = start(peer, "-r", "-f", "line")
+        client.stdin.write(b"0\n1\n2\n3\n")
+        client.stdin.flush()
+        assert b"the server closed" in client.stderr.readline()
+        result = finish(client, b"\n".join(lines[4:]))
+    assert (result.status, len(result.replies)) == (0, len(lines))
+
+
+class BadLink:
+    """
+    Between client and server: all that the client sends goes through, of the replies only the first
+    `size` bytes of each connection, which then ends, for the client perhaps with a reset.
+    """
+
+    host = "127.0.0.1"
+
+    def __init__(self, server, size, reset):
+        self.server, self.size, self.reset = server, size, reset
+        self.connections = 0
+        self.listener = socket.create_server((self.host, 0), backlog=16)
+        self.port = self.listener.getsockname()[1]
+        self.thread = threading.Thread(target=self._run, daemon=True)
+
+    def _run(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            self.connections += 1
+            with client, socket.create_connection((self.host, self.server.port), DEADLINE) as server:
+                self._carry(client, server)
+                if self.reset:
+                    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+
+    def _carry(self, client, server):
+        left = self.size
+        while left > 0:
+            ready, _, _ = select.select([client, server], [], [], DEADLINE)
+            if client in ready:
+                data = client.recv(65536)
+                if not data:
+                    return
+                server.sendall(data)
+            if server in ready:
+                replies = server.recv(left)
+                client.sendall(replies)
+                left -= len(replies)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.thread.join(DEADLINE)
+        self.listener.close()
+
+
+@pytest.mark.parametrize("reset", [False, True], ids=["end", "reset"])
+@pytest.mark.parametrize("size, count", [(3, 100), (10, 300), (128, 1000), (1000, 1000)])
+def test_a_bad_link_multiplies_nothing(server, size, count, reset):
+    """Each connection brings a few replies: of three bytes; the last one in part, perhaps."""
+    one = server({"server.framing": "line", "server.reply": "ok", "journal.sync": "no"})
+    lines = [b"line %d" % number for number in range(count)]
+    with BadLink(one, size, reset) as link:
+        result = tcpack(link, "-q", "-r", "-f", "line", data=b"\n".join(lines))
+    assert result.status == 0
+    recorded = one.messages()
+    assert list(dict.fromkeys(recorded)) == lines
+    assert len(recorded) <= 2 * count + 16
+    print(f"{link.connections} connections, {len(recorded)} records for {count} messages")
 
 
 def test_acknowledgements_that_came_before_the_reset_count():
@@ -251,3 +345,74 @@ def test_without_r_a_lost_connection_is_the_end():
         result = finish(client)
     assert "the server closed the connection" in result.stderr
     assert "to resume: --from 1" in result.stderr
+
+
+@pytest.mark.parametrize("framing", ["auto", "line", "nul", "octet"])
+@pytest.mark.parametrize("before", [0, 2, 100])
+def test_a_message_that_the_server_never_takes_ends_the_transfer(server, framing, before):
+    """Longer than its max_message: resent for ever, it would keep all after it from being sent."""
+    one = server({"server.framing": framing, "server.max_message": "1000"})
+    first = [b"line %d" % number for number in range(before)]
+    lines = [*first, b"\x1b" + b"x" * 4999, b"after"]
+    result = tcpack(one, "-r", "-t", "0.5", "-f", framing, data=b"\n".join(lines))
+    assert (result.status, len(result.replies)) == (65, before)
+    assert one.messages() == first
+    assert f"message {before + 1} was refused three times" in result.stderr
+    assert "its 5000 bytes, which begin with '\\x1B" + "x" * 39 + "'" in result.stderr
+    assert re.search(rf"sent, {before} acknowledged, \d+ not", result.stderr)
+    assert f"to resume: --from {before + 1}; without that message: --from {before + 2}" \
+        in result.stderr
+
+
+def test_words_that_the_server_never_takes(server):
+    one = server({"server.max_message": "10"})
+    result = tcpack(one, "-r", "-t", "0.5", "a message of more than ten bytes")
+    assert (result.status, result.replies) == (65, [])
+    assert "message 1 was refused three times" in result.stderr and "--from" not in result.stderr
+
+
+def test_what_is_no_refusal():
+    """
+    Connections that end when several messages are under way, silence, and refusals of which there
+    are not three in a row; as of a server that is restarted or whose disk is full for a while.
+    """
+    def refuse(connection):
+        receive_until(connection, lambda data: data.endswith(b"\n"))
+
+    def take_one(connection):
+        receive_until(connection, lambda data: b"\n" in data)
+        connection.sendall(b"ok\n")
+        refuse(connection)
+
+    def take_all(connection):
+        while data := connection.recv(65536):
+            connection.sendall(b"ok\n" * data.count(b"\n"))
+
+    with Peer(*[refuse] * 3, receive_all, *[refuse] * 2, take_one, refuse, take_all) as peer:
+        result = tcpack(peer, "-r", "-t", "0.3", "-f", "line", data=b"1\n2\n3\n4\n")
+    assert (result.status, len(result.replies)) == (0, 4)
+
+
+def test_a_server_that_is_away_refuses_no_message(tmp_path):
+    """It fails each time that it has a message; something starts it again."""
+    port = free_port()
+    client = start(None, "-H", "127.0.0.1", "-p", port, "-r", "-t", "0.2", "hello")
+    log = Lines(client.stderr)
+
+    def refused():
+        return sum(b"Connection refused" in line for line in log.lines)
+
+    for _ in range(4):
+        seen = refused()
+        wait_until(lambda: refused() > seen, "another attempt")
+        with socket.create_server(("127.0.0.1", port)) as listener:
+            listener.settimeout(DEADLINE)
+            connection, _ = listener.accept()
+            listener.close()
+            with connection:
+                receive_until(connection, lambda data: data == b"hello\n")
+    with Server(tmp_path, {"server.port": port}) as one:
+        assert client.wait(DEADLINE) == 0
+        assert one.messages() == [b"hello"]
+    for stream in client.stdin, client.stdout:
+        stream.close()

@@ -3,6 +3,7 @@ tcpack at a terminal: a person types, edits, interrupts and resizes. With libedi
 terminal that can nothing, and with a server that goes away while the prompt waits.
 """
 
+import os
 import signal
 import stat
 import threading
@@ -321,3 +322,70 @@ def test_stopped_and_continued(server):
         screen.expect("recorded 1")
         screen.type(CTRL_D)
         assert screen.end() == 0
+
+
+def make_null_device(path):
+    programs.need_root()
+    try:
+        os.mknod(path, 0o666 | stat.S_IFCHR, os.makedev(1, 3))
+    except PermissionError:
+        pytest.skip("no device can be made here")
+    path.chmod(0o666)
+
+
+def make_fifo(path):
+    os.mkfifo(path)
+    path.chmod(0o666)
+
+
+def make_file_of_another(path):
+    programs.need_root()
+    path.touch()
+    path.chmod(0o666)
+    os.chown(path, 65534, 65534)
+
+
+@pytest.mark.parametrize("linked", [False, True], ids=["itself", "linked"])
+@pytest.mark.parametrize("replaced", [False, True], ids=["before", "meanwhile"])
+@pytest.mark.parametrize("make", [make_null_device, make_fifo, make_file_of_another, os.mkdir])
+def test_a_history_that_is_no_file_of_ones_own_stays_as_it_is(
+        libedit, server, tmp_path, make, replaced, linked):
+    history = tmp_path / "tcpack" / "history"
+    thing = tmp_path / "thing" if linked else history
+    history.parent.mkdir()
+
+    def put():
+        history.unlink(missing_ok=True)
+        make(thing)
+        if linked:
+            history.symlink_to(thing)
+        return thing.stat()
+
+    if not replaced:
+        before = put()
+    with terminal(server(), state=tmp_path) as screen:
+        screen.expect(PROMPT)
+        screen.type("hello\r")
+        screen.expect("received")
+        if replaced:
+            before = put()
+        screen.expect(PROMPT)
+        screen.type(CTRL_D)
+        assert screen.end() == 0
+    after = thing.stat()
+    assert (after.st_mode, after.st_uid, after.st_mtime_ns, after.st_ino) == (
+        before.st_mode, before.st_uid, before.st_mtime_ns, before.st_ino)
+
+
+def test_a_history_that_is_a_link_is_kept_where_it_leads(libedit, server, tmp_path):
+    history = tmp_path / "tcpack" / "history"
+    history.parent.mkdir()
+    history.symlink_to(tmp_path / "kept elsewhere")
+    with terminal(server(), state=tmp_path) as screen:
+        screen.expect(PROMPT)
+        screen.type("hello\r")
+        screen.expect("received")
+        screen.type(CTRL_D)
+        assert screen.end() == 0
+    assert b"hello" in (tmp_path / "kept elsewhere").read_bytes()
+    assert history.is_symlink()

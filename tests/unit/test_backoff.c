@@ -31,6 +31,8 @@ static void test_doubles_up_to_the_limit(void **state)
         expect_between(backoff_next(&backoff), 2500000, 5000000);
     backoff_reset(&backoff);
     expect_between(backoff_next(&backoff), 50000, 100000);
+    backoff_lengthen(&backoff);
+    expect_between(backoff_next(&backoff), 2500000, 5000000);
 }
 
 static void test_small_limits(void **state)

@@ -120,9 +120,30 @@ static void test_memory_stays_small(void **state)
     lines_free(&lines);
 }
 
+static void test_lines_that_end_with_nul(void **state)
+{
+    static const char *const texts[] = {"one\ntwo\r\n", "", "last"};
+    struct lines lines = {.nul = true};
+    const unsigned char *line;
+    size_t size;
+
+    (void)state;
+    add(&lines, "one\ntwo\r\n\0\0last", 15);
+    lines_end(&lines);
+    for (size_t at = 0; at < sizeof texts / sizeof *texts; at++) {
+        assert_true(lines_take(&lines, &line, &size));
+        assert_int_equal(size, strlen(texts[at]));
+        assert_memory_equal(line, texts[at], size);
+    }
+    assert_true(lines_are_done(&lines));
+    assert_int_equal(lines.offset, 15);
+    lines_free(&lines);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_lines_that_end_with_nul),
         cmocka_unit_test(test_pieces_of_every_size),
         cmocka_unit_test(test_every_split),
         cmocka_unit_test(test_ends),

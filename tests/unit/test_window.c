@@ -29,6 +29,7 @@ static void add(struct window *window, uint64_t line, const char *text)
 {
     assert_true(window_has_room(window));
     assert_true(window_add(window, FRAMING_LINE, line, (int64_t)line * 10, text, strlen(text)));
+    window_allow(window, window->capacity);
 }
 
 static void send_bytes(struct window *window, size_t size)
@@ -83,6 +84,8 @@ static void test_sent_again(void **state)
     send_bytes(&window, 2 + 3 + 1); /* a, bb, and a part of ccc */
     (void)window_acknowledge(&window);
     assert_int_equal(window_rewind(&window), 1);
+    assert_null(window_unsent(&window, &size)); /* not before it is allowed */
+    window_allow(&window, 4);
     assert_memory_equal(window_unsent(&window, &size), "bb\nccc\n", 7);
     assert_int_equal(size, 7);
     assert_int_equal(window_count_sent(&window), 1); /* bb went out, if not over this connection */
@@ -90,11 +93,52 @@ static void test_sent_again(void **state)
     assert_false(window_awaits(&window));
     assert_int_equal(window_rewind(&window), 0); /* nothing went out in between */
     assert_int_equal(window_count_sent(&window), 1);
+    window_allow(&window, 4);
     send_bytes(&window, 7);
     (void)window_acknowledge(&window);
     (void)window_acknowledge(&window);
     add(&window, 4, "d");
     assert_int_equal(window_count_sent(&window), 0);
+    window_free(&window);
+}
+
+/* After a lost connection the messages go out a few at a time. */
+static void test_some_are_allowed(void **state)
+{
+    struct window window;
+    size_t size;
+
+    (void)state;
+    assert_true(window_init(&window, 4));
+    add(&window, 1, "a");
+    add(&window, 2, "bb");
+    add(&window, 3, "ccc");
+    (void)window_rewind(&window);
+    assert_memory_equal(window_oldest(&window, &size), "a\n", 2);
+    assert_int_equal(size, 2);
+    assert_false(window_sent_one(&window)); /* none is sent */
+    window_allow(&window, 1);
+    assert_memory_equal(window_unsent(&window, &size), "a\n", 2);
+    assert_int_equal(size, 2);
+    send_bytes(&window, 1);
+    assert_true(window_sent_one(&window));
+    send_bytes(&window, 1);
+    assert_true(window_sent_one(&window));
+    assert_null(window_unsent(&window, &size));
+    window_allow(&window, 2);
+    window_allow(&window, 1); /* what was allowed stays so */
+    assert_memory_equal(window_unsent(&window, &size), "bb\n", 3);
+    assert_int_equal(size, 3);
+    send_bytes(&window, 1);
+    assert_false(window_sent_one(&window));
+    (void)window_acknowledge(&window);
+    assert_true(window_sent_one(&window));
+    send_bytes(&window, 2);
+    (void)window_acknowledge(&window);
+    assert_null(window_unsent(&window, &size));
+    window_allow(&window, SIZE_MAX);
+    assert_memory_equal(window_unsent(&window, &size), "ccc\n", 4);
+    assert_int_equal(size, 4);
     window_free(&window);
 }
 
@@ -111,6 +155,7 @@ static void test_bytes_bound_it_too(void **state)
     for (uint64_t line = 1; line <= 2; line++) {
         assert_true(window_has_room(&window));
         assert_true(window_add(&window, FRAMING_OCTET, line, 0, text, LARGE));
+        window_allow(&window, 2);
     }
     assert_false(window_has_room(&window));
     (void)window_unsent(&window, &size);
@@ -159,6 +204,7 @@ static void test_random_steps(void **state)
             if (next_random() % 10 > 0)
                 break;
             (void)window_rewind(&window);
+            window_allow(&window, 1 + next_random() % CAPACITY);
             unsent = window_unsent(&window, &size);
             assert_true((unsent == NULL) == (window.count == 0));
             if (unsent != NULL)
@@ -173,9 +219,8 @@ static void test_random_steps(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_one_message),
-        cmocka_unit_test(test_sent_again),
-        cmocka_unit_test(test_bytes_bound_it_too),
+        cmocka_unit_test(test_one_message),      cmocka_unit_test(test_sent_again),
+        cmocka_unit_test(test_some_are_allowed), cmocka_unit_test(test_bytes_bound_it_too),
         cmocka_unit_test(test_random_steps),
     };
 
