@@ -137,7 +137,7 @@ const struct config_option config_options[CONFIG_OPTIONS] = {
     {EACH_LISTENER(allow), NETWORKS, .value = ""},
     {EACH_LISTENER(deny), NETWORKS, .value = ""},
     {EACH_LISTENER(proxy_from), NETWORKS, .value = ""},
-    {EACH_LISTENER(health_check), TEXT(0), .value = "", .check = check_escapes, .free_text = true},
+    {EACH_LISTENER(health_check), FREE_TEXT, .value = "", .check = check_escapes},
     {SERVER(user), TEXT(0), .value = ""},
     {SERVER(group), TEXT(0), .value = ""},
 
