@@ -3,10 +3,15 @@ tcpack --load: what it sends is what was asked for, what it measures is what a u
 would feel, and what goes wrong is said.
 """
 
+import contextlib
 import re
 import signal
+import socketserver
+import threading
 import time
 
+import pytest
+from harness import programs
 from harness.peers import Peer, receive_all, receive_until
 from harness.tcpack import finish, start, tcpack
 from harness.waiting import wait_until
@@ -134,16 +139,35 @@ def test_load_of_a_bare_server():
     assert int(re.search(rb"max (\d+) us", result.stdout)[1]) < 300_000
 
 
-def test_load_of_a_bare_server_and_large_messages():
-    """Each waits until its replies have settled, and no longer."""
-    def serve(connection):
-        for _ in range(20):
-            receive_until(connection, lambda data: data.endswith(b"\n"))
-            connection.sendall(b"ok")
-        receive_all(connection)
+class Many(socketserver.ThreadingTCPServer):
+    request_queue_size = 64
+    daemon_threads = True
 
-    with Peer(serve) as peer:
-        began = time.monotonic()
-        result = tcpack(peer, "--load", 20, "--size", 1000, "-t", "30")
-        assert time.monotonic() - began < 20 * 0.4  # 0.5 s each where it looks twice a second
-    assert result.status == 0
+
+class Bare(socketserver.BaseRequestHandler):
+    """The classroom server, for many clients."""
+
+    def handle(self):
+        with contextlib.suppress(ConnectionError):
+            while self.request.recv(1024):
+                self.request.sendall(b"ok")
+
+
+def test_memory_that_runs_out_is_said():
+    """Wherever it does: when a client is added, when a reply comes, when its time is over."""
+    programs.need("prlimit")
+    with open(programs.tcpack(), "rb") as program:
+        if b"__asan_init" in program.read():
+            pytest.skip("AddressSanitizer ends a process that is out of memory")
+    failed = 0
+    with Many(("127.0.0.1", 0), Bare) as bare:
+        threading.Thread(target=bare.serve_forever, daemon=True).start()
+        for kibibytes in range(600, 4000, 200):
+            client = start(None, "-H", "127.0.0.1", "-p", bare.server_address[1], "--load", 40,
+                           "--clients", 20, "-w", 1024,
+                           wrap=["prlimit", f"--data={kibibytes * 1024}"])
+            result = finish(client)
+            assert result.status == 0 or "Cannot allocate memory" in result.stderr, kibibytes
+            failed += result.status != 0
+        bare.shutdown()
+    assert failed > 1

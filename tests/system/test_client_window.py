@@ -234,22 +234,6 @@ def test_an_unfinished_message_is_not_left_behind(server):
     assert outcome == [None]
 
 
-def test_bare_replies_to_a_large_message():
-    """The classroom server answers each recv() of it."""
-    def serve(connection):
-        received = b""
-        while not received.endswith(b"\n"):
-            received += connection.recv(1024)
-        connection.sendall(b"server received you message.")
-        assert connection.recv(1024) == b"second\n"
-        connection.sendall(b"server received you message.")
-        assert receive_all(connection) == b""
-
-    with Peer(serve) as peer:
-        result = tcpack(peer, data=b"y" * 100_000 + b"\nsecond\n")
-    assert (result.status, len(result.replies)) == (0, 2)
-
-
 def test_json(server):
     one = server({**SEQ, "server.reply": "recorded {seq} \\xff\"" })
     result = tcpack(one, "--json", data=b"a\nb\n")
