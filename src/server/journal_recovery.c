@@ -158,16 +158,14 @@ static void add_damaged(struct line *line, const unsigned char *bytes, size_t si
 static void add_bytes(struct line *line, const unsigned char *bytes, size_t size)
 {
     const unsigned char *nul = line->damaged || size == 0 ? NULL : memchr(bytes, '\0', size);
-    size_t intact = nul != NULL ? (size_t)(nul - bytes) : size;
+    size_t intact = line->damaged ? 0 : size;
 
-    if (!line->damaged)
-        add_head(&line->head, bytes, intact);
-    if (nul != NULL)
+    if (nul != NULL) {
+        intact = (size_t)(nul - bytes);
         line->damaged = line->hole_is_open = true;
-    if (nul != NULL)
-        add_damaged(line, nul, size - intact);
-    else if (line->damaged)
-        add_damaged(line, bytes, size);
+    }
+    add_head(&line->head, bytes, intact);
+    add_damaged(line, bytes + intact, size - intact);
 }
 
 /* Reads the line that begins at `begin`, which is before the end. */

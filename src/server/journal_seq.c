@@ -205,9 +205,9 @@ static void close_file(struct journal_seq *seq)
     seq->fd = -1;
 }
 
-/* Writes FILE.seq. A descriptor of it, or -1 with `problem` filled. */
-static int write_note(const char *path, const struct journal_seq_note *note, size_t *last_at,
-                      char *problem)
+/* Writes FILE.seq. A descriptor of it, or -1 with `problem` filled: cannot `what` FILE.seq. */
+static int write_note(const char *path, const struct journal_seq_note *note, const char *what,
+                      size_t *last_at, char *problem)
 {
     char text[JOURNAL_SEQ_TEXT_MAX];
     char *name = name_of(path);
@@ -224,7 +224,7 @@ static int write_note(const char *path, const struct journal_seq_note *note, siz
                           &why);
     free(name);
     if (fd < 0)
-        (void)fail(problem, "reserve numbers in", path, why);
+        (void)fail(problem, what, path, why);
     return fd;
 }
 
@@ -237,7 +237,7 @@ bool journal_seq_reserve(struct journal_seq *seq, const char *path, uint64_t nee
     note.running = true;
     note.reserved =
         needed > UINT64_MAX - JOURNAL_SEQ_AHEAD ? UINT64_MAX : needed + JOURNAL_SEQ_AHEAD;
-    int fd = copy == NULL ? -1 : write_note(path, &note, &last_at, problem);
+    int fd = copy == NULL ? -1 : write_note(path, &note, "reserve numbers in", &last_at, problem);
     if (fd < 0) {
         if (copy == NULL)
             (void)fail(problem, "reserve numbers in", path, strerror(errno));
@@ -269,7 +269,7 @@ bool journal_seq_finish(struct journal_seq *seq, uint64_t last, char *problem)
 
     if (seq->path == NULL)
         return true;
-    int fd = write_note(seq->path, &note, &last_at, problem);
+    int fd = write_note(seq->path, &note, "note the last SEQ in", &last_at, problem);
     if (fd >= 0)
         (void)close(fd); /* it is synced */
     journal_seq_drop(seq);

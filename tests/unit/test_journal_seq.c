@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#define LINE2 "inode 131 from 7 last 00000000000000000019 synced yes boot 1b4e-28ba\n"
+#define TWO_LINES "100007\ninode 131 from 7 last 00000000000000000019 synced yes boot 1b4e-28ba\n"
 
 static const struct journal_seq_note running = {
     .reserved = 100007,
@@ -32,7 +32,7 @@ static void test_text(void **state)
 
     (void)state;
     size_t at = journal_seq_format(&running, text);
-    assert_string_equal(text, "100007\n" LINE2);
+    assert_string_equal(text, TWO_LINES);
     assert_memory_equal(text + at, "00000000000000000019 ", 21);
     assert_true(journal_seq_parse(text, strlen(text), &note));
     assert_int_equal(note.reserved, 100007);
@@ -78,8 +78,8 @@ static void test_other_texts(void **state)
         "5\n\n",
         "5\n6\n",
         "-5\n",
-        "5\n" LINE2 "\n",
-        "5\n" LINE2 "x",
+        "5\ninode 131 from 7 last 19 synced yes boot x\n\n",
+        "5\ninode 131 from 7 last 19 synced yes boot x\ny",
         "5\ninode 131 from 7 last 19 synced maybe boot x\n",
         "5\ninode 131 from 7 last 19 synced yes boot \n",
         "5\ninode 131 from 7 last  synced yes boot x\n",
