@@ -19,10 +19,12 @@ static void take_replies_back(struct server *server)
 
 static void refused(struct server *server)
 {
-    if (episode_begins(&server->unwritable))
+    if (episode_begins(&server->unwritable)) {
+        server->journal_look_due = server->now; /* it may only have to be made again */
         log_error("%s: nothing is acknowledged and connections with messages are closed until "
                   "writing works again",
                   journal_problem(server->journal));
+    }
     server->journal_failing = true;
     server->journal_failed = server->now;
     server->metrics.journal_errors++;

@@ -20,7 +20,6 @@ enum {
      * looks at a part of them. */
     SOCKETS_LOOK_US = US_PER_SECOND,
     SOCKETS_LOOK_MIN_US = US_PER_SECOND / 10,
-    JOURNAL_RETRY_US = 60 * US_PER_SECOND, /* after an error line that must not be one of many */
 };
 
 /* Brings the figures up to date that have another home. */
@@ -112,18 +111,41 @@ static void end_episodes(struct server *server)
         log_notice("writing to the journal works again");
 }
 
-/* Makes a journal again that somebody has deleted. While nothing happens, nobody looks. */
+void journal_lost(struct server *server)
+{
+    server->journal_failing = true;
+    server->journal_failed = server->now;
+    if (episode_begins(&server->unwritable))
+        log_error("%s: nothing is acknowledged and connections with messages are closed until it "
+                  "can be opened",
+                  journal_problem(server->journal));
+}
+
+/*
+ * Opens a journal again that has lost its path, and makes it again if it was deleted. While nothing
+ * happens, nobody looks.
+ */
 static void look_after_journal(struct server *server)
 {
+    const char *file = server->settings->config.journal.file;
+    const struct journal_options options = settings_journal(server->settings);
+
     if (server->now < server->journal_look_due)
         return;
     server->journal_look_due = server->now + JOURNAL_LOOK_US;
-    if (!journal_is_deleted(server->journal))
+    if (!journal_is_lost(server->journal))
         return;
-    log_error("journal %s was deleted, and what is recorded in it is lost: it is made again",
-              server->settings->config.journal.file);
-    if (!reopen_journal(server, server->settings))
-        server->journal_look_due = server->now + JOURNAL_RETRY_US;
+    if (!journal_open(server->journal, &options)) {
+        journal_lost(server);
+        return;
+    }
+    if (*journal_note(server->journal) != '\0')
+        log_warning("%s", journal_note(server->journal));
+    if (server->unwritable.begun)
+        log_notice("journal %s is open again", file);
+    else
+        log_error("journal %s was deleted, and what was recorded in it is lost: it is made again",
+                  file);
 }
 
 /*

@@ -4,6 +4,7 @@
 #include "common/clock.h"
 #include "server/journal_file.h"
 #include "server/journal_lock.h"
+#include "server/journal_seq.h"
 #include "server/record.h"
 #include "server/signals.h"
 
@@ -19,7 +20,9 @@ enum { BATCH_KEPT_MAX = 8 * 1024 * 1024 };
 
 struct journal {
     struct journal_file file;
+    struct journal_seq numbers; /* FILE.seq */
     char *path;
+    bool lost; /* its path leads elsewhere, or nowhere */
     enum journal_format format;
     bool sync;
     struct buffer batch;
@@ -38,8 +41,10 @@ struct journal *journal_new(void)
 {
     struct journal *journal = calloc(1, sizeof *journal);
 
-    if (journal != NULL)
+    if (journal != NULL) {
         journal->file.fd = -1;
+        journal_seq_init(&journal->numbers);
+    }
     return journal;
 }
 
@@ -48,6 +53,7 @@ void journal_free(struct journal *journal)
     if (journal == NULL)
         return;
     journal_file_close(&journal->file);
+    journal_seq_drop(&journal->numbers);
     buffer_free(&journal->batch);
     free(journal->path);
     free(journal);
@@ -88,20 +94,115 @@ static bool cut_back(struct journal *journal)
     return true;
 }
 
-/* The file that `options` name, in *file; fd -1 where it is the one that is open. */
-static bool open_file(struct journal *journal, const struct journal_options *options,
-                      struct journal_file *file)
+/* Whether the file has a name, or never had one. */
+static bool has_name(const struct journal *journal)
 {
-    if (strcmp(options->file, "-") != 0)
-        return journal_file_open(file, options->file, (mode_t)options->mode, options->sync,
-                                 &journal->file, journal->problem);
+    struct stat status;
+
+    return !journal->file.named || (fstat(journal->file.fd, &status) == 0 && status.st_nlink > 0);
+}
+
+bool journal_is_lost(const struct journal *journal)
+{
+    return journal->lost || !has_name(journal);
+}
+
+/* Whether the server uses the FILE.seq of `path`, and so knows better than the file. */
+static bool holds_seq(const struct journal *journal, const char *path)
+{
+    return journal->numbers.path != NULL && strcmp(journal->numbers.path, path) == 0;
+}
+
+/* Standard output, in *file; fd -1 if it is what is open. */
+static bool open_standard_output(struct journal *journal, struct journal_file *file)
+{
     if (!journal->file.borrowed || journal->file.fd < 0)
         return journal_file_standard_output(file, journal->problem);
     *file = (struct journal_file){.fd = -1};
-    return true;
+    if (has_name(journal))
+        return true;
+    (void)snprintf(journal->problem, sizeof journal->problem,
+                   "the file that is standard output was deleted (restart the server)");
+    return false;
 }
 
-static void replace_file(struct journal *journal, const struct journal_file *file)
+/* Refuses to put records of another format into the file that is open. */
+static bool keeps_format(struct journal *journal, const struct journal_options *options)
+{
+    struct stat status = {0};
+    bool filled = journal->file.regular
+                      ? fstat(journal->file.fd, &status) != 0 || status.st_size > 0
+                      : journal->file.borrowed && journal->committed_seq > 0;
+
+    if (journal->format == options->format || !filled)
+        return true;
+    (void)snprintf(journal->problem, sizeof journal->problem,
+                   "cannot change format of journal %s: it has records of the other one (rename "
+                   "it, and a new one is begun)",
+                   journal->path);
+    return false;
+}
+
+/* The file that `options` name, in *file; fd -1 if it is the one that is open. */
+static bool open_file(struct journal *journal, const struct journal_options *options,
+                      struct journal_file *file)
+{
+    bool opened = strcmp(options->file, "-") == 0
+                      ? open_standard_output(journal, file)
+                      : journal_file_open(file, options, holds_seq(journal, options->file),
+                                          &journal->file, journal->problem);
+
+    return opened && (file->fd >= 0 || keeps_format(journal, options));
+}
+
+/*
+ * Reserves numbers in the FILE.seq of `path`, which is the journal `file` with `last` as its last
+ * SEQ.
+ */
+static bool reserve(struct journal *journal, const char *path, const struct journal_file *file,
+                    uint64_t last, bool synced)
+{
+    struct journal_seq_note note = {
+        .inode = file->inode, .from = last, .last = last, .synced = synced};
+    uint64_t needed = journal->seq > last ? journal->seq : last; /* those of the batch, too */
+
+    journal_seq_boot(note.boot);
+    return journal_seq_reserve(&journal->numbers, path, needed, note, journal->problem);
+}
+
+/* Leaves FILE.seq with the last SEQ in it. A failure is a note: the number ahead is there still. */
+static void finish_numbers(struct journal *journal, struct journal_seq *numbers)
+{
+    if (!journal_seq_finish(numbers, journal->seq, journal->problem))
+        memcpy(journal->note, journal->problem, sizeof journal->note);
+}
+
+/* Goes over to the FILE.seq of what `options` name: `file`. */
+static bool replace_numbers(struct journal *journal, const struct journal_options *options,
+                            const struct journal_file *file)
+{
+    struct journal_seq before = journal->numbers;
+    uint64_t seq = file->last_seq > journal->seq ? file->last_seq : journal->seq;
+
+    if (!file->regular || file->borrowed) {
+        finish_numbers(journal, &journal->numbers);
+        return true;
+    }
+    bool held = holds_seq(journal, options->file);
+    if (!held)
+        journal_seq_init(&journal->numbers);
+    if (reserve(journal, options->file, file, seq, options->sync)) {
+        if (!held)
+            finish_numbers(journal, &before);
+        return true;
+    }
+    if (held) /* it holds what was reserved before, whatever file is the journal */
+        memcpy(journal->note, journal->problem, sizeof journal->note);
+    journal->numbers = before;
+    return held;
+}
+
+static void replace_journal(struct journal *journal, const struct journal_file *file)
 {
     if (file->fd < 0)
         return;
@@ -119,23 +220,23 @@ static void replace_file(struct journal *journal, const struct journal_file *fil
     journal->committed_seq = journal->seq;
 }
 
-/*
- * Before the journal goes over to a file without records: FILE.seq says where SEQ is, should the
- * server end before there is one. False: see journal_problem().
- */
-static bool note_seq_ahead(struct journal *journal, const char *path)
+/* After opening it again failed: it goes on only if its path leads to the file still. */
+static void judge_path(struct journal *journal)
 {
-    struct stat status;
+    if (journal->file.named && !journal->file.borrowed &&
+        !journal_file_is_at(&journal->file, journal->path))
+        journal->lost = true;
+}
 
-    if (journal->seq == 0 || strcmp(path, "-") == 0)
+static bool open_all(struct journal *journal, const struct journal_options *options,
+                     struct journal_file *file)
+{
+    if (!open_file(journal, options, file))
+        return false;
+    if (replace_numbers(journal, options, file->fd >= 0 ? file : &journal->file))
         return true;
-    if (stat(path, &status) != 0) {
-        if (errno != ENOENT)
-            return true; /* opening it will say what is wrong */
-    } else if (!S_ISREG(status.st_mode) || status.st_size > 0) {
-        return true;
-    }
-    return journal_file_note_seq(path, journal->seq, journal->problem);
+    journal_file_close(file);
+    return false;
 }
 
 bool journal_open(struct journal *journal, const struct journal_options *options)
@@ -144,38 +245,28 @@ bool journal_open(struct journal *journal, const struct journal_options *options
     char *path = strdup(strcmp(options->file, "-") == 0 ? "standard output" : options->file);
 
     journal->note[0] = '\0';
-    if (!note_seq_ahead(journal, options->file))
-        memcpy(journal->note, journal->problem, sizeof journal->note);
-    if (path == NULL || !open_file(journal, options, &file)) {
+    if (path == NULL || !open_all(journal, options, &file)) {
         if (path == NULL)
             (void)snprintf(journal->problem, sizeof journal->problem, "cannot open journal %s: %s",
                            options->file, strerror(errno));
         free(path);
+        judge_path(journal);
         return false;
     }
-    if (file.note[0] != '\0')
+    if (file.fd >= 0 && file.note[0] != '\0')
         memcpy(journal->note, file.note, sizeof journal->note);
-    replace_file(journal, &file);
+    replace_journal(journal, &file);
     free(journal->path);
     journal->path = path;
     journal->format = options->format;
     journal->sync = options->sync;
+    journal->lost = false;
     return true;
-}
-
-bool journal_is_deleted(const struct journal *journal)
-{
-    struct stat status;
-
-    return journal->file.regular && !journal->file.borrowed &&
-           fstat(journal->file.fd, &status) == 0 && status.st_nlink == 0;
 }
 
 bool journal_close(struct journal *journal)
 {
-    bool ours = journal->file.regular && !journal->file.borrowed && journal->seq > 0;
-
-    bool noted = !ours || journal_file_note_seq(journal->path, journal->seq, journal->problem);
+    bool noted = journal_seq_finish(&journal->numbers, journal->committed_seq, journal->problem);
 
     journal_file_close(&journal->file); /* now another server may have it */
     return noted;
@@ -184,6 +275,10 @@ bool journal_close(struct journal *journal)
 bool journal_append(struct journal *journal, const char *peer, const char *listener,
                     const void *message, size_t size, uint64_t *seq)
 {
+    if (journal->seq == UINT64_MAX) {
+        memcpy(journal->problem, "no SEQ is left", sizeof "no SEQ is left");
+        return false;
+    }
     if (journal->batch.size == 0)
         record_time_set(&journal->time, clock_wall_us());
     const struct record record = {
@@ -194,8 +289,10 @@ bool journal_append(struct journal *journal, const char *peer, const char *liste
         .message = message,
         .size = size,
     };
-    if (!record_append(journal->format, &record, &journal->batch))
+    if (!record_append(journal->format, &record, &journal->batch)) {
+        memcpy(journal->problem, "out of memory", sizeof "out of memory");
         return false;
+    }
     *seq = ++journal->seq;
     return true;
 }
@@ -341,13 +438,44 @@ static enum journal_result write_and_sync(struct journal *journal)
     return JOURNAL_COMMITTED;
 }
 
+/* Reserves numbers for the batch if it has more than were reserved. */
+static bool reserve_more(struct journal *journal)
+{
+    return journal->numbers.path == NULL || journal->seq <= journal->numbers.reserved ||
+           reserve(journal, journal->numbers.path, &journal->file, journal->committed_seq,
+                   journal->sync);
+}
+
+static enum journal_result refuse_lost(struct journal *journal, const char *why)
+{
+    journal->lost = true;
+    (void)snprintf(journal->problem, sizeof journal->problem, "journal %s %s", journal->path, why);
+    return JOURNAL_REFUSED;
+}
+
+/* A file that lost its name before the batch was in it will be nowhere: it is looked at last. */
+static enum journal_result commit_batch(struct journal *journal)
+{
+    if (journal->lost)
+        return refuse_lost(journal, "is not at its path any more");
+    if (!reserve_more(journal))
+        return JOURNAL_REFUSED;
+    enum journal_result result = write_and_sync(journal);
+    if (result != JOURNAL_COMMITTED)
+        return result;
+    if (!has_name(journal))
+        return refuse_lost(journal, "was deleted, and what is recorded in it is lost");
+    journal_seq_committed(&journal->numbers, journal->seq);
+    return JOURNAL_COMMITTED;
+}
+
 enum journal_result journal_commit(struct journal *journal)
 {
     enum journal_result result = JOURNAL_COMMITTED;
 
     if (journal->batch.size == 0)
         return result;
-    result = write_and_sync(journal);
+    result = commit_batch(journal);
     if (result == JOURNAL_COMMITTED)
         journal->committed_seq = journal->seq;
     else

@@ -35,31 +35,33 @@ struct journal *journal_new(void) MUST_USE;
 void journal_free(struct journal *journal);
 
 /*
- * Opens the journal; or, where it is open, goes over to what `options` say: a file of that name
- * that is another one than before (logrotate), another format. There must be no batch. SEQ goes on
- * from the last record of the file, or from where this journal was, whichever is later. An
- * unfinished last line of the file is cut. False: see journal_problem(); a journal that was open
- * stays as it was. Refused, untouched: a file whose last line is no record, or one that another
- * process has locked. Standard output is locked, too, where it is a file, but not looked at.
+ * Opens the journal; or, if it is open, goes over to what `options` say: a file of that name that
+ * is another one than before (logrotate), another format. There must be no batch. SEQ goes on from
+ * the last record of the file and what its FILE.seq says (journal_seq.h), or from where this
+ * journal was, whichever is later. What a crash left unfinished is cut. False: see
+ * journal_problem(); a journal that was open stays as it was, but is lost if its path does not lead
+ * to it any more. Refused, untouched: a file that does not end with records, one with records of
+ * another format, or one that another process has locked. Standard output is locked, too, where it
+ * is a file, but not looked at.
  */
 bool journal_open(struct journal *journal, const struct journal_options *options) MUST_USE;
 
 /*
- * Whether the file has no name any more: then nothing of it will be left. journal_open() with the
- * same options makes it again.
+ * Whether the journal is lost: the file has no name any more, so that nothing will be left of it;
+ * or it could not be opened again after it was renamed. Nothing is committed then, until
+ * journal_open() succeeds.
  */
-bool journal_is_deleted(const struct journal *journal) MUST_USE;
+bool journal_is_lost(const struct journal *journal) MUST_USE;
 
 /*
- * To be called when the server stops: notes in FILE.seq how far SEQ got, for the case that the file
- * is rotated away before the next start, and closes the file: only journal_free() may follow.
- * False: see journal_problem().
+ * To be called when the server stops: notes in FILE.seq how far SEQ got and closes the file: only
+ * journal_free() may follow. False: see journal_problem().
  */
 bool journal_close(struct journal *journal) MUST_USE;
 
 /*
- * Appends a record to the batch; `listener` is "" or a name. Its SEQ goes to *seq. False, with
- * errno ENOMEM: nothing was appended.
+ * Appends a record to the batch; `listener` is "" or a name. Its SEQ goes to *seq. False: nothing
+ * was appended, and journal_problem() says why: "out of memory", or "no SEQ is left".
  */
 bool journal_append(struct journal *journal, const char *peer, const char *listener,
                     const void *message, size_t size, uint64_t *seq) MUST_USE;
@@ -78,7 +80,7 @@ uint64_t journal_seq(const struct journal *journal);
 
 enum journal_result {
     JOURNAL_COMMITTED, /* every record of the batch is recorded; an empty batch always is */
-    JOURNAL_REFUSED,   /* none is (disk full...): the file is as before, SEQ too; go on */
+    JOURNAL_REFUSED,   /* none is (disk full, lost...): the file is as before, SEQ too; go on */
     JOURNAL_BROKEN, /* what is recorded is unknown (fdatasync failed, standard output gone): stop */
     JOURNAL_STOPPED, /* nobody read the pipe until SIGTERM or SIGINT came: none is acknowledged, a
                       * part may be in the pipe, and no batch will be committed any more: stop */

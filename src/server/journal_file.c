@@ -1,23 +1,24 @@
 #include "server/journal_file.h"
 
-#include "common/number.h"
+#include "common/buffer.h"
 #include "server/journal_lock.h"
-#include "server/record.h"
+#include "server/journal_recovery.h"
+#include "server/journal_seq.h"
+#include "server/replace_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <libgen.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum {
-    SCAN_BLOCK = 65536,   /* bytes read at once when looking for the last line */
-    SEQ_FILE_MODE = 0644, /* less what the umask takes */
-};
+/* What is wrong with a file that no crash of ours can have left so, and what to do. */
+#define FOREIGN_TAIL                                                                               \
+    "it does not end with records of tcpackd; the file is untouched: name another one, or move "   \
+    "it "                                                                                          \
+    "away"
 
 static bool fail(char *problem, const char *what, const char *path)
 {
@@ -32,6 +33,7 @@ static bool identify(struct journal_file *file, const char *path, char *problem)
     if (fstat(file->fd, &status) != 0)
         return fail(problem, "examine journal", path);
     file->regular = S_ISREG(status.st_mode);
+    file->named = file->regular && status.st_nlink > 0;
     file->device = status.st_dev;
     file->inode = status.st_ino;
     if (!file->regular && !S_ISCHR(status.st_mode) && !file->borrowed) {
@@ -137,142 +139,90 @@ static bool read_at(int fd, unsigned char *bytes, size_t size, off_t offset)
     return true;
 }
 
-static const unsigned char *last_newline(const unsigned char *block, size_t size)
+/* For struct recovery_source: the context is the descriptor. */
+static bool read_source(void *context, unsigned char *bytes, size_t size, off_t offset)
 {
-    while (size > 0)
-        if (block[--size] == '\n')
-            return block + size;
-    return NULL;
-}
-
-/* Sets *begin to the offset behind the last LF before `end`; 0 where there is none. */
-static bool find_line_begin(int fd, off_t end, off_t *begin)
-{
-    unsigned char *block = malloc(SCAN_BLOCK);
-    bool read = block != NULL;
-
-    *begin = 0;
-    while (read && end > 0) {
-        size_t size = end < SCAN_BLOCK ? (size_t)end : SCAN_BLOCK;
-        end -= (off_t)size;
-        read = read_at(fd, block, size, end);
-        const unsigned char *newline = read ? last_newline(block, size) : NULL;
-        if (newline != NULL) {
-            *begin = end + (newline - block) + 1;
-            break;
-        }
-    }
-    free(block);
-    return read;
-}
-
-/* What the line at [begin, end) of the file is; `torn`: a crash may have left NULs of its rest. */
-static bool parse_line_at(int fd, off_t begin, off_t end, bool torn, enum record_kind *kind,
-                          uint64_t *seq)
-{
-    unsigned char head[RECORD_HEAD_MAX];
-    size_t size = end - begin < RECORD_HEAD_MAX ? (size_t)(end - begin) : RECORD_HEAD_MAX;
-
-    if (!read_at(fd, head, size, begin))
-        return false;
-    *kind = record_parse(head, torn ? strnlen((const char *)head, size) : size, seq);
-    return true;
+    return read_at(*(const int *)context, bytes, size, offset);
 }
 
 static bool refuse_foreign(const char *path, char *problem)
 {
-    (void)snprintf(problem, JOURNAL_TEXT_MAX,
-                   "cannot use %s as journal: its last line is no record of tcpackd; the file is "
-                   "untouched: name another one, or move it away",
-                   path);
+    (void)snprintf(problem, JOURNAL_TEXT_MAX, "cannot use %s as journal: " FOREIGN_TAIL, path);
     return false;
 }
 
-static bool cut_tail(struct journal_file *file, const char *path, off_t end, off_t size,
-                     char *problem)
+static void note_cut(struct journal_file *file, const char *path, uintmax_t cut, uint64_t salvaged)
 {
-    if (ftruncate(file->fd, end) != 0)
-        return fail(problem, "cut the unfinished last record of", path);
-    if (fdatasync(file->fd) != 0)
-        return fail(problem, "sync", path);
-    (void)snprintf(file->note, sizeof file->note,
-                   "%s ended in an unfinished record of %jd bytes, as after a crash: cut", path,
-                   (intmax_t)(size - end));
+    int length = snprintf(file->note, sizeof file->note,
+                          "%s: cut %ju bytes of unfinished records, as after a crash", path, cut);
+
+    if (salvaged > 0 && length > 0 && (size_t)length < sizeof file->note)
+        (void)snprintf(file->note + length, sizeof file->note - (size_t)length,
+                       "; %" PRIu64 " whole records after them stay", salvaged);
+}
+
+/* Appends all bytes. False with errno. */
+static bool append_all(int fd, const struct buffer *bytes)
+{
+    for (size_t at = 0; at < bytes->size;) {
+        ssize_t written = write(fd, bytes->bytes + at, bytes->size - at);
+        if (written < 0 && errno != EINTR)
+            return false;
+        at += written < 0 ? 0 : (size_t)written;
+    }
     return true;
 }
 
-/* Finds the last SEQ of a file that is not empty, and cuts what follows the last whole line. */
-static bool recover(struct journal_file *file, const char *path, off_t size, char *problem)
+/* Cuts what a crash left unfinished, and moves whole records after it up. */
+static bool mend(struct journal_file *file, const char *path, const struct recovery_source *source,
+                 const struct recovery *found, char *problem)
 {
-    off_t tail; /* where the last whole line ends */
-    off_t begin = 0;
-    enum record_kind whole = RECORD_OURS;
-    enum record_kind rest = RECORD_PARTIAL;
-    uint64_t unfinished;
+    struct buffer salvaged = {0};
+    bool mended = journal_recovery_salvage(source, found, &salvaged);
 
-    if (!find_line_begin(file->fd, size, &tail) ||
-        (tail > 0 && (!find_line_begin(file->fd, tail - 1, &begin) ||
-                      !parse_line_at(file->fd, begin, tail - 1, false, &whole, &file->last_seq))) ||
-        !parse_line_at(file->fd, tail, size, tail > 0, &rest, &unfinished))
-        return fail(problem, "read", path);
-    if (whole != RECORD_OURS || rest == RECORD_FOREIGN)
-        return refuse_foreign(path, problem);
-    return tail == size || cut_tail(file, path, tail, size, problem);
+    if (!mended)
+        (void)fail(problem, "read", path);
+    else if (ftruncate(file->fd, found->keep) != 0 || !append_all(file->fd, &salvaged))
+        mended = fail(problem, "cut the unfinished last record of", path);
+    else if (fdatasync(file->fd) != 0)
+        mended = fail(problem, "sync", path);
+    else
+        note_cut(file, path, (uintmax_t)(source->size - found->keep) - salvaged.size,
+                 found->salvaged);
+    buffer_free(&salvaged);
+    return mended;
 }
 
-/* The name of FILE.seq, or FILE.seq.new; the caller frees it. NULL: no memory. */
-static char *seq_path(const char *path, const char *suffix)
+/* Finds the last record of the file, and cuts what a crash left unfinished. */
+static bool recover(struct journal_file *file, const char *path, off_t size, bool synced,
+                    char *problem)
 {
-    size_t size = strlen(path) + strlen(suffix) + 1;
-    char *name = malloc(size);
+    const struct recovery_source source = {read_source, &file->fd, size};
+    struct recovery found;
+    bool recovered = true;
 
-    if (name != NULL)
-        (void)snprintf(name, size, "%s%s", path, suffix);
-    return name;
-}
-
-/* What FILE.seq says, for a file without records. No FILE.seq: 0. */
-static bool read_noted_seq(const char *path, uint64_t *seq, char *problem)
-{
-    char text[32];
-    char *name = seq_path(path, ".seq");
-    FILE *noted = name == NULL ? NULL : fopen(name, "re");
-    bool good = true;
-
-    if (noted == NULL) {
-        good = name != NULL && errno == ENOENT;
-        if (!good)
-            (void)fail(problem, "read the last SEQ beside", path);
-    } else {
-        size_t size = fread(text, 1, sizeof text - 1, noted);
-        bool line = size > 0 && text[size - 1] == '\n'; /* written by hand, it may be none */
-        text[line ? size - 1 : size] = '\0';
-        good = size < sizeof text - 1 && number_parse(text, 10, 0, UINT64_MAX, seq);
-        if (!good)
-            (void)snprintf(
-                problem, JOURNAL_TEXT_MAX,
-                "%s does not say a SEQ: write the last record's into it, or remove it to "
-                "begin with 1",
-                name);
-        (void)fclose(noted); /* it was only read */
+    switch (journal_recovery_examine(&source, synced, &found)) {
+    case RECOVERY_WHOLE:
+        break;
+    case RECOVERY_DAMAGED:
+        recovered = mend(file, path, &source, &found, problem);
+        break;
+    case RECOVERY_FOREIGN:
+        recovered = refuse_foreign(path, problem);
+        break;
+    case RECOVERY_UNREADABLE:
+        recovered = fail(problem, "read", path);
+        break;
     }
-    free(name);
-    return good;
+    file->last_seq = found.last_seq;
+    file->has_records = found.last_seq > 0;
+    file->format = found.format;
+    return recovered;
 }
 
-/* Makes the name of a file that is there last: that of the file itself, where `path` is a link. */
 static bool sync_directory(const char *path, char *problem)
 {
-    char *real = realpath(path, NULL);
-    int fd = real == NULL ? -1 : open(dirname(real), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool synced = fd >= 0 && fsync(fd) == 0;
-
-    if (!synced)
-        (void)fail(problem, "sync the directory of", path);
-    if (fd >= 0)
-        (void)close(fd); /* nothing was written through it */
-    free(real);
-    return synced;
+    return sync_directory_of(path) || fail(problem, "sync the directory of", path);
 }
 
 /* Opens the file, or makes it with just this mode, whatever the umask. */
@@ -289,36 +239,66 @@ static int open_or_make(const char *path, mode_t mode)
     return fd;
 }
 
-static bool take_over(struct journal_file *file, const char *path, bool sync, char *problem)
+/* Records of two formats in one file would be more than most readers expect. */
+static bool check_format(const struct journal_file *file, const struct journal_options *options,
+                         char *problem)
 {
+    static const char *const names[] = {"text", "json"};
+
+    if (!file->has_records || file->format == options->format)
+        return true;
+    (void)snprintf(problem, JOURNAL_TEXT_MAX,
+                   "cannot use %s as journal: its records are format = %s, not %s (rename it, and "
+                   "a new one is begun)",
+                   options->file, names[file->format], names[options->format]);
+    return false;
+}
+
+/* Sets the SEQ after which numbers go on. */
+static bool find_seq(struct journal_file *file, const char *path,
+                     const struct journal_seq_note *note, char *problem)
+{
+    char boot[JOURNAL_BOOT_ID_MAX];
+
+    journal_seq_boot(boot);
+    file->last_seq = journal_seq_resume(note, file->last_seq, file->inode, boot);
+    if (file->last_seq < UINT64_MAX)
+        return true;
+    (void)snprintf(problem, JOURNAL_TEXT_MAX,
+                   "cannot use %s as journal: no SEQ is left after its last one (name another "
+                   "file, whose numbers begin with 1)",
+                   path);
+    return false;
+}
+
+static bool take_over(struct journal_file *file, const struct journal_options *options,
+                      bool seq_held, char *problem)
+{
+    struct journal_seq_note note = {0};
+    const char *path = options->file;
     struct stat status;
 
-    if (!lock(file, path, problem))
+    if (!lock(file, path, problem) || (!seq_held && !journal_seq_read(path, &note, problem)))
         return false;
     if (fstat(file->fd, &status) != 0) /* again: the lock's last owner may have written */
         return fail(problem, "examine journal", path);
-    if (status.st_size > 0 && !recover(file, path, status.st_size, problem))
+    bool synced = note.running ? note.synced : options->sync;
+    if (status.st_size > 0 && !recover(file, path, status.st_size, synced, problem))
         return false;
-    if (file->last_seq == 0 && !read_noted_seq(path, &file->last_seq, problem))
+    if (!check_format(file, options, problem) || !find_seq(file, path, &note, problem))
         return false;
-    if (file->last_seq == UINT64_MAX) {
-        (void)snprintf(problem, JOURNAL_TEXT_MAX,
-                       "cannot use %s as journal: there is no SEQ behind its last record's", path);
-        return false;
-    }
-    if (sync && !sync_directory(path, problem))
+    if (options->sync && !sync_directory(path, problem))
         return false;
     note_committed(file, lseek(file->fd, 0, SEEK_END));
     return true;
 }
 
-/* Whether `path` is the file that is open: opening and closing it again would lose its lock. */
-static bool is_current(const struct journal_file *current, const char *path)
+bool journal_file_is_at(const struct journal_file *file, const char *path)
 {
     struct stat status;
 
-    return current != NULL && current->fd >= 0 && stat(path, &status) == 0 &&
-           status.st_dev == current->device && status.st_ino == current->inode;
+    return stat(path, &status) == 0 && status.st_dev == file->device &&
+           status.st_ino == file->inode;
 }
 
 static bool keep_current(const struct journal_file *current, const char *path, bool sync,
@@ -328,17 +308,21 @@ static bool keep_current(const struct journal_file *current, const char *path, b
            (lock(current, path, problem) && (!sync || sync_directory(path, problem)));
 }
 
-bool journal_file_open(struct journal_file *file, const char *path, mode_t mode, bool sync,
-                       const struct journal_file *current, char *problem)
+bool journal_file_open(struct journal_file *file, const struct journal_options *options,
+                       bool seq_held, const struct journal_file *current, char *problem)
 {
+    const char *path = options->file;
+
     *file = (struct journal_file){.fd = -1};
-    if (is_current(current, path))
-        return keep_current(current, path, sync, problem);
-    file->fd = open_or_make(path, mode);
+    /* Opening and closing the file that is open would lose its lock. */
+    if (current != NULL && current->fd >= 0 && journal_file_is_at(current, path))
+        return keep_current(current, path, options->sync, problem);
+    file->fd = open_or_make(path, (mode_t)options->mode);
     if (file->fd < 0)
         return fail(problem, "open journal", path);
     stream_open(&file->stream, file->fd);
-    if (identify(file, path, problem) && (!file->regular || take_over(file, path, sync, problem)))
+    if (identify(file, path, problem) &&
+        (!file->regular || take_over(file, options, seq_held, problem)))
         return true;
     journal_file_close(file);
     return false;
@@ -352,53 +336,4 @@ void journal_file_close(struct journal_file *file)
     else if (file->fd >= 0 && !file->borrowed)
         (void)close(file->fd); /* what matters was synced at the commit */
     file->fd = -1;
-}
-
-/* Where others may write into the folder, they could have put a link there. */
-static FILE *make_seq_file(const char *name)
-{
-    int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, SEQ_FILE_MODE);
-    FILE *file = fd < 0 ? NULL : fdopen(fd, "w");
-
-    if (fd >= 0 && file == NULL)
-        (void)close(fd); /* nothing was written */
-    return file;
-}
-
-static bool write_seq(FILE *out, uint64_t seq)
-{
-    bool written =
-        fprintf(out, "%" PRIu64 "\n", seq) > 0 && fflush(out) == 0 && fsync(fileno(out)) == 0;
-    return fclose(out) == 0 && written;
-}
-
-/* Makes the file `name` by way of `fresh`, of which nothing stays where that fails. */
-static bool replace_seq(const char *name, const char *fresh, uint64_t seq)
-{
-    FILE *out = make_seq_file(fresh);
-
-    if (out == NULL)
-        return false;
-    if (write_seq(out, seq) && rename(fresh, name) == 0)
-        return true;
-    int saved = errno;
-    if (unlink(fresh) != 0) {
-        /* It is written over next time. */
-    }
-    errno = saved;
-    return false;
-}
-
-bool journal_file_note_seq(const char *path, uint64_t seq, char *problem)
-{
-    char *name = seq_path(path, ".seq");
-    char *fresh = seq_path(path, ".seq.new");
-    bool noted = name != NULL && fresh != NULL && replace_seq(name, fresh, seq);
-
-    if (!noted)
-        (void)fail(problem, "note the last SEQ beside", path);
-    noted = noted && sync_directory(name, problem);
-    free(name);
-    free(fresh);
-    return noted;
 }

@@ -1,16 +1,14 @@
 #include "server/metrics.h"
 
 #include "common/compiler.h"
+#include "server/replace_file.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-enum { US_PER_SECOND = 1000000, METRICS_FILE_MODE = 0644 };
+enum { US_PER_SECOND = 1000000 };
 
 static const char *const refusal_names[] = {"access", "address_limit", "proxy", "memory"};
 static const char *const end_names[] = {"peer", "reset",   "too_long", "malformed", "http",
@@ -180,88 +178,19 @@ bool metrics_summarize(const struct metrics *metrics, struct buffer *out)
         metrics->journal_errors);
 }
 
-static bool write_all(int fd, const struct buffer *text)
-{
-    for (size_t at = 0; at < text->size;) {
-        ssize_t written = write(fd, text->bytes + at, text->size - at);
-        if (written < 0 && errno != EINTR)
-            return false;
-        at += written < 0 ? 0 : (size_t)written;
-    }
-    return true;
-}
-
-/* Removes a file that is no use any more; errno stays what it was. */
-static void discard(const char *path)
-{
-    int saved = errno;
-
-    if (unlink(path) != 0) {
-        /* It is written over next time. */
-    }
-    errno = saved;
-}
-
-/* Whether nothing is lost by putting a file there: rename() replaces /dev/null, too. */
-static bool may_replace(const char *path, const char **problem)
-{
-    struct stat status;
-
-    if (lstat(path, &status) == 0) {
-        *problem = "there is something else than a regular file";
-        return S_ISREG(status.st_mode);
-    }
-    *problem = strerror(errno);
-    return errno == ENOENT;
-}
-
-static bool write_new_file(const char *path, const struct buffer *text)
-{
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, METRICS_FILE_MODE);
-
-    if (fd < 0)
-        return false;
-    bool done = fchmod(fd, METRICS_FILE_MODE) == 0 && write_all(fd, text);
-    int saved = errno;
-    if (close(fd) != 0 && done)
-        return false;
-    errno = saved;
-    return done;
-}
-
-/* Writes the new file as `name`, which is free for that, and puts it in the place of the old one.
- */
-static bool replace_file(const char *path, const char *name, const struct buffer *text,
-                         const char **problem)
-{
-    if (write_new_file(name, text) && rename(name, path) == 0)
-        return true;
-    *problem = strerror(errno);
-    discard(name);
-    return false;
-}
-
 bool metrics_write_file(const char *path, const struct buffer *text, const char **problem)
 {
-    struct buffer temporary = {0};
-    bool done = false;
+    int fd = replace_file(
+        &(struct replacement){
+            .path = path, .suffix = ".tmp", .bytes = text->bytes, .size = text->size},
+        problem);
 
-    *problem = strerror(ENOMEM);
-    if (buffer_printf(&temporary, "%s.tmp", path) && buffer_append(&temporary, "", 1)) {
-        const char *name = (const char *)temporary.bytes;
-        done = may_replace(path, problem) && may_replace(name, problem) &&
-               replace_file(path, name, text, problem);
-    }
-    buffer_free(&temporary);
-    return done;
+    if (fd >= 0)
+        (void)close(fd); /* the next file is due soon */
+    return fd >= 0;
 }
 
 bool metrics_remove_file(const char *path, const char **problem)
 {
-    if (!may_replace(path, problem))
-        return false;
-    if (unlink(path) == 0 || errno == ENOENT)
-        return true;
-    *problem = strerror(errno);
-    return false;
+    return replace_file_remove(path, problem);
 }

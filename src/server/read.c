@@ -84,7 +84,7 @@ struct taken {
     size_t recorded;            /* messages that are in the batch */
     bool http;                  /* the first message is an HTTP request */
     bool refused;               /* the next one's peer may not come in, which was logged */
-    bool unrecorded;            /* no memory for the next one's record */
+    bool unrecorded;            /* the next one has no record: see journal_problem() */
     bool unanswered;            /* no memory for the last one's reply */
 };
 
@@ -183,8 +183,8 @@ static void refuse(struct server *server, struct connection *connection, const s
                  connection->peer);
     } else if (taken->unrecorded) {
         connection->end = METRICS_ENDED_MEMORY;
-        log_error("out of memory for a message of %s: %zu bytes not recorded", connection->peer,
-                  left);
+        log_error("%s for a message of %s: %zu bytes not recorded",
+                  journal_problem(server->journal), connection->peer, left);
     } else if (taken->unanswered) {
         connection->end = METRICS_ENDED_MEMORY;
         log_error("out of memory for a reply to %s: its message is not acknowledged, %zu bytes "

@@ -161,3 +161,16 @@ enum record_kind record_parse(const unsigned char *line, size_t size, uint64_t *
     take_literal(&reader, json ? "\",\"" : " ");
     return reader.kind;
 }
+
+const unsigned char *record_time_of(const unsigned char *line)
+{
+    static const char json_seq[] = "{\"seq\":";
+    static const char json_time[] = ",\"time\":\"";
+    bool json = line[0] == '{';
+
+    if (json)
+        line += strlen(json_seq);
+    while (is_digit(*line))
+        line++;
+    return line + (json ? strlen(json_time) : strlen(" "));
+}

@@ -57,4 +57,7 @@ enum record_kind {
  */
 enum record_kind record_parse(const unsigned char *line, size_t size, uint64_t *seq) MUST_USE;
 
+/* The RECORD_TIME_LENGTH bytes of TIME in a line that record_parse() calls RECORD_OURS. */
+const unsigned char *record_time_of(const unsigned char *line);
+
 #endif

@@ -90,7 +90,10 @@ bool reopen_journal(struct server *server, const struct settings *settings)
     const struct journal_options options = settings_journal(settings);
 
     if (!journal_open(server->journal, &options)) {
-        log_error("%s; recording goes on where it was", journal_problem(server->journal));
+        if (!journal_is_lost(server->journal))
+            log_error("%s; recording goes on where it was", journal_problem(server->journal));
+        else
+            journal_lost(server);
         return false;
     }
     if (*journal_note(server->journal) != '\0')

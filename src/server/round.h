@@ -80,7 +80,7 @@ struct server {
     bool journal_failing;      /* the last commit was refused */
     struct episode unwritable; /* log lines about that */
     int64_t sockets_look_due;  /* when to see next whether a notification was lost */
-    int64_t journal_look_due;  /* when to see next whether the journal was deleted */
+    int64_t journal_look_due;  /* when to see next whether the journal is lost */
     int64_t journal_failed;    /* when */
     uint64_t batch_messages;   /* in the batch */
     uint64_t batch_bytes;      /* of these messages */
@@ -159,6 +159,9 @@ void housekeeping_begin(struct server *server);
 /* housekeeping.c: when something is due (DEADLINE_NEVER: nothing is), and doing what is. */
 int64_t housekeeping_due(const struct server *server);
 void housekeeping(struct server *server);
+
+/* housekeeping.c: says, once an episode, that the journal is lost and could not be opened again. */
+void journal_lost(struct server *server);
 
 /* housekeeping.c: USR1: logs a line of figures, and writes the metrics file. */
 void housekeeping_report(struct server *server);

@@ -229,16 +229,18 @@ def test_disk_full(tmp_path, format, size, long):
         assert len(one.records()) == len(records)
 
 
-@pytest.mark.parametrize("call", ["rename", "fsync"])
-def test_seq_that_cannot_be_noted_leaves_nothing_behind(recording, journal, tmp_path, call):
-    """On a full disk FILE.seq.new stayed after each rotation."""
+@pytest.mark.parametrize("call, first", [("rename", 2), ("fsync", 3)])
+def test_numbers_that_cannot_be_reserved_leave_nothing_behind(recording, journal, tmp_path, call,
+                                                              first):
+    """On a full disk: those that were reserved before hold on, and FILE.seq.new does not stay."""
     programs.need_strace()
     with recording({"journal.sync": "no"}, wrap=tracer(
-            tmp_path / "trace", f"trace={call}", f"inject={call}:error=ENOSPC")) as one:
+            tmp_path / "trace", f"trace={call}",
+            f"inject={call}:error=ENOSPC:when={first}+")) as one:
         with Client(one) as client:
             assert client.say(b"one") == b"1"
             journal.rename(journal.with_suffix(".old"))
             one.send_signal(signal.SIGHUP)
-            one.log.wait("cannot note the last SEQ beside .*: No space left on device")
+            one.log.wait("cannot reserve numbers in .*: No space left on device")
             assert client.say(b"two") == b"2"
     assert not journal.with_name("journal.seq.new").exists()

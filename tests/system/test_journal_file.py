@@ -13,7 +13,7 @@ from harness import programs
 from harness.client import Client
 from harness.journal import Journal, read_journal
 from harness.load import ANSWER_SEQ, Load
-from harness.server import Server
+from harness.server import Server, ini
 from harness.tracing import finished, tracer
 from harness.waiting import wait_until
 
@@ -115,17 +115,31 @@ def test_seq_goes_on_when_the_file_was_rotated_between_stop_and_start(recording,
         assert client.say(b"message") == b"2"
 
 
-def test_formats_may_change_between_starts(recording, journal):
-    one = recording()
+@pytest.mark.parametrize("before, after", [("text", "json"), ("json", "text")])
+def test_formats_never_mix(recording, refusing, journal, before, after):
+    """Neither at a start nor at a reload; in a new file, the new format."""
+    one = recording({"journal.format": before})
     with Client(one) as client:
-        assert client.say(b"text") == b"1"
+        assert client.say(b"first") == b"1"
     one.stop()
-    one.settings["journal.format"] = "json"
+    whole = journal.read_bytes()
+    log = refusing({"journal.file": str(journal), "journal.format": after})
+    assert f"its records are format = {before}, not {after} (rename it" in log
+    assert journal.read_bytes() == whole
+
     one.start()
+    one.settings["journal.format"] = after
+    one.config.write_text(ini(one.settings))
+    one.send_signal(signal.SIGHUP)
+    one.log.wait("error: cannot change format of journal .*rename it")
+    one.log.wait("nothing is changed")
     with Client(one) as client:
-        assert client.say(b"json") == b"2"
-    first, second = journal.read_bytes().splitlines()
-    assert first.startswith(b"1 ") and second.startswith(b'{"seq":2,')
+        assert client.say(b"second") == b"2"
+        assert len(read_journal(journal, before)) == 2
+        old = rotate(one, journal, 1)
+        assert client.say(b"third") == b"3"
+    assert len(read_journal(old, before)) == 2
+    assert len(read_journal(journal, after, first=3)) == 1
 
 
 @pytest.mark.parametrize("format", ["text", "json"])
@@ -141,6 +155,7 @@ def test_torn_line_is_cut_wherever_it_was_torn(recording, journal, format):
     cuts = [1, 2, 10, 30, 40, 60, len(whole) - first - 1]
     for cut in cuts:
         journal.write_bytes(whole[:first + cut])
+        journal.with_name("journal.seq").unlink()  # after a stop it says that SEQ 2 was whole
         one.start()
         one.log.wait(rf"^tcpackd: (warning: )?.*\b{cut} bytes")
         assert journal.read_bytes() == whole[:first]
@@ -178,7 +193,7 @@ def test_torn_tail_larger_than_any_block(recording, journal):
 
 
 @pytest.mark.parametrize("content", [
-    b"root:x:0:0:root:/root:/bin/sh\n", b"\n", b"1 2 3 4\n", b"no newline at all", b"\0" * 100,
+    b"root:x:0:0:root:/root:/bin/sh\n", b"\n", b"1 2 3 4\n", b"no newline at all", b"\0t\0e\0x\0t" * 100,
     b"[server]\nport = 8001\n", b"1 2026-01-01T00:00:00.000000Z 127.0.0.1:1 ours\nnot ours\n",
     b'{"seq":1}\n', b'{"level":"info","message":"foreign"}\n',
     b"0 2026-01-01T00:00:00.000000Z 127.0.0.1:1 no SEQ is zero\n",
@@ -327,42 +342,6 @@ def test_reopening_without_renaming_changes_nothing(recording, journal):
         one.send_signal(signal.SIGHUP)
         assert client.say(b"second") == b"2"
     assert len(one.records()) == 2
-
-
-def test_a_new_file_that_cannot_be_made_leaves_the_old_one(recording, journal):
-    """The error is logged, and records go on into the file that is open."""
-    one = recording()
-    with Client(one) as client:
-        assert client.say(b"first") == b"1"
-        old = journal.with_name("journal.1")
-        journal.rename(old)
-        journal.mkdir()
-        one.send_signal(signal.SIGHUP)
-        one.log.wait("^tcpackd: error: .*" + str(journal))
-        assert client.say(b"second") == b"2"
-        journal.rmdir()
-        one.send_signal(signal.SIGHUP)
-        wait_until(journal.exists, "the new journal")
-        assert client.say(b"third") == b"3"
-    assert [record.seq for record in read_journal(old)] == [1, 2]
-    assert [record.seq for record in Journal(journal, first=3).read()] == [3]
-
-
-def test_a_deleted_journal_is_made_again(recording, journal):
-    """What is written to a file without a name is gone with the server, acknowledged or not."""
-    one = recording()
-    with Client(one) as client:
-        client.say(b"first")
-        journal.unlink()
-
-        def made_again():
-            client.say(b"lost, or not")
-            return one.log.matches("was deleted")
-
-        wait_until(made_again, "the new journal")
-        last = int(client.say(b"last"))
-        records = read_journal(journal, first=last - len(journal.read_bytes().splitlines()) + 1)
-        assert (records[-1].seq, records[-1].message) == (last, b"last")
 
 
 def test_copytruncate(recording, journal):

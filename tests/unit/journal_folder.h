@@ -27,6 +27,7 @@ struct folder {
     char file[PATH_SIZE];
     char noted[PATH_SIZE]; /* FILE.seq */
     char rotated[PATH_SIZE];
+    char rotated_noted[PATH_SIZE];
 };
 
 static inline int make_folder(void **state)
@@ -42,13 +43,15 @@ static inline int make_folder(void **state)
     (void)snprintf(folder->file, sizeof folder->file, "%s/journal", folder->path);
     (void)snprintf(folder->noted, sizeof folder->noted, "%s/journal.seq", folder->path);
     (void)snprintf(folder->rotated, sizeof folder->rotated, "%s/rotated", folder->path);
+    (void)snprintf(folder->rotated_noted, sizeof folder->rotated_noted, "%s/rotated.seq",
+                   folder->path);
     return 0;
 }
 
 static inline int remove_folder(void **state)
 {
     struct folder *folder = *state;
-    char *const names[] = {folder->file, folder->noted, folder->rotated};
+    char *const names[] = {folder->file, folder->noted, folder->rotated, folder->rotated_noted};
 
     for (size_t at = 0; at < sizeof names / sizeof *names; at++)
         (void)unlink(names[at]); /* not every test makes each */

@@ -146,14 +146,15 @@ static void test_noted_seq_among_others(void **state)
     assert_int_equal(stat(folder->noted, &status), 0);
     assert_int_equal(status.st_mode & 0777, 0644);
 
+    /* Neither is written through a link, nor is a FIFO waited for. */
     write_text(folder->rotated, "precious");
     (void)snprintf(fresh, sizeof fresh, "%s.new", folder->noted);
-    assert_int_equal(symlink(folder->rotated, fresh), 0);
-    journal = open_journal(folder->file);
-    record(journal, 2, "two");
-    assert_false(journal_close(journal));
-    journal_free(journal);
-    assert_int_equal(unlink(fresh), 0);
+    for (int fifo = 0; fifo < 2; fifo++) {
+        assert_int_equal(fifo ? mkfifo(fresh, 0600) : symlink(folder->rotated, fresh), 0);
+        check_refused(folder->file, "journal.seq: there is something else than a regular file");
+        assert_int_equal(unlink(fresh), 0);
+        check_text(folder->noted, "1\n");
+    }
     check_text(folder->rotated, "precious");
 }
 
@@ -193,16 +194,29 @@ static void test_noted_seq_by_hand(void **state)
         write_text(folder->noted, good[at]);
         struct journal *journal = open_journal(folder->file);
         assert_int_equal(journal_seq(journal), 500);
-        journal_free(journal);
+        close_journal(journal);
+        check_text(folder->noted, "500\n");
     }
     for (size_t at = 0; at < sizeof bad / sizeof *bad; at++) {
         write_text(folder->noted, bad[at]);
         check_refused(folder->file, "/journal.seq does not say a SEQ");
+        write_text(folder->file, first); /* numbers after its record may have been given */
+        check_refused(folder->file, "/journal.seq does not say a SEQ");
+        assert_int_equal(unlink(folder->file), 0);
     }
-    write_text(folder->file, first); /* its records are what counts */
-    struct journal *journal = open_journal(folder->file);
-    assert_int_equal(journal_seq(journal), 1);
-    journal_free(journal);
+}
+
+static void test_noted_seq_that_is_no_file(void **state)
+{
+    const struct folder *folder = *state;
+
+    assert_int_equal(mkfifo(folder->noted, 0600), 0);
+    check_refused(folder->file, "journal.seq: it is no regular file (remove it, or move it away)");
+    assert_int_equal(unlink(folder->noted), 0);
+    write_text(folder->rotated, "500\n");
+    assert_int_equal(symlink(folder->rotated, folder->noted), 0);
+    check_refused(folder->file, "journal.seq: it is no regular file");
+    check_text(folder->rotated, "500\n");
 }
 
 /* ---------------------------------------------------------------------- what a crash has torn */
@@ -218,8 +232,9 @@ static void check_torn(const struct folder *folder, const char *whole, const cha
     assert_true(buffer_append(&bytes, torn, cut));
     write_file(folder->file, bytes.bytes, bytes.size);
     buffer_free(&bytes);
+    (void)unlink(folder->noted); /* of the last one; there may be none */
     struct journal *journal = open_journal(folder->file);
-    (void)snprintf(note, sizeof note, " unfinished record of %zu bytes", cut);
+    (void)snprintf(note, sizeof note, ": cut %zu bytes of unfinished records", cut);
     assert_non_null(strstr(journal_note(journal), note));
     assert_int_equal(journal_seq(journal), last_seq);
     check_text(folder->file, whole);
@@ -285,7 +300,6 @@ static const struct content foreign[] = {
     CONTENT("hello\n"),
     CONTENT("hello"),
     CONTENT("\x7f\x45LF\0\0\0"),
-    CONTENT("\0"),
     CONTENT("1\n"),
     CONTENT("1" TIME PEER "\n"), /* no blank: a message is missing */
     CONTENT("0" TIME PEER " zero\n"),
@@ -296,7 +310,9 @@ static const struct content foreign[] = {
     CONTENT("1" TIME PEER " one\nhello\n"),
     CONTENT("1" TIME PEER " one\nhello\n2" TIME PEER " tw"),
     CONTENT("1" TIME PEER " one\nhello, this is not torn"), /* behind a record, too */
-    CONTENT("2" TIME "\0\0\0"),                             /* without one, nobody knows */
+    CONTENT("\0h\0e\0l\0l\0o\0\n"),                         /* UTF-16 */
+    CONTENT("1" TIME PEER " one\n\0\0\0\n\0\0\0hello\nhello\n"),
+    CONTENT("1" TIME PEER " one\n\0\0\0\x01\x02\n"), /* no record has these bytes */
     CONTENT("{}\n"),
     CONTENT("{\"seq\":1}\n"),
     CONTENT("{\"seq\":\"1\"}\n"),
@@ -312,7 +328,7 @@ static void test_foreign_files(void **state)
 
     for (size_t at = 0; at < sizeof foreign / sizeof *foreign; at++) {
         write_file(folder->file, foreign[at].bytes, foreign[at].size);
-        check_refused(folder->file, "its last line is no record of tcpackd");
+        check_refused(folder->file, "it does not end with records of tcpackd");
         check_file(folder->file, foreign[at].bytes, foreign[at].size);
     }
 }
@@ -323,10 +339,20 @@ static void test_the_last_seq(void **state)
     const struct folder *folder = *state;
 
     write_text(folder->file, "18446744073709551615" TIME PEER " last\n");
-    check_refused(folder->file, "there is no SEQ behind its last record's");
+    check_refused(folder->file, "no SEQ is left after its last one");
     write_text(folder->file, "");
     write_text(folder->noted, "18446744073709551615\n");
-    check_refused(folder->file, "there is no SEQ behind its last record's");
+    check_refused(folder->file, "no SEQ is left after its last one");
+
+    write_text(folder->noted, "18446744073709551614\n");
+    struct journal *journal = open_journal(folder->file);
+    record(journal, UINT64_MAX, "last");
+    uint64_t seq = 0;
+    assert_false(journal_append(journal, PEER, "", "x", 1, &seq));
+    assert_string_equal(journal_problem(journal), "no SEQ is left");
+    assert_int_equal(journal_commit(journal), JOURNAL_COMMITTED);
+    close_journal(journal);
+    check_refused(folder->file, "no SEQ is left after its last one");
 }
 
 /* The link's target is made, and not the link a file. */
@@ -404,6 +430,7 @@ int main(void)
         TEST_IN_FOLDER(test_noted_seq_among_others),
         TEST_IN_FOLDER(test_noted_seq_beside_a_stale_one),
         TEST_IN_FOLDER(test_noted_seq_by_hand),
+        TEST_IN_FOLDER(test_noted_seq_that_is_no_file),
         TEST_IN_FOLDER(test_torn_tails),
         TEST_IN_FOLDER(test_torn_tails_of_nuls),
         TEST_IN_FOLDER(test_long_torn_tail),

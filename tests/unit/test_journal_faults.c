@@ -171,7 +171,7 @@ static void test_torn_and_another_file(void **state)
     assert_true(open_again(journal, folder->rotated));
     assert_int_equal(ftruncate_failures, 0);
     record(journal, 8, "eight");
-    journal_free(journal);
+    close_journal(journal);
     check_records(folder->rotated, "7 seven;8 eight;");
 }
 
@@ -226,6 +226,7 @@ static void test_cut_by_somebody_else(void **state)
         journal_free(journal);
         check_records(folder->file, emptied ? "2 two;3 three;" : "1 one;2 two;3 three;");
         assert_int_equal(unlink(folder->file), 0);
+        assert_int_equal(unlink(folder->noted), 0);
     }
 }
 

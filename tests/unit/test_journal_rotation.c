@@ -44,7 +44,6 @@ static void test_rotation(void **state)
     assert_int_equal(rename(folder->file, folder->rotated), 0);
     record(journal, 3, "three");
     assert_true(open_again(journal, folder->file));
-    check_text(folder->noted, "3\n");
     check_text(folder->file, "");
     record(journal, 4, "four");
     journal_free(journal); /* as if killed */
@@ -92,7 +91,7 @@ static void test_rotation_where_no_seq_can_be_noted(void **state)
     assert_int_equal(symlink(folder->rotated, fresh), 0);
     assert_int_equal(rename(folder->file, folder->rotated), 0);
     assert_true(open_again(journal, folder->file));
-    assert_non_null(strstr(journal_note(journal), "cannot note the last SEQ beside"));
+    assert_non_null(strstr(journal_note(journal), "cannot reserve numbers in "));
     record(journal, 2, "two");
     journal_free(journal);
     (void)unlink(fresh); /* where it is still there */
@@ -131,23 +130,52 @@ static void test_failed_reopening_changes_nothing(void **state)
     check_records(folder->file, "1 one;2 two;");
 }
 
+static bool open_as_json(struct journal *journal, const char *file)
+{
+    struct journal_options options = options_of(file);
+
+    options.format = JOURNAL_FORMAT_JSON;
+    return journal_open(journal, &options);
+}
+
+/* Records of two formats never meet in one file. */
 static void test_other_format(void **state)
 {
     const struct folder *folder = *state;
-    struct journal_options options = options_of(folder->file);
     struct journal *journal = open_journal(folder->file);
 
     record(journal, 1, "one");
-    options.format = JOURNAL_FORMAT_JSON;
-    assert_true(journal_open(journal, &options));
-    record(journal, 2, "two");
+    assert_false(open_as_json(journal, folder->file));
+    assert_non_null(strstr(journal_problem(journal), "cannot change format of journal "));
+    record(journal, 2, "two"); /* as before */
+    close_journal(journal);
+    check_records(folder->file, "1 one;2 two;");
+
+    journal = journal_new();
+    assert_non_null(journal);
+    assert_false(open_as_json(journal, folder->file));
+    assert_non_null(strstr(journal_problem(journal), "its records are format = text, not json"));
+    assert_true(open_again(journal, folder->file));
+    assert_int_equal(rename(folder->file, folder->rotated), 0);
+    assert_true(open_as_json(journal, folder->file)); /* a new file */
+    record(journal, 3, "three");
+    close_journal(journal);
+    check_refused(folder->file, "its records are format = json, not text");
+    check_records(folder->rotated, "1 one;2 two;");
+}
+
+/* As long as there is no record, nothing can mix. */
+static void test_other_format_of_an_empty_file(void **state)
+{
+    const struct folder *folder = *state;
+    struct journal *journal = open_journal(folder->file);
+
+    assert_true(open_as_json(journal, folder->file));
+    record(journal, 1, "one");
     journal_free(journal);
     struct buffer bytes = read_file(folder->file);
-    assert_non_null(strstr((const char *)bytes.bytes, " one\n{\"seq\":2,"));
+    assert_non_null(strstr((const char *)bytes.bytes, "{\"seq\":1,"));
     buffer_free(&bytes);
-    journal = open_journal(folder->file);
-    record(journal, 3, "three");
-    journal_free(journal);
 }
 
 /* logrotate's copytruncate, from behind our back. */
@@ -163,22 +191,171 @@ static void test_emptied_meanwhile(void **state)
     check_records(folder->file, "2 two;");
 }
 
+static enum journal_result try_to_record(struct journal *journal, const char *message)
+{
+    (void)append(journal, message);
+    return journal_commit(journal);
+}
+
+/* What is recorded in a file without a name is gone: it must not be acknowledged. */
 static void test_deleted(void **state)
 {
     const struct folder *folder = *state;
     struct journal *journal = open_journal(folder->file);
 
     record(journal, 1, "one");
-    assert_false(journal_is_deleted(journal));
+    assert_false(journal_is_lost(journal));
     assert_int_equal(rename(folder->file, folder->rotated), 0);
-    assert_false(journal_is_deleted(journal)); /* it has another name, and is no loss */
-    assert_int_equal(unlink(folder->rotated), 0);
-    assert_true(journal_is_deleted(journal));
-    assert_true(open_again(journal, folder->file));
-    assert_false(journal_is_deleted(journal));
+    assert_false(journal_is_lost(journal)); /* it has another name, and is no loss */
     record(journal, 2, "two");
+    assert_int_equal(unlink(folder->rotated), 0);
+    assert_true(journal_is_lost(journal));
+    assert_int_equal(try_to_record(journal, "lost"), JOURNAL_REFUSED);
+    assert_non_null(strstr(journal_problem(journal), "was deleted"));
+    assert_int_equal(journal_seq(journal), 2);
+    assert_int_equal(try_to_record(journal, "lost"), JOURNAL_REFUSED);
+    assert_true(open_again(journal, folder->file));
+    assert_false(journal_is_lost(journal));
+    record(journal, 3, "three");
     journal_free(journal);
-    check_records(folder->file, "2 two;");
+    check_records(folder->file, "3 three;");
+}
+
+/* logrotate made the new file with an owner that the server cannot open; or put a directory there.
+ */
+static void test_renamed_and_not_opened_again(void **state)
+{
+    const struct folder *folder = *state;
+    struct journal *journal = open_journal(folder->file);
+
+    record(journal, 1, "one");
+    assert_int_equal(rename(folder->file, folder->rotated), 0);
+    assert_int_equal(mkdir(folder->file, 0700), 0);
+    record(journal, 2, "two"); /* nobody has said yet that the file changes */
+    assert_false(open_again(journal, folder->file));
+    assert_true(journal_is_lost(journal));
+    assert_int_equal(try_to_record(journal, "lost"), JOURNAL_REFUSED);
+    assert_non_null(strstr(journal_problem(journal), "is not at its path any more"));
+    assert_int_equal(rmdir(folder->file), 0);
+    write_text(folder->file, "hello\n");
+    assert_false(open_again(journal, folder->file));
+    assert_int_equal(try_to_record(journal, "lost"), JOURNAL_REFUSED);
+    check_text(folder->file, "hello\n");
+    assert_int_equal(rename(folder->rotated, folder->file), 0); /* back to where it was */
+    assert_true(open_again(journal, folder->file));
+    record(journal, 3, "three");
+    journal_free(journal);
+    check_records(folder->file, "1 one;2 two;3 three;");
+}
+
+/* --------------------------------------------------------------------- killed, and then changed */
+
+enum { BEYOND = 100000 }; /* numbers that are reserved at once */
+
+/* Three records, and the server is killed. */
+static void kill_after_three(const struct folder *folder)
+{
+    struct journal *journal = open_journal(folder->file);
+
+    record(journal, 1, "one");
+    record(journal, 2, "two");
+    record(journal, 3, "three");
+    journal_free(journal);
+}
+
+static void check_next_seq(const char *file, uint64_t expected)
+{
+    struct journal *journal = open_journal(file);
+
+    record(journal, expected, "next");
+    journal_free(journal);
+}
+
+static void test_killed_and_nothing_else(void **state)
+{
+    const struct folder *folder = *state;
+
+    kill_after_three(folder);
+    check_next_seq(folder->file, 4);
+}
+
+static void test_killed_and_renamed(void **state)
+{
+    const struct folder *folder = *state;
+
+    kill_after_three(folder);
+    assert_int_equal(rename(folder->file, folder->rotated), 0);
+    check_next_seq(folder->file, BEYOND + 1);
+}
+
+/* In place: the file is the same one, and shorter. */
+static void test_killed_and_cut(void **state)
+{
+    const struct folder *folder = *state;
+
+    kill_after_three(folder);
+    struct buffer bytes = read_file(folder->file);
+    const char *third = strstr((const char *)bytes.bytes, "\n3 ");
+    assert_non_null(third);
+    assert_int_equal(truncate(folder->file, third + 1 - (const char *)bytes.bytes), 0);
+    buffer_free(&bytes);
+    check_next_seq(folder->file, BEYOND + 1);
+}
+
+static void test_killed_and_emptied(void **state)
+{
+    const struct folder *folder = *state;
+
+    kill_after_three(folder);
+    assert_int_equal(truncate(folder->file, 0), 0);
+    check_next_seq(folder->file, BEYOND + 1);
+}
+
+/* An older state, from a backup. */
+static void test_killed_and_put_back(void **state)
+{
+    const struct folder *folder = *state;
+
+    kill_after_three(folder);
+    assert_int_equal(rename(folder->file, folder->rotated), 0);
+    write_text(folder->file, "1" TIME PEER " one\n");
+    check_next_seq(folder->file, BEYOND + 1);
+}
+
+/* Numbers are reserved again before they are used up. */
+static void test_more_numbers_than_were_reserved(void **state)
+{
+    const struct folder *folder = *state;
+    struct journal *journal = open_journal(folder->file);
+
+    for (uint64_t seq = 1; seq <= BEYOND + 1; seq++) {
+        assert_int_equal(append(journal, ""), seq);
+        if (seq % 1000 == 0)
+            assert_int_equal(journal_commit(journal), JOURNAL_COMMITTED);
+    }
+    assert_int_equal(journal_commit(journal), JOURNAL_COMMITTED);
+    journal_free(journal);
+    assert_int_equal(unlink(folder->file), 0);
+    check_next_seq(folder->file, 2 * BEYOND + 2);
+}
+
+/* They cannot be: then nothing is acknowledged that could be given twice. */
+static void test_no_more_numbers_can_be_reserved(void **state)
+{
+    const struct folder *folder = *state;
+    struct journal *journal = open_journal(folder->file);
+    char fresh[2 * PATH_SIZE];
+
+    (void)snprintf(fresh, sizeof fresh, "%s.new", folder->noted);
+    assert_int_equal(mkdir(fresh, 0700), 0);
+    for (uint64_t seq = 1; seq <= BEYOND; seq++)
+        assert_int_equal(append(journal, ""), seq);
+    assert_int_equal(journal_commit(journal), JOURNAL_COMMITTED);
+    assert_int_equal(try_to_record(journal, "x"), JOURNAL_REFUSED);
+    assert_non_null(strstr(journal_problem(journal), "cannot reserve numbers in "));
+    assert_int_equal(rmdir(fresh), 0);
+    record(journal, BEYOND + 1, "x");
+    journal_free(journal);
 }
 
 /* ----------------------------------------------------------------------------- power that fails */
@@ -204,7 +381,7 @@ static void test_cut_is_synced(void **state)
     write_text(folder->file, "1" TIME PEER " one\n2 20");
     synced_files = 0;
     struct journal *journal = open_journal(folder->file);
-    assert_int_equal(synced_files, 1);
+    assert_int_equal(synced_files, 2); /* and FILE.seq */
     journal_free(journal);
 }
 
@@ -219,7 +396,16 @@ int main(void)
         TEST_IN_FOLDER(test_failed_reopening_changes_nothing),
         TEST_IN_FOLDER(test_other_format),
         TEST_IN_FOLDER(test_emptied_meanwhile),
+        TEST_IN_FOLDER(test_other_format_of_an_empty_file),
         TEST_IN_FOLDER(test_deleted),
+        TEST_IN_FOLDER(test_renamed_and_not_opened_again),
+        TEST_IN_FOLDER(test_killed_and_nothing_else),
+        TEST_IN_FOLDER(test_killed_and_renamed),
+        TEST_IN_FOLDER(test_killed_and_cut),
+        TEST_IN_FOLDER(test_killed_and_emptied),
+        TEST_IN_FOLDER(test_killed_and_put_back),
+        TEST_IN_FOLDER(test_more_numbers_than_were_reserved),
+        TEST_IN_FOLDER(test_no_more_numbers_can_be_reserved),
         TEST_IN_FOLDER(test_noted_seq_is_synced),
         TEST_IN_FOLDER(test_cut_is_synced),
     };
