@@ -6,17 +6,16 @@
 
 enum { WHY_BYTES = 256 };
 
-void admit_refused(struct server *server, struct connection *connection,
-                   enum metrics_refusal reason)
+void admit_refused(struct connection *connection, enum metrics_refusal reason)
 {
-    server->metrics.refused[reason]++;
     connection->refused = true;
+    connection->refusal = reason;
 }
 
 static bool refuse(struct server *server, struct connection *connection,
                    enum metrics_refusal reason, const char *why)
 {
-    admit_refused(server, connection, reason);
+    admit_refused(connection, reason);
     log_refusal(server, connection, why);
     return false;
 }
@@ -127,6 +126,8 @@ void admit_leave(struct server *server, const struct connection *connection)
 {
     if (connection->admitted)
         peer_counts_remove(&server->peers, &connection->key);
-    if (!connection->refused)
+    if (connection->refused)
+        server->metrics.refused[connection->refusal]++;
+    else
         server->metrics.ended[connection->end]++;
 }

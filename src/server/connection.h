@@ -30,7 +30,7 @@ struct connection {
     int fd; /* non-blocking; owned */
     enum connection_state state;
     bool admitted;     /* its address was checked and is counted */
-    bool refused;      /* it was counted so, and is not counted as ended */
+    bool refused;      /* it counts so, for `refusal`, and not as ended */
     bool began;        /* its first message was looked at */
     bool is_unix;      /* its peer is on this machine, and cannot vanish without a word */
     bool ended;        /* the peer has finished sending; `in` may still hold messages */
@@ -51,8 +51,9 @@ struct connection {
     int64_t sent_since;       /* since then no reply was confirmed; 0: none is under way */
     uint64_t sent;            /* bytes of replies that the kernel took */
     uint64_t confirmed;       /* of these, by the peer's system, when it was looked at last */
-    enum metrics_end end;     /* why it ends, once it does */
-    struct peer_key key;      /* the address of the peer; of the proxy while the state is PROXY */
+    enum metrics_refusal refusal;
+    enum metrics_end end; /* why it ends, once it does */
+    struct peer_key key;  /* the address of the peer; of the proxy while the state is PROXY */
     char peer[ADDRESS_PEER_SIZE];
 };
 

@@ -91,10 +91,9 @@ void housekeeping_begin(struct server *server)
 
 int64_t housekeeping_due(const struct server *server)
 {
-    bool looks = server->connections_count > 0 && readiness_rings(server->readiness);
     const int64_t all[] = {server->metrics_due, server->alive_due, episode_due(&server->no_room),
                            episode_due(&server->unwritable),
-                           looks ? server->sockets_look_due : DEADLINE_NEVER};
+                           server->sockets_looks > 0 ? server->sockets_look_due : DEADLINE_NEVER};
     int64_t first = DEADLINE_NEVER;
 
     for (size_t at = 0; at < sizeof all / sizeof all[0]; at++)
@@ -150,12 +149,16 @@ static void look_after_journal(struct server *server)
 
 /*
  * Signals tell which sockets are ready; one that gets lost, by whatever cause, must not leave a
- * client unserved for ever.
+ * client unserved for ever. All are seen once more after the last time that something happened;
+ * then nothing wakes a server whose clients are silent.
  */
 static void look_at_sockets(struct server *server)
 {
-    if (server->now < server->sockets_look_due)
+    if (readiness_was_busy(server->readiness) && readiness_rings(server->readiness))
+        server->sockets_looks = readiness_looks(server->readiness) + 1;
+    if (server->sockets_looks == 0 || server->now < server->sockets_look_due)
         return;
+    server->sockets_looks--;
     readiness_look(server->readiness);
     int64_t interval = SOCKETS_LOOK_US / ((int64_t)readiness_looks(server->readiness) + 1);
     server->sockets_look_due =

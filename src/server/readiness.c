@@ -39,6 +39,7 @@ struct readiness {
     int beyond;       /* one more than the highest descriptor that is given to select() */
     int bell;         /* -1: none */
     bool rings_often; /* the last take found several: by now there may be some again */
+    bool busy;        /* a wait found something, or was interrupted */
     int rings_alone;  /* waits in a row without select() */
 
     unsigned char *states; /* by descriptor */
@@ -277,7 +278,9 @@ static bool find_ready(struct readiness *readiness, int64_t timeout)
         add_all_found(readiness, &readiness->read_found, FOUND_READ);
         add_all_found(readiness, &readiness->write_found, FOUND_WRITE);
     }
-    return found >= 0 || errno == EINTR;
+    bool interrupted = found < 0 && errno == EINTR;
+    readiness->busy = readiness->busy || found > 0 || interrupted;
+    return found >= 0 || interrupted;
 }
 
 /*
@@ -299,6 +302,7 @@ static bool rings_again(struct readiness *readiness)
 bool readiness_wait(struct readiness *readiness, int64_t timeout)
 {
     if (rings_again(readiness)) {
+        readiness->busy = true;
         readiness->left = readiness->queued;
         return true;
     }
@@ -310,6 +314,14 @@ bool readiness_wait(struct readiness *readiness, int64_t timeout)
         take_rings(readiness);
     readiness->left = readiness->queued;
     return true;
+}
+
+bool readiness_was_busy(struct readiness *readiness)
+{
+    bool busy = readiness->busy;
+
+    readiness->busy = false;
+    return busy;
 }
 
 size_t readiness_looks(const struct readiness *readiness)

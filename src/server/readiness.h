@@ -86,10 +86,14 @@ int readiness_next(struct readiness *readiness, unsigned *events);
 
 /*
  * Looks with select() at the sockets of the next 1,024 descriptors that are otherwise not given to
- * it: whether one is ready though no signal said so. To be called now and then; readiness_looks()
- * calls see all sockets.
+ * it: whether one is ready though no signal said so. To be called now and then.
  */
 void readiness_look(struct readiness *readiness);
+
+/* Whether a wait since the last call found something, or was interrupted by a signal. */
+bool readiness_was_busy(struct readiness *readiness);
+
+/* How many calls of readiness_look() see all sockets. */
 size_t readiness_looks(const struct readiness *readiness);
 
 /* Whether `fd` is ready; readiness_next() will return it, if not in this round, in a later one. */

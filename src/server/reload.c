@@ -137,21 +137,12 @@ static void replace_listeners(struct server *server, struct listeners *listeners
     listeners_refresh(listeners);
 }
 
-/* The socket says it; the peer's name is the one that a proxy gave it. */
-static bool is_unix(int fd)
-{
-    struct sockaddr_storage name = {0};
-    socklen_t size = sizeof name;
-
-    return getsockname(fd, (struct sockaddr *)&name, &size) == 0 && name.ss_family == AF_UNIX;
-}
-
 /* What was inherited from the listener when the connection was accepted. */
 static void convert_socket(struct server *server, const struct connection *connection,
                            const struct config_listener *before, const struct config_listener *now)
 {
-    if ((before->keepalive != now->keepalive || before->stall_timeout != now->stall_timeout) &&
-        !is_unix(connection->fd) && !listener_socket_set_inherited(connection->fd, now))
+    if (before->keepalive != now->keepalive && !connection->is_unix &&
+        !listener_socket_set_inherited(connection->fd, now))
         complain(server, connection, "cannot change keepalive of %s: %s", connection->peer,
                  strerror(errno));
 }

@@ -79,6 +79,7 @@ struct server {
 
     bool journal_failing;      /* the last commit was refused */
     struct episode unwritable; /* log lines about that */
+    size_t sockets_looks;      /* looks to come at a part of the sockets */
     int64_t sockets_look_due;  /* when to see next whether a notification was lost */
     int64_t journal_look_due;  /* when to see next whether the journal is lost */
     int64_t journal_failed;    /* when */
@@ -136,9 +137,8 @@ enum admission admit_proxied(struct server *server, struct connection *connectio
  */
 bool admit_proxy(struct server *server, struct connection *connection) MUST_USE;
 
-/* admit.c: counts it as refused, before it was let in; the caller closes it. */
-void admit_refused(struct server *server, struct connection *connection,
-                   enum metrics_refusal reason);
+/* admit.c: it will count as refused, not as ended; the caller closes it. */
+void admit_refused(struct connection *connection, enum metrics_refusal reason);
 
 /* admit.c: takes it out of the counts; it counts as ended where it was not refused. */
 void admit_leave(struct server *server, const struct connection *connection);

@@ -151,8 +151,10 @@ bool unix_socket_listen(int fd, const struct address *address, mode_t mode, int 
     }
     bool listens = listen_locked(fd, address, mode, backlog, file);
     int saved = errno;
-    if (folder >= 0)
-        (void)close(folder); /* and with it the lock */
+    if (folder >= 0) {
+        (void)flock(folder, LOCK_UN); /* cannot fail; close() alone would do, but for its errors */
+        (void)close(folder);          /* nothing was written */
+    }
     errno = saved;
     return listens;
 }

@@ -30,7 +30,7 @@ static void close_late(struct server *server, struct connection *connection,
 {
     connection->end = overdue->end;
     if (connection->state == CONNECTION_PROXY)
-        admit_refused(server, connection, METRICS_REFUSED_PROXY);
+        admit_refused(connection, METRICS_REFUSED_PROXY);
     connections_close(server, connection, overdue->why);
 }
 

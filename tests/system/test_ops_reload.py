@@ -267,13 +267,13 @@ def test_keepalive_changes_for_connections_that_stay(server, tmp_path):
     with Client(one) as client, two:
         client.say(b"hello")
         two.say(b"hello")
-        reload(one, {"server.stall_timeout": 3600})
+        reload(one, {"server.keepalive": 3600})
         client.say(b"hello")
         two.say(b"hello")
     text = trace.read_text()
     fd = re.search(r"^accept4\(.*AF_INET.* = (\d+)$", text, re.MULTILINE)[1]
-    changed = re.findall(rf"setsockopt\({fd}, SOL_TCP, TCP_USER_TIMEOUT, \[(\d+)\]", text)
-    assert changed == ["3601000"]
+    changed = re.findall(rf"setsockopt\({fd}, SOL_TCP, TCP_KEEPIDLE, \[(\d+)\]", text)
+    assert changed == ["3600"]
     assert "cannot change" not in str(one.log)
 
 
