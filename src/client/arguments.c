@@ -1,6 +1,6 @@
 #include "client/arguments.h"
 
-#include "common/framing.h"
+#include "common/framing/framing.h"
 #include "common/number.h"
 
 #include <getopt.h>

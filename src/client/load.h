@@ -9,7 +9,7 @@
 #include "client/figures.h"
 #include "client/outcome.h"
 #include "common/compiler.h"
-#include "common/framing.h"
+#include "common/framing/framing.h"
 
 #include <stdbool.h>
 #include <stddef.h>

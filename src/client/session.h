@@ -12,7 +12,7 @@
 #include "client/replies.h"
 #include "client/window.h"
 #include "common/compiler.h"
-#include "common/framing.h"
+#include "common/framing/framing.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -5,7 +5,7 @@
 #include "client/signals.h"
 #include "client/transfer.h"
 #include "common/address.h"
-#include "common/config.h"
+#include "common/config/config.h"
 #include "common/descriptors.h"
 #include "common/log.h"
 

@@ -11,7 +11,7 @@
 
 #include "common/buffer.h"
 #include "common/compiler.h"
-#include "common/framing.h"
+#include "common/framing/framing.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
 #include "server/metrics.h"
 
 #include "common/compiler.h"
-#include "server/replace_file.h"
+#include "common/replace_file.h"
 
 #include <inttypes.h>
 #include <stdio.h>

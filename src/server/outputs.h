@@ -10,7 +10,7 @@
 #define TCPACK_SERVER_OUTPUTS_H
 
 #include "common/compiler.h"
-#include "common/config.h"
+#include "common/config/config.h"
 
 #include <stdbool.h>
 

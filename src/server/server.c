@@ -2,10 +2,10 @@
 
 #include "common/clock.h"
 #include "common/log.h"
-#include "server/listener_plan.h"
-#include "server/privileges.h"
-#include "server/round.h"
-#include "server/signals.h"
+#include "server/listener/plan.h"
+#include "server/process/privileges.h"
+#include "server/process/signals.h"
+#include "server/round/round.h"
 
 #include <errno.h>
 #include <stdlib.h>

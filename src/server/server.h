@@ -6,7 +6,7 @@
 #define TCPACK_SERVER_SERVER_H
 
 #include "common/compiler.h"
-#include "common/config.h"
+#include "common/config/config.h"
 
 struct server;
 

@@ -7,10 +7,10 @@
 
 #include "common/buffer.h"
 #include "common/compiler.h"
-#include "common/config.h"
+#include "common/config/config.h"
 #include "common/network.h"
 #include "common/reply.h"
-#include "server/journal.h"
+#include "server/journal/journal.h"
 
 #include <stddef.h>
 

@@ -1,11 +1,11 @@
 /* tcpackd: reads its command line and configuration, and serves. See tcpackd(8). */
 #include "common/compiler.h"
-#include "common/config.h"
+#include "common/config/config.h"
 #include "common/descriptors.h"
 #include "common/log.h"
 #include "server/outputs.h"
+#include "server/process/signals.h"
 #include "server/server.h"
-#include "server/signals.h"
 
 #include <errno.h>
 #include <getopt.h>

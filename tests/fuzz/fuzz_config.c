@@ -5,8 +5,8 @@
  * value, its first line is read as it was written, or cannot be written.
  */
 #include "common/buffer.h"
-#include "common/config.h"
-#include "common/config_reader.h"
+#include "common/config/config.h"
+#include "common/config/reader.h"
 
 #include <stdint.h>
 #include <stdio.h>

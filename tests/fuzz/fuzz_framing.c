@@ -4,7 +4,7 @@
  * frames lie inside the stream and go forward; and line, nul and octet find in a stream that
  * was cut the same messages as in the whole.
  */
-#include "common/framing.h"
+#include "common/framing/framing.h"
 
 #include <stdint.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
  * outside of them, nothing consumed that was not received, every part of a header unfinished, and
  * the same result whatever follows the header.
  */
-#include "server/proxy.h"
+#include "server/connection/proxy.h"
 
 #include <stdint.h>
 #include <stdlib.h>

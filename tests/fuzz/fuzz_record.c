@@ -5,7 +5,7 @@
  * record_parse() takes it for ours from the end of its head on, before that for a part of it. And
  * with the message itself as a line, record_parse() never takes back what it said of its beginning.
  */
-#include "server/record.h"
+#include "common/record.h"
 
 #include <stdint.h>
 #include <stdlib.h>

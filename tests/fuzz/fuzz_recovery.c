@@ -5,9 +5,9 @@
  * each input the first byte chooses: whether commits were synced, and whether the bytes are the
  * journal or say where a good one gets zeros and its end.
  */
-#include "server/journal_recovery.h"
+#include "server/journal/recovery.h"
 
-#include "server/record.h"
+#include "common/record.h"
 
 #include <stdint.h>
 #include <stdlib.h>

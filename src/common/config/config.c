@@ -1,0 +1,230 @@
+#include "common/config/config.h"
+
+#include "common/buffer.h"
+#include "common/config/loader.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { FILE_MAX_BYTES = 1048576 };
+
+/* Appends the file's bytes. False, with *problem, when that fails. */
+static bool read_descriptor(int descriptor, struct buffer *text, const char **problem)
+{
+    enum { CHUNK = 16384 };
+
+    for (;;) {
+        unsigned char *room = buffer_reserve(text, CHUNK);
+        ssize_t size = room == NULL ? -1 : read(descriptor, room, CHUNK);
+        if (size < 0 && errno == EINTR)
+            continue;
+        if (size < 0) {
+            *problem = errno == EAGAIN ? "nothing comes out of this pipe now, and a program that "
+                                         "runs does not wait for it"
+                                       : strerror(errno);
+            return false;
+        }
+        if (size == 0)
+            return true;
+        text->size += (size_t)size;
+        if (text->size > FILE_MAX_BYTES) {
+            *problem = "more than a megabyte: that is no configuration";
+            return false;
+        }
+    }
+}
+
+static void cannot_read(struct config_loader *loader, const char *why)
+{
+    char problem[CONFIG_PROBLEM_SIZE];
+
+    (void)snprintf(problem, sizeof problem, "cannot read the configuration: %s", why);
+    config_loader_wrong_file(loader, problem);
+}
+
+/* NULL, or why a pipe that gave nothing is no configuration: somebody has read it already. */
+static const char *judge_pipe(int descriptor, const struct buffer *text)
+{
+    struct stat status;
+
+    if (text->size > 0 || fstat(descriptor, &status) != 0 || !S_ISFIFO(status.st_mode))
+        return NULL;
+    return "nothing comes out of this pipe";
+}
+
+static bool has_text(const struct buffer *text)
+{
+    for (size_t i = 0; i < text->size; i++)
+        if (strchr(" \t\r\n", text->bytes[i]) == NULL || text->bytes[i] == '\0')
+            return true;
+    return false;
+}
+
+/* NULL, or why the file that was read is no configuration. */
+static const char *judge_text(int descriptor, const struct buffer *text,
+                              const struct config_source *source)
+{
+    const char *problem = judge_pipe(descriptor, text);
+
+    if (problem == NULL && source->before != NULL && source->before->has_text && !has_text(text))
+        problem = "it is empty, and was not when it was read before";
+    return problem;
+}
+
+/* Opens the file; a pipe that nobody writes to must not keep us waiting. -1 with errno. */
+static int open_file(const struct config_source *source)
+{
+    int descriptor = open(source->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+
+    if (descriptor >= 0 && source->before == NULL && fcntl(descriptor, F_SETFL, 0) < 0) {
+        /* Then a slow writer is an error: EAGAIN. */
+    }
+    return descriptor;
+}
+
+static void read_file(struct config_loader *loader, const struct config_source *source)
+{
+    struct buffer text = {0};
+    const char *problem = NULL;
+    int descriptor = open_file(source);
+    bool was_there = source->before != NULL && source->before->of_file;
+
+    if (descriptor < 0) {
+        if (errno != ENOENT || source->must_exist || was_there)
+            cannot_read(loader, strerror(errno));
+        return;
+    }
+    loader->config->of_file = true;
+    if (read_descriptor(descriptor, &text, &problem))
+        problem = judge_text(descriptor, &text, source);
+    loader->config->has_text = has_text(&text);
+    if (problem == NULL)
+        config_loader_read(loader, (const char *)text.bytes, text.size);
+    else
+        cannot_read(loader, problem);
+    (void)close(descriptor); /* it was only read */
+    buffer_free(&text);
+}
+
+/* Completes what was read, or throws it away. */
+static bool finish(struct config_loader *loader)
+{
+    if (!loader->failed)
+        config_loader_complete(loader);
+    free(loader->listeners_seen);
+    if (loader->failed)
+        config_free(loader->config);
+    return !loader->failed;
+}
+
+bool config_load(const struct config_source *source, const struct config_report *report,
+                 struct config *config)
+{
+    struct config_loader loader = {.config = config,
+                                   .report = report,
+                                   .name = source->path,
+                                   .journal_file = source->journal_file};
+
+    *config = (struct config){0};
+    read_file(&loader, source);
+    for (size_t i = 0; i < source->overrides_count; i++)
+        config_loader_override(&loader, source->overrides[i]);
+    return finish(&loader);
+}
+
+bool config_parse(const char *name, const char *text, size_t size,
+                  const struct config_report *report, struct config *config)
+{
+    struct config_loader loader = {.config = config, .report = report, .name = name};
+
+    *config = (struct config){0};
+    config_loader_read(&loader, text, size);
+    return finish(&loader);
+}
+
+/* Prints a list of networks: a line of its own for each part that a line has room for. */
+static bool print_networks(FILE *out, const char *key, const char *list)
+{
+    const size_t room = CONFIG_LINE_MAX - strlen(key) - strlen(" = ");
+
+    do {
+        size_t size = strlen(list);
+        if (size > room)
+            for (size = room; list[size] != ' ';) /* an entry is much shorter */
+                size--;
+        if (fprintf(out, "%s =%s%.*s\n", key, size == 0 ? "" : " ", (int)size, list) < 0)
+            return false;
+        list += size;
+        list += *list == ' ';
+    } while (*list != '\0');
+    return true;
+}
+
+static bool print_key(FILE *out, const struct config_option *option, const void *home)
+{
+    char line[CONFIG_LINE_MAX + 1];
+    char room[CONFIG_VALUE_SIZE];
+    const char *value = config_option_value(option, home, room);
+
+    if (option->type == CONFIG_NETWORKS)
+        return print_networks(out, option->key, value);
+    if (!config_reader_write(option->key, value, line)) {
+        errno = EINVAL;
+        return false;
+    }
+    return fprintf(out, "%s\n", line) >= 0;
+}
+
+/* Prints the keys of one section, whose fields are in `home`, or of listeners in `listener`. */
+static bool print_keys(FILE *out, enum config_section section, const void *home,
+                       const struct config_listener *listener)
+{
+    for (size_t i = 0; i < CONFIG_OPTIONS; i++) {
+        const struct config_option *option = &config_options[i];
+        const void *of = option->of_listener ? listener : home;
+        if (option->section == section && of != NULL && !print_key(out, option, of))
+            return false;
+    }
+    return true;
+}
+
+bool config_print(const struct config *config, FILE *out)
+{
+    for (size_t i = 0; i < CONFIG_SECTIONS; i++) {
+        enum config_section section = (enum config_section)i;
+        if (fprintf(out, "%s[%s]\n", i == 0 ? "" : "\n", config_section_names[i]) < 0 ||
+            !print_keys(out, section, config, &config->server))
+            return false;
+    }
+    for (size_t i = 0; i < config->listeners_count; i++) {
+        const struct config_listener *listener = &config->listeners[i];
+        if (fprintf(out, "\n[listener %s]\n", listener->name) < 0 ||
+            !print_keys(out, CONFIG_SERVER, NULL, listener))
+            return false;
+    }
+    return fflush(out) == 0;
+}
+
+static void free_texts(void *home, bool of_listener)
+{
+    for (size_t i = 0; i < CONFIG_OPTIONS; i++)
+        if (config_options[i].of_listener == of_listener)
+            config_option_free(&config_options[i], home);
+}
+
+void config_free(struct config *config)
+{
+    free_texts(config, false);
+    free_texts(&config->server, true);
+    free(config->server.name);
+    for (size_t i = 0; i < config->listeners_count; i++) {
+        free_texts(&config->listeners[i], true);
+        free(config->listeners[i].name);
+    }
+    free(config->listeners);
+    *config = (struct config){0};
+}

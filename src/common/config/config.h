@@ -1,0 +1,130 @@
+/*
+ * config.h: what tcpack.ini says. Both programs read the same file with it; tcpack.ini(5) is the
+ * reference of its keys.
+ *
+ * One table (config_options.c) has every option: section, key, type, range, default. Reading,
+ * defaults, config_print() and the tests that hold the man page and the shipped file against it all
+ * come from this table. Reading is strict: whatever is not understood is an error with its line.
+ */
+#ifndef TCPACK_COMMON_CONFIG_CONFIG_H
+#define TCPACK_COMMON_CONFIG_CONFIG_H
+
+#include "common/compiler.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum journal_format { JOURNAL_FORMAT_TEXT, JOURNAL_FORMAT_JSON };
+
+/* [server], or a [listener NAME] with what it inherited. Texts are never NULL; "" is empty. */
+struct config_listener {
+    char *name; /* "" for [server] */
+    char *host;
+    uint64_t port;        /* 0: the kernel chooses */
+    uint64_t backlog;     /* connections */
+    uint64_t buffer_size; /* bytes */
+    uint64_t framing;     /* enum framing */
+    bool acknowledge;
+    char *reply;                      /* as written; reply.h compiles it */
+    uint64_t max_message;             /* bytes */
+    uint64_t max_clients_per_address; /* connections, 0: no limit */
+    uint64_t idle_timeout;            /* seconds, 0: never */
+    uint64_t stall_timeout;           /* seconds, 0: never */
+    uint64_t keepalive;               /* seconds, 0: off */
+    uint64_t socket_mode;             /* permissions of a Unix socket */
+    char *allow;                      /* address lists as written */
+    char *deny;
+    char *proxy_from;
+    char *health_check; /* as written, with escapes */
+};
+
+struct config {
+    bool of_file;  /* its file was there */
+    bool has_text; /* and had more in it than blanks and empty lines */
+    struct config_listener server;
+    uint64_t max_clients; /* connections, 0: as many as the descriptor limit allows */
+    char *user;           /* "": stay who we are */
+    char *group;
+
+    struct config_listener *listeners; /* the [listener NAME] sections, in the file's order */
+    size_t listeners_count;
+
+    struct {
+        char *file;      /* "-": standard output */
+        bool file_given; /* it is no default */
+        uint64_t format; /* enum journal_format */
+        bool sync;
+        uint64_t mode; /* permissions of a new file */
+    } journal;
+
+    struct {
+        uint64_t level; /* enum log_level */
+        uint64_t to;    /* enum log_to */
+    } log;
+
+    struct {
+        char *file;        /* "": none */
+        uint64_t interval; /* seconds */
+    } metrics;
+
+    struct {
+        /*
+         * host, port and framing are those of [server] where [client] does not say; for a host
+         * that stands for every address, the loopback address.
+         */
+        char *host;
+        uint64_t port; /* 0: only the server's start line tells */
+        uint64_t framing;
+        uint64_t timeout; /* seconds */
+        uint64_t window;  /* messages */
+        char *prompt;
+    } client;
+};
+
+/* Receives each thing that is wrong, one line without newline, ready to be logged. */
+struct config_report {
+    void (*error)(void *context, const char *line);
+    void *context;
+};
+
+/*
+ * What a program was told to read. An override is `section.key=value`, also `listener
+ * NAME.key=value` (which begins that listener where the file has none), with a value as in the
+ * file, but a `;` in it begins no comment. Of several for one key the last one counts.
+ */
+struct config_source {
+    const char *path;             /* the file */
+    bool must_exist;              /* false: an absent file is an empty one */
+    const char *const *overrides; /* from -o, stronger than the file */
+    size_t overrides_count;
+    const char *journal_file; /* the default of [journal] file; NULL: that of the table */
+    /*
+     * Read again: the configuration in effect, else NULL. A file that was there must still be, and
+     * have text if it had (an editor may be about to write it); a pipe is not waited for.
+     */
+    const struct config *before;
+};
+
+/*
+ * Fills *config from the source. True: the caller gives it to config_free(). False: at least one
+ * error was reported, `FILE:LINE: what is wrong`, all of the file's in one run, and *config is
+ * empty. The only function here that opens a file.
+ */
+bool config_load(const struct config_source *source, const struct config_report *report,
+                 struct config *config) MUST_USE;
+
+/* The same from a text in memory; `name` stands for the file in errors. For tests and fuzzing. */
+bool config_parse(const char *name, const char *text, size_t size,
+                  const struct config_report *report, struct config *config) MUST_USE;
+
+/*
+ * Writes the configuration as INI: every key with its value, which reads back to the same. False
+ * with errno when writing failed.
+ */
+bool config_print(const struct config *config, FILE *out) MUST_USE;
+
+void config_free(struct config *config);
+
+#endif

@@ -1,0 +1,551 @@
+#include "common/config/loader.h"
+
+#include "common/address.h"
+#include "common/escape.h"
+#include "common/framing/framing.h"
+#include "common/nearest.h"
+#include "common/reply.h"
+
+#include <ini.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LISTENER         "listener "
+#define LISTENER_SIZE    (sizeof LISTENER - 1)
+#define LISTENER_LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
+
+enum {
+    LISTENER_NAME_MAX_BYTES = 32, /* with "listener " less than inih keeps of a section's name */
+    SHOWN_OVERRIDE_BYTES = 200,   /* of an override, in what is said about it */
+    SHOWN_PATH_BYTES = 1000,
+    REPORT_MAX_BYTES = 2048,
+    SHOWN_REPLY_BYTES = 64,
+    SECTIONS_BYTES = 100, /* hold the names of all sections */
+};
+
+/* Reports a problem of the line, or the override, that is being read. */
+static void wrong(struct config_loader *loader, const char *format, ...) PRINTF_LIKE(2, 3);
+
+/* The same of what was set there. */
+static void wrong_at(struct config_loader *loader, struct config_where where, const char *format,
+                     ...) PRINTF_LIKE(3, 4);
+
+static void report(struct config_loader *loader, const char *text)
+{
+    char line[4 * REPORT_MAX_BYTES];
+    const unsigned char *bytes = (const void *)text;
+    size_t left = strlen(text);
+    size_t size = 0;
+
+    /* What is not fit for a terminal becomes \xHH. */
+    while (left > 0) {
+        size_t length = escape_character(bytes, left);
+        bool plain = length > 0 && !escape_is_control(bytes, length);
+        size_t taken = plain ? length : 1;
+        if (plain)
+            memcpy(line + size, bytes, length);
+        else
+            (void)snprintf(line + size, 5, "\\x%02x", (unsigned)*bytes);
+        size += plain ? length : 4;
+        bytes += taken;
+        left -= taken;
+    }
+    line[size] = '\0';
+    loader->report->error(loader->report->context, line);
+    loader->failed = true;
+}
+
+static void report_at(struct config_loader *loader, struct config_where where, const char *format,
+                      va_list args)
+{
+    char text[REPORT_MAX_BYTES];
+    int size;
+
+    if (where.override != NULL)
+        size = snprintf(text, sizeof text, "-o %.*s%s: ", SHOWN_OVERRIDE_BYTES, where.override,
+                        strlen(where.override) > SHOWN_OVERRIDE_BYTES ? "..." : "");
+    else
+        size =
+            snprintf(text, sizeof text, "%.*s:%zu: ", SHOWN_PATH_BYTES, loader->name, where.line);
+    (void)vsnprintf(text + size, sizeof text - (size_t)size, format, args); /* cut where too long */
+    report(loader, text);
+}
+
+/* What is being read. */
+static struct config_where here(const struct config_loader *loader)
+{
+    if (loader->override != NULL)
+        return (struct config_where){.override = loader->override};
+    return (struct config_where){.line = loader->reader.line};
+}
+
+static void wrong(struct config_loader *loader, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    report_at(loader, here(loader), format, args);
+    va_end(args);
+}
+
+static void wrong_at(struct config_loader *loader, struct config_where where, const char *format,
+                     ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    report_at(loader, where, format, args);
+    va_end(args);
+}
+
+void config_loader_wrong_file(struct config_loader *loader, const char *problem)
+{
+    char text[REPORT_MAX_BYTES];
+
+    (void)snprintf(text, sizeof text, "%.*s: %s", SHOWN_PATH_BYTES, loader->name, problem);
+    report(loader, text);
+}
+
+/* ---------------------------------------------------------------------------- sections */
+
+static struct config_seen *seen_of(struct config_loader *loader, struct config_place place)
+{
+    return place.listener == CONFIG_NO_LISTENER ? &loader->seen[place.section]
+                                                : &loader->listeners_seen[place.listener];
+}
+
+/* Where the option's field of this section is counted from. */
+static void *home_of(struct config_loader *loader, struct config_place place,
+                     const struct config_option *option)
+{
+    if (place.listener != CONFIG_NO_LISTENER)
+        return &loader->config->listeners[place.listener];
+    return option->of_listener ? (void *)&loader->config->server : (void *)loader->config;
+}
+
+static void unknown_section(struct config_loader *loader, const char *name)
+{
+    struct nearest nearest = {.wanted = name};
+
+    for (size_t i = 0; i < CONFIG_SECTIONS; i++)
+        nearest_offer(&nearest, config_section_names[i]);
+    if (nearest.name != NULL)
+        wrong(loader, "unknown section [%s] (did you mean \"%s\"?)", name, nearest.name);
+    else
+        wrong(loader,
+              "unknown section [%s]: server, listener NAME, journal, log, metrics and "
+              "client are known",
+              name);
+}
+
+/* Grows both lists of listeners by an empty one. */
+static bool add_listener(struct config_loader *loader, const char *name)
+{
+    struct config *config = loader->config;
+    size_t count = config->listeners_count;
+    struct config_listener *listeners =
+        realloc(config->listeners, (count + 1) * sizeof *config->listeners);
+    if (listeners != NULL)
+        config->listeners = listeners;
+    struct config_seen *seen = realloc(loader->listeners_seen, (count + 1) * sizeof *seen);
+    if (seen != NULL)
+        loader->listeners_seen = seen;
+    char *copy = strdup(name);
+    if (listeners == NULL || seen == NULL || copy == NULL) {
+        free(copy);
+        return false;
+    }
+    listeners[count] = (struct config_listener){.name = copy};
+    seen[count] = (struct config_seen){0};
+    config->listeners_count++;
+    return true;
+}
+
+/* Finds the listener of this name, or makes it. False: reported. */
+static bool find_listener(struct config_loader *loader, const char *name,
+                          struct config_place *place)
+{
+    const struct config *config = loader->config;
+    size_t size = strlen(name);
+    size_t i = 0;
+
+    if (size == 0 || size > LISTENER_NAME_MAX_BYTES ||
+        name[strspn(name, LISTENER_LETTERS)] != '\0') {
+        wrong(loader,
+              "a listener's name has 1 to %d letters, digits, \"-\" or \"_\": [listener NAME]",
+              (int)LISTENER_NAME_MAX_BYTES);
+        return false;
+    }
+    while (i < config->listeners_count && strcmp(config->listeners[i].name, name) != 0)
+        i++;
+    if (i == config->listeners_count && !add_listener(loader, name)) {
+        wrong(loader, "not enough memory");
+        return false;
+    }
+    *place = (struct config_place){.section = CONFIG_SERVER, .listener = (ptrdiff_t)i};
+    return true;
+}
+
+/* Finds the section of this name. False: reported. */
+static bool find_section(struct config_loader *loader, const char *name, struct config_place *place)
+{
+    if (strcmp(name, "listener") == 0)
+        return find_listener(loader, "", place);
+    if (strncmp(name, LISTENER, LISTENER_SIZE) == 0)
+        return find_listener(loader, name + LISTENER_SIZE, place);
+    for (size_t i = 0; i < CONFIG_SECTIONS; i++) {
+        if (strcmp(config_section_names[i], name) == 0) {
+            *place = (struct config_place){.section = (enum config_section)i,
+                                           .listener = CONFIG_NO_LISTENER};
+            return true;
+        }
+    }
+    unknown_section(loader, name);
+    return false;
+}
+
+/* -------------------------------------------------------------------------------- keys */
+
+static const struct config_option *find_option(struct config_place place, const char *key)
+{
+    const struct config_option *option = config_option_find(place.section, key);
+
+    if (option != NULL && place.listener != CONFIG_NO_LISTENER && !option->of_listener)
+        return NULL;
+    return option;
+}
+
+/* Writes the names of the sections that have the key: `[a] or [b]`; "" where none has. */
+static void list_sections(const char *key, char *list, size_t size)
+{
+    size_t used = 0;
+
+    list[0] = '\0';
+    for (size_t i = 0; i < CONFIG_OPTIONS && used < size; i++)
+        if (strcmp(config_options[i].key, key) == 0)
+            used += (size_t)snprintf(list + used, size - used, "%s[%s]", used == 0 ? "" : " or ",
+                                     config_section_names[config_options[i].section]);
+}
+
+static void unknown_key(struct config_loader *loader, struct config_place place, const char *key)
+{
+    struct nearest nearest = {.wanted = key};
+    const char *listener = place.listener == CONFIG_NO_LISTENER
+                               ? NULL
+                               : loader->config->listeners[place.listener].name;
+    const char *section = config_section_names[place.section];
+    char where[LISTENER_SIZE + LISTENER_NAME_MAX_BYTES + 1];
+    char elsewhere[SECTIONS_BYTES];
+
+    (void)snprintf(where, sizeof where, "%s%s", listener == NULL ? section : LISTENER,
+                   listener == NULL ? "" : listener);
+    list_sections(key, elsewhere, sizeof elsewhere);
+    for (size_t i = 0; i < CONFIG_OPTIONS; i++)
+        if (find_option(place, config_options[i].key) == &config_options[i])
+            nearest_offer(&nearest, config_options[i].key);
+    if (*elsewhere != '\0')
+        wrong(loader, "unknown key \"%s\" in [%s]: it belongs to %s", key, where, elsewhere);
+    else if (nearest.name != NULL)
+        wrong(loader, "unknown key \"%s\" in [%s] (did you mean \"%s\"?)", key, where,
+              nearest.name);
+    else
+        wrong(loader, "unknown key \"%s\" in [%s]", key, where);
+}
+
+static bool is_set(struct config_where where)
+{
+    return where.line != 0 || where.override != NULL;
+}
+
+/* Whether the key can be set by what is being read. False: reported. */
+static bool may_set(struct config_loader *loader, const struct config_option *option,
+                    struct config_where before, const char *value)
+{
+    char written[CONFIG_LINE_MAX + 1];
+
+    if (option->type == CONFIG_NETWORKS)
+        return true;
+    if (loader->override == NULL && is_set(before)) {
+        wrong(loader, "%s was set on line %zu already", option->key, before.line);
+        return false;
+    }
+    if (loader->override != NULL && !config_reader_write(option->key, value, written)) {
+        wrong(loader,
+              "no line of a file can hold this: it has a control character, or more than %d bytes, "
+              "or a double quote before \" ;\" or \" #\"",
+              CONFIG_LINE_MAX);
+        return false;
+    }
+    return true;
+}
+
+/* Sets a key of a section, as said by the line or override that is being read. */
+static void set_key(struct config_loader *loader, struct config_place place,
+                    const struct config_option *option, const char *value)
+{
+    char problem[CONFIG_PROBLEM_SIZE];
+    struct config_where *where = &seen_of(loader, place)->keys[option - config_options];
+    void *home = home_of(loader, place, option);
+
+    if (!may_set(loader, option, *where, value))
+        return;
+    /* Lists of the file add up, and so do those of overrides, which replace the file's. */
+    bool adds = option->type == CONFIG_NETWORKS && is_set(*where) &&
+                (where->override == NULL) == (loader->override == NULL);
+    *where = here(loader);
+    if (!(adds ? config_option_add(option, home, value, problem)
+               : config_option_set(option, home, value, problem)))
+        wrong(loader, "%s: %s", option->key, problem);
+}
+
+/* ---------------------------------------------------------------------------- the file */
+
+static void line_is_wrong(void *context, const char *problem)
+{
+    wrong(context, "%s", problem);
+}
+
+static void line_is_too_long(void *context, const char *key)
+{
+    struct config_loader *loader = context;
+    const struct config_option *option =
+        loader->reader.state == CONFIG_KNOWN_SECTION ? find_option(loader->place, key) : NULL;
+
+    if (option != NULL && option->type == CONFIG_NETWORKS)
+        wrong(loader, "the line is longer than %d bytes: give %s several times, the lists add up",
+              CONFIG_LINE_MAX, key);
+    else
+        wrong(loader, "the line is longer than %d bytes", CONFIG_LINE_MAX);
+}
+
+static bool section_begins(void *context, const char *name)
+{
+    struct config_loader *loader = context;
+
+    if (!find_section(loader, name, &loader->place))
+        return false;
+    size_t *line = &seen_of(loader, loader->place)->section;
+    if (*line != 0)
+        wrong(loader, "section [%s] began on line %zu already", name, *line);
+    else
+        *line = loader->reader.line;
+    return true;
+}
+
+static int take_key(void *context, const char *section, const char *key, const char *value)
+{
+    struct config_loader *loader = context;
+    const struct config_option *option = find_option(loader->place, key);
+    char copy[CONFIG_LINE_MAX + 1];
+
+    (void)section; /* place is it, already found */
+    if (option == NULL) {
+        unknown_key(loader, loader->place, key);
+    } else if (option->free_text && loader->reader.has_comment && !config_reader_is_quoted(value)) {
+        wrong(loader,
+              "%s: is the \" ;\" text, or does it begin a comment? Put the text in double quotes",
+              key);
+    } else {
+        (void)snprintf(copy, sizeof copy, "%s", value);
+        config_reader_value(copy);
+        set_key(loader, loader->place, option, copy);
+    }
+    return 1;
+}
+
+void config_loader_read(struct config_loader *loader, const char *text, size_t size)
+{
+    static const struct config_reader_events events = {line_is_wrong, line_is_too_long,
+                                                       section_begins};
+
+    loader->reader = config_reader(text, size, &events, loader);
+    int bad_line = ini_parse_stream(config_reader_next, &loader->reader, take_key, loader);
+    if (bad_line != 0)
+        config_loader_wrong_file(loader, bad_line > 0 ? "inih reads a line otherwise"
+                                                      : "not enough memory");
+}
+
+static char *trim(char *text)
+{
+    text += strspn(text, " \t");
+    size_t size = strlen(text);
+    while (size > 0 && (text[size - 1] == ' ' || text[size - 1] == '\t'))
+        size--;
+    text[size] = '\0';
+    return text;
+}
+
+/* Takes `section.key=value` apart and sets the key. The text is the caller's copy. */
+static void take_override(struct config_loader *loader, char *text)
+{
+    struct config_place place;
+    char *equal = strchr(text, '=');
+    if (equal != NULL)
+        *equal = '\0';
+    char *dot = equal == NULL ? NULL : strrchr(text, '.');
+
+    if (dot == NULL) {
+        wrong(loader, "not of the form section.key=value");
+        return;
+    }
+    *dot = '\0';
+    if (!find_section(loader, text, &place))
+        return;
+    char *value = trim(equal + 1);
+    const char *key = trim(dot + 1);
+    const struct config_option *option = find_option(place, key);
+    if (option == NULL) {
+        unknown_key(loader, place, key);
+    } else if (config_reader_has_open_quote(value)) {
+        wrong(loader, "%s", CONFIG_OPEN_QUOTE);
+    } else {
+        config_reader_unquote(value);
+        set_key(loader, place, option, value);
+    }
+}
+
+void config_loader_override(struct config_loader *loader, const char *override)
+{
+    char *copy = strdup(override);
+
+    loader->override = override;
+    if (copy == NULL)
+        wrong(loader, "not enough memory");
+    else
+        take_override(loader, copy);
+    free(copy);
+    loader->override = NULL;
+}
+
+/* The one key whose default depends on who starts the program. */
+static bool is_journal_file(const struct config_option *option)
+{
+    return option == config_option_find(CONFIG_JOURNAL, "file");
+}
+
+/* Gives a key that was not set its value: the default, or what [server] has. */
+static void inherit(struct config_loader *loader, struct config_place place,
+                    const struct config_option *option)
+{
+    char problem[CONFIG_PROBLEM_SIZE];
+    char room[CONFIG_VALUE_SIZE];
+    const char *value = option->value;
+
+    if (value == NULL || place.listener != CONFIG_NO_LISTENER) {
+        const struct config_option *from = config_option_find(CONFIG_SERVER, option->key);
+        value = config_option_value(from, &loader->config->server, room);
+        if (place.section == CONFIG_CLIENT && option->type == CONFIG_TEXT)
+            value = address_to_connect_to(value);
+    }
+    if (is_journal_file(option) && loader->journal_file != NULL)
+        value = loader->journal_file;
+    if (!config_option_set(option, home_of(loader, place, option), value, problem))
+        config_loader_wrong_file(loader, problem); /* no memory: the value itself was good */
+}
+
+static void inherit_all(struct config_loader *loader, struct config_place place)
+{
+    for (size_t i = 0; i < CONFIG_OPTIONS && !loader->failed; i++) {
+        if (find_option(place, config_options[i].key) != &config_options[i])
+            continue;
+        bool given = is_set(seen_of(loader, place)->keys[i]);
+        if (is_journal_file(&config_options[i]))
+            loader->config->journal.file_given = given;
+        if (!given)
+            inherit(loader, place, &config_options[i]);
+    }
+}
+
+/* ------------------------------------------------------------- keys that go together */
+
+/*
+ * Where what makes a reply unfit was set in this section, with *key: an override, which the file
+ * cannot know of, before a line, and what is changed more easily first. Not set: all of it is
+ * inherited.
+ */
+static struct config_where find_culprit(struct config_loader *loader, struct config_place place,
+                                        const char **key)
+{
+    static const char *const keys[] = {"reply", "framing", "acknowledge"};
+    const struct config_seen *seen = seen_of(loader, place);
+    struct config_where culprit = {0};
+
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        const struct config_option *option = config_option_find(CONFIG_SERVER, keys[i]);
+        struct config_where where = seen->keys[option - config_options];
+        if (is_set(where) &&
+            (!is_set(culprit) || (culprit.override == NULL && where.override != NULL))) {
+            culprit = where;
+            *key = keys[i];
+        }
+    }
+    return culprit;
+}
+
+/* A framing must be able to carry the reply: a client would take the rest for one more. */
+static void check_reply(struct config_loader *loader, struct config_place place)
+{
+    const struct config_listener *section = place.listener == CONFIG_NO_LISTENER
+                                                ? &loader->config->server
+                                                : &loader->config->listeners[place.listener];
+    enum framing framing = (enum framing)section->framing;
+    const char *problem;
+    const char *key = NULL;
+
+    if (!section->acknowledge)
+        return;
+    struct reply *reply = reply_compile(section->reply, &problem);
+    if (reply == NULL) {
+        config_loader_wrong_file(loader, problem); /* no memory: the reply itself was good */
+        return;
+    }
+    bool fits = reply_fits(reply, framing);
+    reply_free(reply);
+    struct config_where culprit = find_culprit(loader, place, &key);
+    if (!fits && is_set(culprit))
+        wrong_at(loader, culprit,
+                 "%s: the reply \"%.*s\" contains a %s: with framing = %s a client would take it "
+                 "for more than one",
+                 key, SHOWN_REPLY_BYTES, section->reply, framing == FRAMING_NUL ? "NUL" : "newline",
+                 framing_names[framing]);
+}
+
+/* In the order of the file's lines. */
+static void check_replies(struct config_loader *loader)
+{
+    struct config_place server = {CONFIG_SERVER, CONFIG_NO_LISTENER};
+    bool checked = false;
+
+    for (size_t i = 0; i < loader->config->listeners_count; i++) {
+        if (!checked && loader->listeners_seen[i].section > seen_of(loader, server)->section) {
+            check_reply(loader, server);
+            checked = true;
+        }
+        check_reply(loader, (struct config_place){CONFIG_SERVER, (ptrdiff_t)i});
+    }
+    if (!checked)
+        check_reply(loader, server);
+}
+
+void config_loader_complete(struct config_loader *loader)
+{
+    struct config_place place = {.listener = CONFIG_NO_LISTENER};
+
+    loader->config->server.name = strdup("");
+    if (loader->config->server.name == NULL)
+        config_loader_wrong_file(loader, "not enough memory");
+    for (size_t i = 0; i < CONFIG_SECTIONS; i++) {
+        place.section = (enum config_section)i; /* [server] is first: the others inherit from it */
+        inherit_all(loader, place);
+    }
+    place.section = CONFIG_SERVER;
+    for (size_t i = 0; i < loader->config->listeners_count; i++) {
+        place.listener = (ptrdiff_t)i;
+        inherit_all(loader, place);
+    }
+    if (!loader->failed)
+        check_replies(loader);
+}

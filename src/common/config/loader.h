@@ -1,0 +1,65 @@
+/*
+ * config_loader.h: what is said in the lines of a file and in overrides, put into a struct config.
+ * Only for config.c. Pure.
+ */
+#ifndef TCPACK_COMMON_CONFIG_LOADER_H
+#define TCPACK_COMMON_CONFIG_LOADER_H
+
+#include "common/config/config.h"
+#include "common/config/options.h"
+#include "common/config/reader.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Where a key was set: in a line of the file, or an override. 0 and NULL: it was not. */
+struct config_where {
+    size_t line;
+    const char *override;
+};
+
+/* Where a section began, the number of its line, and where its keys were set. */
+struct config_seen {
+    size_t section; /* 0: the file has none */
+    struct config_where keys[CONFIG_OPTIONS];
+};
+
+enum { CONFIG_NO_LISTENER = -1 };
+
+/* A section of the configuration. */
+struct config_place {
+    enum config_section section;
+    ptrdiff_t listener; /* index of config->listeners, or CONFIG_NO_LISTENER */
+};
+
+/* Begins with `config` empty and the pointers below set, everything else zeroed. */
+struct config_loader {
+    struct config *config;
+    const struct config_report *report;
+    const char *name;         /* of the file */
+    const char *journal_file; /* the default of [journal] file; NULL: that of the table */
+    bool failed;              /* something was reported */
+
+    const char *override; /* the one being read; NULL while it is the file */
+    struct config_reader reader;
+    struct config_place place; /* the section that the reader is in */
+    struct config_seen seen[CONFIG_SECTIONS];
+    struct config_seen *listeners_seen; /* of config->listeners; the loader's owner frees it */
+};
+
+/* Reads the file's text. What is wrong is reported, with its line. */
+void config_loader_read(struct config_loader *loader, const char *text, size_t size);
+
+/* Reads `section.key=value`, which is stronger than the file. Reported likewise. */
+void config_loader_override(struct config_loader *loader, const char *override);
+
+/*
+ * When all is read, and nothing was wrong: gives every key that was not set its default, or what it
+ * inherits, and reports the keys that do not go together.
+ */
+void config_loader_complete(struct config_loader *loader);
+
+/* Reports a problem of the whole file. */
+void config_loader_wrong_file(struct config_loader *loader, const char *problem);
+
+#endif

@@ -1,0 +1,342 @@
+#include "common/config/options.h"
+
+#include "common/escape.h"
+#include "common/framing/framing.h"
+#include "common/log.h"
+#include "common/network.h"
+#include "common/number.h"
+#include "common/reply.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/un.h>
+
+const char *const config_section_names[CONFIG_SECTIONS] = {
+    [CONFIG_SERVER] = "server",   [CONFIG_JOURNAL] = "journal", [CONFIG_LOG] = "log",
+    [CONFIG_METRICS] = "metrics", [CONFIG_CLIENT] = "client",
+};
+
+enum { SHOWN_BYTES = 64 }; /* of a wrong value, in what is said about it */
+
+static const char *const journal_format_names[] = {"text", "json", NULL};
+
+/* `a:80` and `[::1]:80` are two keys here. An IPv6 address has at least two colons. */
+static bool check_no_port(const char *text, char problem[CONFIG_PROBLEM_SIZE])
+{
+    const char *colon = strrchr(text, ':');
+    bool bracketed = text[0] == '[' && colon != NULL && colon > text && colon[-1] == ']';
+
+    if (text[0] == '/' || colon == NULL || colon[1 + strspn(colon + 1, "0123456789")] != '\0' ||
+        (!bracketed && strchr(text, ':') != colon))
+        return true;
+    int size = (int)(colon - text) - (bracketed ? 2 : 0);
+    (void)snprintf(problem, CONFIG_PROBLEM_SIZE,
+                   "the port has a key of its own: write host = %.*s and port = %s",
+                   size > 0 ? size : 1, size > 0 ? text + bracketed : "*", colon + 1);
+    return false;
+}
+
+static bool check_host(const char *text, char problem[CONFIG_PROBLEM_SIZE])
+{
+    enum { PATH_MAX_BYTES = sizeof((struct sockaddr_un *)NULL)->sun_path - 1 };
+
+    if (text[0] == '/' && strlen(text) > PATH_MAX_BYTES) {
+        (void)snprintf(problem, CONFIG_PROBLEM_SIZE,
+                       "the path of a Unix socket has at most %d bytes", (int)PATH_MAX_BYTES);
+        return false;
+    }
+    if (text[0] != '/' && strpbrk(text, " \t,") != NULL) {
+        (void)snprintf(problem, CONFIG_PROBLEM_SIZE,
+                       "one address or name only: for more, add a section [listener NAME]");
+        return false;
+    }
+    return check_no_port(text, problem);
+}
+
+static bool check_reply(const char *text, char problem[CONFIG_PROBLEM_SIZE])
+{
+    const char *reason;
+    struct reply *reply = reply_compile(text, &reason);
+
+    if (reply == NULL)
+        (void)snprintf(problem, CONFIG_PROBLEM_SIZE, "%s", reason);
+    reply_free(reply);
+    return reply != NULL;
+}
+
+static bool check_escapes(const char *text, char problem[CONFIG_PROBLEM_SIZE])
+{
+    struct buffer bytes = {0};
+    const char *reason;
+    bool good = escape_decode(text, &bytes, &reason);
+
+    if (!good)
+        (void)snprintf(problem, CONFIG_PROBLEM_SIZE, "%s", reason);
+    buffer_free(&bytes);
+    return good;
+}
+
+static bool check_networks(const char *text, char problem[CONFIG_PROBLEM_SIZE])
+{
+    char reason[NETWORK_PROBLEM_SIZE];
+    struct network_list list;
+
+    if (!network_list_parse(text, &list, reason)) {
+        (void)snprintf(problem, CONFIG_PROBLEM_SIZE, "%s", reason);
+        return false;
+    }
+    network_list_free(&list);
+    return true;
+}
+
+#define EACH_LISTENER(field)                                                                       \
+    .section = CONFIG_SERVER, .key = #field, .of_listener = true,                                  \
+    .offset = offsetof(struct config_listener, field)
+#define ONCE(in_section, name, field)                                                              \
+    .section = (in_section), .key = (name), .offset = offsetof(struct config, field)
+#define SERVER(field)  ONCE(CONFIG_SERVER, #field, field)
+#define JOURNAL(field) ONCE(CONFIG_JOURNAL, #field, journal.field)
+#define LOG(field)     ONCE(CONFIG_LOG, #field, log.field)
+#define METRICS(field) ONCE(CONFIG_METRICS, #field, metrics.field)
+#define CLIENT(field)  ONCE(CONFIG_CLIENT, #field, client.field)
+
+#define TEXT(shortest)    .type = CONFIG_TEXT, .min = (shortest)
+#define FREE_TEXT         .type = CONFIG_TEXT, .free_text = true
+#define NETWORKS          .type = CONFIG_NETWORKS, .check = check_networks
+#define NUMBER(low, high) .type = CONFIG_NUMBER, .min = (low), .max = (high)
+#define MODE              .type = CONFIG_MODE, .max = 0777
+#define YES_NO            .type = CONFIG_YES_NO
+#define NAME(list)        .type = CONFIG_NAME, .names = (list)
+
+enum {
+    YEAR = 31536000,       /* seconds */
+    DAY = 86400,           /* seconds */
+    KEEPALIVE_MAX = 32767, /* seconds: tcp(7) */
+    CLIENTS_MAX = 1000000,
+};
+
+/* In the order in which config_print() writes them. */
+/* clang-format off */
+const struct config_option config_options[CONFIG_OPTIONS] = {
+    {EACH_LISTENER(host), TEXT(1), .value = "127.0.0.1", .check = check_host},
+    {EACH_LISTENER(port), NUMBER(0, 65535), .value = "8001"},
+    {EACH_LISTENER(backlog), NUMBER(1, 65535), .value = "128"},
+    {EACH_LISTENER(buffer_size), NUMBER(1, 16777216), .value = "16384"},
+    {EACH_LISTENER(framing), NAME(framing_names), .value = "auto"},
+    {EACH_LISTENER(acknowledge), YES_NO, .value = "yes"},
+    {EACH_LISTENER(reply), FREE_TEXT, .value = "server received you message.", .check = check_reply},
+    {EACH_LISTENER(max_message), NUMBER(1, 1073741824), .value = "1048576"},
+    {SERVER(max_clients), NUMBER(0, CLIENTS_MAX), .value = "0"},
+    {EACH_LISTENER(max_clients_per_address), NUMBER(0, CLIENTS_MAX), .value = "0"},
+    {EACH_LISTENER(idle_timeout), NUMBER(0, YEAR), .value = "0"},
+    {EACH_LISTENER(stall_timeout), NUMBER(0, YEAR), .value = "60"},
+    {EACH_LISTENER(keepalive), NUMBER(0, KEEPALIVE_MAX), .value = "60"},
+    {EACH_LISTENER(socket_mode), MODE, .value = "0660"},
+    {EACH_LISTENER(allow), NETWORKS, .value = ""},
+    {EACH_LISTENER(deny), NETWORKS, .value = ""},
+    {EACH_LISTENER(proxy_from), NETWORKS, .value = ""},
+    {EACH_LISTENER(health_check), FREE_TEXT, .value = "", .check = check_escapes},
+    {SERVER(user), TEXT(0), .value = ""},
+    {SERVER(group), TEXT(0), .value = ""},
+
+    {JOURNAL(file), TEXT(1), .value = "-"},
+    {JOURNAL(format), NAME(journal_format_names), .value = "text"},
+    {JOURNAL(sync), YES_NO, .value = "yes"},
+    {JOURNAL(mode), MODE, .value = "0640"},
+
+    {LOG(level), NAME(log_level_names), .value = "info"},
+    {LOG(to), NAME(log_to_names), .value = "stderr"},
+
+    {METRICS(file), TEXT(0), .value = ""},
+    {METRICS(interval), NUMBER(1, DAY), .value = "15"},
+
+    {CLIENT(host), TEXT(1), .check = check_host},
+    {CLIENT(port), NUMBER(0, 65535)},
+    {CLIENT(framing), NAME(framing_names)},
+    {CLIENT(timeout), NUMBER(1, DAY), .value = "5"},
+    {CLIENT(window), NUMBER(1, 65536), .value = "1024"},
+    {CLIENT(prompt), FREE_TEXT, .value = "Please input msg:"},
+};
+/* clang-format on */
+
+const struct config_option *config_option_find(enum config_section section, const char *key)
+{
+    for (size_t i = 0; i < CONFIG_OPTIONS; i++)
+        if (config_options[i].section == section && strcmp(config_options[i].key, key) == 0)
+            return &config_options[i];
+    return NULL;
+}
+
+static bool set_text(const struct config_option *option, char **field, const char *value,
+                     char problem[CONFIG_PROBLEM_SIZE])
+{
+    if (strlen(value) < option->min) {
+        (void)snprintf(problem, CONFIG_PROBLEM_SIZE, "must not be empty");
+        return false;
+    }
+    if (option->check != NULL && !option->check(value, problem))
+        return false;
+    char *copy = strdup(value);
+    if (copy == NULL) {
+        (void)snprintf(problem, CONFIG_PROBLEM_SIZE, "not enough memory");
+        return false;
+    }
+    free(*field);
+    *field = copy;
+    return true;
+}
+
+/* The entries of a list, after those of `before`, with one blank between two. NULL: no memory. */
+static char *join_entries(const char *before, const char *list)
+{
+    size_t size = strlen(before);
+    char *text = malloc(size + strlen(list) + 2);
+
+    if (text == NULL)
+        return NULL;
+    memcpy(text, before, size);
+    for (list += strspn(list, NETWORK_SEPARATORS); *list != '\0';
+         list += strspn(list, NETWORK_SEPARATORS)) {
+        size_t entry = strcspn(list, NETWORK_SEPARATORS);
+        if (size > 0)
+            text[size++] = ' ';
+        memcpy(text + size, list, entry);
+        size += entry;
+        list += entry;
+    }
+    text[size] = '\0';
+    return text;
+}
+
+/* Sets the field to the entries of `before`, which may be in the field, and of `list`. */
+static bool set_networks(const struct config_option *option, char **field, const char *before,
+                         const char *list, char problem[CONFIG_PROBLEM_SIZE])
+{
+    if (!option->check(list, problem))
+        return false;
+    char *text = join_entries(before, list);
+    if (text == NULL) {
+        (void)snprintf(problem, CONFIG_PROBLEM_SIZE, "not enough memory");
+        return false;
+    }
+    free(*field);
+    *field = text;
+    return true;
+}
+
+bool config_option_add(const struct config_option *option, void *home, const char *value,
+                       char problem[CONFIG_PROBLEM_SIZE])
+{
+    char **field = (void *)((char *)home + option->offset);
+
+    return set_networks(option, field, *field == NULL ? "" : *field, value, problem);
+}
+
+static bool set_number(const struct config_option *option, uint64_t *field, const char *value,
+                       char problem[CONFIG_PROBLEM_SIZE])
+{
+    if (number_parse(value, 10, option->min, option->max, field))
+        return true;
+    bool digits = value[0] != '\0' && value[strspn(value, "0123456789")] == '\0';
+    (void)snprintf(problem, CONFIG_PROBLEM_SIZE, "\"%.*s\" is %s %" PRIu64 " to %" PRIu64,
+                   SHOWN_BYTES, value, digits ? "out of range:" : "no number from", option->min,
+                   option->max);
+    return false;
+}
+
+static bool set_mode(const struct config_option *option, uint64_t *field, const char *value,
+                     char problem[CONFIG_PROBLEM_SIZE])
+{
+    if (number_parse(value, 8, 0, option->max, field))
+        return true;
+    (void)snprintf(problem, CONFIG_PROBLEM_SIZE,
+                   "\"%.*s\" is no octal number from 0000 to %04" PRIo64, SHOWN_BYTES, value,
+                   option->max);
+    return false;
+}
+
+static bool set_yes_no(bool *field, const char *value, char problem[CONFIG_PROBLEM_SIZE])
+{
+    bool yes = strcmp(value, "yes") == 0;
+
+    if (!yes && strcmp(value, "no") != 0) {
+        (void)snprintf(problem, CONFIG_PROBLEM_SIZE, "\"%.*s\" is neither yes nor no", SHOWN_BYTES,
+                       value);
+        return false;
+    }
+    *field = yes;
+    return true;
+}
+
+static bool set_name(const struct config_option *option, uint64_t *field, const char *value,
+                     char problem[CONFIG_PROBLEM_SIZE])
+{
+    for (uint64_t i = 0; option->names[i] != NULL; i++) {
+        if (strcmp(option->names[i], value) == 0) {
+            *field = i;
+            return true;
+        }
+    }
+    size_t size =
+        (size_t)snprintf(problem, CONFIG_PROBLEM_SIZE, "\"%.*s\" is none of", SHOWN_BYTES, value);
+    for (size_t i = 0; option->names[i] != NULL; i++)
+        size += (size_t)snprintf(problem + size, CONFIG_PROBLEM_SIZE - size, "%s %s",
+                                 i == 0 ? "" : ",", option->names[i]);
+    return false;
+}
+
+bool config_option_set(const struct config_option *option, void *home, const char *value,
+                       char problem[CONFIG_PROBLEM_SIZE])
+{
+    void *field = (char *)home + option->offset;
+
+    switch (option->type) {
+    case CONFIG_NUMBER:
+        return set_number(option, field, value, problem);
+    case CONFIG_MODE:
+        return set_mode(option, field, value, problem);
+    case CONFIG_YES_NO:
+        return set_yes_no(field, value, problem);
+    case CONFIG_NAME:
+        return set_name(option, field, value, problem);
+    case CONFIG_NETWORKS:
+        return set_networks(option, field, "", value, problem);
+    case CONFIG_TEXT:
+        break;
+    }
+    return set_text(option, field, value, problem);
+}
+
+const char *config_option_value(const struct config_option *option, const void *home,
+                                char room[CONFIG_VALUE_SIZE])
+{
+    const void *field = (const char *)home + option->offset;
+
+    switch (option->type) {
+    case CONFIG_NUMBER:
+        (void)snprintf(room, CONFIG_VALUE_SIZE, "%" PRIu64, *(const uint64_t *)field);
+        return room;
+    case CONFIG_MODE:
+        (void)snprintf(room, CONFIG_VALUE_SIZE, "%04" PRIo64, *(const uint64_t *)field);
+        return room;
+    case CONFIG_YES_NO:
+        return *(const bool *)field ? "yes" : "no";
+    case CONFIG_NAME:
+        return option->names[*(const uint64_t *)field];
+    case CONFIG_NETWORKS:
+    case CONFIG_TEXT:
+        break;
+    }
+    return *(char *const *)field;
+}
+
+void config_option_free(const struct config_option *option, void *home)
+{
+    if (option->type != CONFIG_TEXT && option->type != CONFIG_NETWORKS)
+        return;
+    char **field = (void *)((char *)home + option->offset);
+    free(*field);
+    *field = NULL;
+}

@@ -1,0 +1,80 @@
+/*
+ * config_options.h: the one table of every option of tcpack.ini, and what can be done with one. For
+ * the config parts and the tests; everybody else reads struct config. Pure.
+ */
+#ifndef TCPACK_COMMON_CONFIG_OPTIONS_H
+#define TCPACK_COMMON_CONFIG_OPTIONS_H
+
+#include "common/compiler.h"
+#include "common/config/config.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum config_section {
+    CONFIG_SERVER, /* and every [listener NAME] */
+    CONFIG_JOURNAL,
+    CONFIG_LOG,
+    CONFIG_METRICS,
+    CONFIG_CLIENT,
+    CONFIG_SECTIONS
+};
+
+/* The names, in the order of the enum. */
+extern const char *const config_section_names[CONFIG_SECTIONS];
+
+enum config_type {
+    CONFIG_TEXT,     /* char *; min: fewest bytes */
+    CONFIG_NUMBER,   /* uint64_t, decimal; min, max */
+    CONFIG_MODE,     /* uint64_t, octal; max */
+    CONFIG_YES_NO,   /* bool */
+    CONFIG_NAME,     /* uint64_t, an index of names */
+    CONFIG_NETWORKS, /* char *, a list for network.h, one blank between two entries */
+};
+
+/* Bytes that hold what is wrong with any value. Longer ones are cut. */
+enum { CONFIG_PROBLEM_SIZE = 512 };
+
+struct config_option {
+    enum config_section section;
+    const char *key;
+    enum config_type type;
+    bool of_listener;  /* each listener has it, [server] too: the offset is in config_listener */
+    size_t offset;     /* of the field, in struct config or struct config_listener */
+    const char *value; /* the default; NULL: what the key of the same name in [server] has */
+    uint64_t min, max;
+    const char *const *names;                                           /* ended by NULL */
+    bool (*check)(const char *text, char problem[CONFIG_PROBLEM_SIZE]); /* of a text; or NULL */
+    bool free_text; /* any words, so that a " ;" may be one of them */
+};
+
+enum { CONFIG_OPTIONS = 34 };
+extern const struct config_option config_options[CONFIG_OPTIONS];
+
+/* Bytes, with the final NUL, that hold any value but a text. */
+enum { CONFIG_VALUE_SIZE = 24 };
+
+/* NULL when the section has no such key. */
+const struct config_option *config_option_find(enum config_section section, const char *key);
+
+/*
+ * Sets the option's field from a value as it stands in the file, without quotes. `home` is the
+ * struct that the offset counts from; a text that the field had is freed. False, with `problem`
+ * saying why, and the field as it was, when the value is not allowed.
+ */
+bool config_option_set(const struct config_option *option, void *home, const char *value,
+                       char problem[CONFIG_PROBLEM_SIZE]) MUST_USE;
+
+/* The same for one more part of a list of networks, which is added to those that the field has. */
+bool config_option_add(const struct config_option *option, void *home, const char *value,
+                       char problem[CONFIG_PROBLEM_SIZE]) MUST_USE;
+
+/* The option's value as text: the field's own, a static one, or one that it writes to `room`. */
+const char *config_option_value(const struct config_option *option, const void *home,
+                                char room[CONFIG_VALUE_SIZE]);
+
+/* Frees what the field holds. */
+void config_option_free(const struct config_option *option, void *home);
+
+#endif

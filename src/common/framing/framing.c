@@ -1,0 +1,38 @@
+#include "common/framing/framing.h"
+
+#include "common/framing/protocol.h"
+
+#include <string.h>
+
+const char *const framing_names[] = {"auto", "line", "nul", "octet", NULL};
+
+static const struct framing_protocol *const protocols[] = {
+    [FRAMING_AUTO] = &framing_auto,
+    [FRAMING_LINE] = &framing_line,
+    [FRAMING_NUL] = &framing_nul,
+    [FRAMING_OCTET] = &framing_octet,
+};
+
+enum framing_result framing_next(enum framing framing, struct framing_state *state,
+                                 const unsigned char *bytes, size_t size, bool ended,
+                                 size_t max_message, struct frame *frame)
+{
+    return protocols[framing]->next(state, bytes, size, ended, max_message, frame);
+}
+
+bool framing_wrap(enum framing framing, uint64_t ending, const void *text, size_t size,
+                  struct buffer *out)
+{
+    return protocols[framing]->wrap(ending, text, size, out);
+}
+
+uint64_t framing_own_ending(enum framing framing)
+{
+    return protocols[framing]->own_ending;
+}
+
+bool framing_can_carry(enum framing framing, const void *text, size_t size)
+{
+    int forbidden = protocols[framing]->forbidden;
+    return forbidden < 0 || size == 0 || memchr(text, forbidden, size) == NULL;
+}

@@ -1,0 +1,63 @@
+/*
+ * record.h: a message as it stands in the journal, one line each. Pure.
+ *
+ *   text  SEQ TIME PEER MESSAGE LF, the message as escape_text() writes it
+ *   json  {"seq":SEQ,"time":"TIME","peer":"PEER","message":"MESSAGE"} LF, with "listener":"NAME"
+ *         before the message where the listener has a name, and "message_base64" (RFC 4648,
+ *         section 4) instead of "message" where the message is not valid UTF-8
+ */
+#ifndef TCPACK_COMMON_RECORD_H
+#define TCPACK_COMMON_RECORD_H
+
+#include "common/buffer.h"
+#include "common/compiler.h"
+#include "common/config/config.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* RFC 3339 in UTC with microseconds: `2026-01-31T23:59:59.123456Z`. */
+enum { RECORD_TIME_LENGTH = 27 };
+
+/* A line's bytes up to its message are at most so many; record_parse() needs no more of it. */
+enum { RECORD_HEAD_MAX = 256 };
+
+/* The text of a time; a zeroed struct has none yet. Keeps the second, which seldom changes. */
+struct record_time {
+    int64_t second;
+    char text[RECORD_TIME_LENGTH + 1]; /* "" before the first record_time_set() */
+};
+
+struct record {
+    uint64_t seq;
+    const char *time;     /* RECORD_TIME_LENGTH bytes */
+    const char *peer;     /* address_peer_text() */
+    const char *listener; /* "" for [server]; else a name without bytes that JSON must escape */
+    const void *message;
+    size_t size; /* bytes of the message */
+};
+
+/* Sets the text to a wall time in microseconds since 1970. */
+void record_time_set(struct record_time *time, int64_t wall_us);
+
+/* Appends the record. False with errno ENOMEM and `out` as it was. */
+bool record_append(enum journal_format format, const struct record *record,
+                   struct buffer *out) MUST_USE;
+
+enum record_kind {
+    RECORD_OURS,    /* the line begins as a record does, up to its message */
+    RECORD_PARTIAL, /* a record may begin so, but more bytes are needed to tell */
+    RECORD_FOREIGN, /* no record begins so */
+};
+
+/*
+ * Looks at the front of a line, of either format, without its LF; `size` bytes of it are given.
+ * RECORD_OURS sets *seq.
+ */
+enum record_kind record_parse(const unsigned char *line, size_t size, uint64_t *seq) MUST_USE;
+
+/* The RECORD_TIME_LENGTH bytes of TIME in a line that record_parse() calls RECORD_OURS. */
+const unsigned char *record_time_of(const unsigned char *line);
+
+#endif

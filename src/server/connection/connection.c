@@ -1,0 +1,294 @@
+#include "server/connection/connection.h"
+
+#include "server/connection/deadlines.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* How long, in microseconds, a peer that is refused has to read its last replies and go. */
+enum { DISCARDING_US = 2 * 1000 * 1000 };
+
+/* Reads that may come to nothing though there are bytes, in a row. */
+enum { VAIN_MAX = 64 };
+
+struct connection *connection_new(int fd, const struct listener_settings *settings, int64_t now)
+{
+    struct connection *connection = calloc(1, sizeof *connection);
+
+    if (connection == NULL)
+        return NULL;
+    connection->fd = fd;
+    connection->settings = settings;
+    connection->framing = (enum framing)settings->config->framing;
+    settings_hold(settings->all);
+    connection->last_message = now;
+    return connection;
+}
+
+void connection_adopt(struct connection *connection, const struct listener_settings *settings)
+{
+    settings_hold(settings->all);
+    settings_release(connection->settings->all);
+    connection->settings = settings;
+}
+
+void connection_free(struct connection *connection)
+{
+    settings_release(connection->settings->all);
+    (void)close(connection->fd); /* a socket's errors were seen by recv() and send() */
+    buffer_free(&connection->in);
+    buffer_free(&connection->out);
+    free(connection);
+}
+
+/*
+ * Whether there are bytes though recv() said EAGAIN, as Linux does at urgent data while a signal is
+ * pending: whatever signal, also one that is ignored or from a debugger. Not for ever: a kernel
+ * that counts bytes which it does not give must not keep us busy.
+ */
+static bool holds_bytes(struct connection *connection)
+{
+    int unread;
+
+    if (connection->vain == VAIN_MAX || ioctl(connection->fd, FIONREAD, &unread) != 0 ||
+        unread == 0)
+        return false;
+    connection->vain++;
+    return true;
+}
+
+/* What recv() made of a request for `asked` bytes. */
+static enum connection_received received(struct connection *connection, ssize_t count, size_t asked)
+{
+    if (count > 0) {
+        connection->vain = 0;
+        if (count == (ssize_t)asked) /* a short count leaves it open: the end may be behind it */
+            connection->undrained = true;
+        return CONNECTION_RECEIVED;
+    }
+    if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) {
+        connection->undrained = errno == EINTR || holds_bytes(connection);
+        return CONNECTION_NOTHING;
+    }
+    connection->undrained = false;
+    if (count == 0 && connection->broken == 0)
+        return CONNECTION_ENDED;
+    if (count == 0)
+        errno = connection->broken;
+    return CONNECTION_RESET;
+}
+
+/*
+ * Receives behind what is unfinished. Through `scratch` as long as that is short: an unfinished
+ * message takes memory in proportion to itself, not to buffer_size.
+ */
+static enum connection_received receive_behind(struct connection *connection,
+                                               unsigned char *scratch)
+{
+    size_t room = connection->settings->config->buffer_size;
+    bool in_place = connection->in.size >= room;
+    unsigned char *free_bytes = in_place ? buffer_reserve(&connection->in, room) : scratch;
+
+    if (free_bytes == NULL)
+        return CONNECTION_NO_MEMORY;
+    ssize_t count = recv(connection->fd, free_bytes, room, 0);
+    if (count > 0 && in_place)
+        connection->in.size += (size_t)count;
+    else if (count > 0 && !buffer_append(&connection->in, scratch, (size_t)count))
+        return CONNECTION_NO_MEMORY;
+    return received(connection, count, room);
+}
+
+enum connection_received connection_receive(struct connection *connection, unsigned char *scratch,
+                                            const unsigned char **bytes, size_t *size)
+{
+    enum connection_received result = CONNECTION_RECEIVED;
+
+    if (connection->in.size == 0 && !connection->ended) {
+        size_t room = connection->settings->config->buffer_size;
+        ssize_t count = recv(connection->fd, scratch, room, 0);
+        *bytes = scratch;
+        *size = count > 0 ? (size_t)count : 0;
+        result = received(connection, count, room);
+    } else {
+        if (connection->ended)
+            result = CONNECTION_ENDED;
+        else if (connection->more)
+            connection->undrained = true; /* news from the kernel may have come meanwhile */
+        else
+            result = receive_behind(connection, scratch);
+        *bytes = connection->in.bytes;
+        *size = connection->in.size;
+    }
+    connection->more = false;
+    if (result == CONNECTION_ENDED)
+        connection->ended = true;
+    return result;
+}
+
+bool connection_keep(struct connection *connection, const unsigned char *bytes, size_t size,
+                     size_t used)
+{
+    if (bytes != connection->in.bytes)
+        return used == size || buffer_append(&connection->in, bytes + used, size - used);
+    buffer_consume(&connection->in, used);
+    if (connection->in.size == 0)
+        buffer_free(&connection->in);
+    return true;
+}
+
+bool connection_is_broken_by(int error)
+{
+    return error == ECONNRESET || error == ETIMEDOUT || error == EHOSTUNREACH ||
+           error == ENETUNREACH;
+}
+
+static enum connection_sent send_failed(struct connection *connection)
+{
+    int error = errno;
+
+    buffer_free(&connection->out);
+    errno = error;
+    if (error == EPIPE) /* the peer has finished sending before */
+        return CONNECTION_GONE;
+    if (!connection_is_broken_by(error))
+        return CONNECTION_FAILED;
+    connection->broken = error;
+    return CONNECTION_GONE;
+}
+
+static enum connection_sent send_unsent(struct connection *connection)
+{
+    ssize_t count = send(connection->fd, connection->out.bytes, connection->out.size, MSG_NOSIGNAL);
+
+    if (count < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
+        return send_failed(connection);
+    if (count > 0) {
+        connection->sent += (size_t)count;
+        buffer_consume(&connection->out, (size_t)count);
+    }
+    if (connection->out.size > 0)
+        return CONNECTION_UNSENT;
+    buffer_free(&connection->out);
+    return CONNECTION_SENT;
+}
+
+enum connection_sent connection_send(struct connection *connection, const void *replies,
+                                     size_t size)
+{
+    if (connection->out.size > 0)
+        return send_unsent(connection);
+    if (size == 0)
+        return CONNECTION_SENT;
+    ssize_t count = send(connection->fd, replies, size, MSG_NOSIGNAL);
+    if (count > 0)
+        connection->sent += (size_t)count;
+    if (count == (ssize_t)size)
+        return CONNECTION_SENT;
+    if (count < 0) {
+        if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
+            return send_failed(connection);
+        count = 0;
+    }
+    const char *rest = (const char *)replies + count;
+    if (!buffer_append(&connection->out, rest, size - (size_t)count))
+        return CONNECTION_FAILED;
+    return CONNECTION_UNSENT;
+}
+
+void connection_note_confirmed(struct connection *connection, int64_t now)
+{
+    int unconfirmed; /* bytes, tcp(7) */
+
+    if (connection->sent_since == 0)
+        return;
+    if (ioctl(connection->fd, TIOCOUTQ, &unconfirmed) != 0 || unconfirmed == 0) {
+        connection->sent_since = 0;
+        return;
+    }
+    uint64_t confirmed = connection->sent - (uint64_t)unconfirmed;
+    if (confirmed != connection->confirmed)
+        connection->sent_since = now;
+    connection->confirmed = confirmed;
+}
+
+bool connection_is_quiet(const struct connection *connection)
+{
+    int unconfirmed; /* bytes, tcp(7) and unix(7) */
+    int unread;
+
+    return connection->out.size == 0 && ioctl(connection->fd, TIOCOUTQ, &unconfirmed) == 0 &&
+           unconfirmed == 0 && ioctl(connection->fd, FIONREAD, &unread) == 0 && unread == 0;
+}
+
+void connection_discard(struct connection *connection, int64_t now)
+{
+    buffer_free(&connection->in);
+    buffer_free(&connection->out);
+    (void)shutdown(connection->fd,
+                   SHUT_WR); /* fails where the peer is gone: the next recv() tells */
+    connection->state = CONNECTION_DISCARDING;
+    connection->more = false; /* nothing of `in` is left */
+    connection->unfinished_since = 0;
+    connection->unsent_since = now;
+    connection->sent_since = 0; /* there is a time limit of its own */
+}
+
+bool connection_drain(struct connection *connection, unsigned char *scratch, size_t size)
+{
+    enum connection_received result =
+        received(connection, recv(connection->fd, scratch, size, 0), size);
+
+    return result == CONNECTION_RECEIVED || result == CONNECTION_NOTHING;
+}
+
+/* Takes the earlier of *due and since + seconds; true when that is over. */
+static bool is_over(int64_t since, uint64_t seconds, int64_t now, int64_t *due)
+{
+    int64_t end = since + (int64_t)seconds * 1000000;
+
+    if (seconds == 0 || since == 0)
+        return false;
+    if (end < *due)
+        *due = end;
+    return end <= now;
+}
+
+struct overdue connection_overdue(const struct connection *connection, int64_t now)
+{
+    const struct config_listener *config = connection->settings->config;
+    struct overdue overdue = {"", connection->end, DEADLINE_NEVER};
+
+    if (connection->state == CONNECTION_DISCARDING) { /* it ends for another reason */
+        overdue.due = connection->unsent_since + DISCARDING_US;
+        if (overdue.due <= now)
+            overdue.why = "it did not close a refused connection";
+        return overdue;
+    }
+    overdue.end = METRICS_ENDED_STALLED;
+    /* While replies are unsent nothing is received: what would finish a message may be waiting. */
+    if (connection->out.size == 0 &&
+        is_over(connection->unfinished_since, config->stall_timeout, now, &overdue.due)) {
+        overdue.why = connection->state == CONNECTION_PROXY
+                          ? "its PROXY header was not there within stall_timeout"
+                          : "an unfinished message is older than stall_timeout";
+        return overdue;
+    }
+    if (is_over(connection->unsent_since, config->stall_timeout, now, &overdue.due)) {
+        overdue.why = "replies were not read within stall_timeout";
+        return overdue;
+    }
+    if (is_over(connection->sent_since, config->stall_timeout, now, &overdue.due)) {
+        overdue.why = "replies did not arrive within stall_timeout";
+        return overdue;
+    }
+    overdue.end = METRICS_ENDED_IDLE;
+    int64_t active = connection->unsent_since > connection->last_message ? connection->unsent_since
+                                                                         : connection->last_message;
+    if (is_over(active, config->idle_timeout, now, &overdue.due))
+        overdue.why = "no message came within idle_timeout";
+    return overdue;
+}

@@ -1,0 +1,339 @@
+#include "server/journal/file.h"
+
+#include "common/buffer.h"
+#include "common/replace_file.h"
+#include "server/journal/lock.h"
+#include "server/journal/recovery.h"
+#include "server/journal/seq.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* What is wrong with a file that no crash of ours can have left so, and what to do. */
+#define FOREIGN_TAIL                                                                               \
+    "it does not end with records of tcpackd; the file is untouched: name another one, or move "   \
+    "it "                                                                                          \
+    "away"
+
+static bool fail(char *problem, const char *what, const char *path)
+{
+    (void)snprintf(problem, JOURNAL_TEXT_MAX, "cannot %s %s: %s", what, path, strerror(errno));
+    return false;
+}
+
+static bool identify(struct journal_file *file, const char *path, char *problem)
+{
+    struct stat status;
+
+    if (fstat(file->fd, &status) != 0)
+        return fail(problem, "examine journal", path);
+    file->regular = S_ISREG(status.st_mode);
+    file->named = file->regular && status.st_nlink > 0;
+    file->device = status.st_dev;
+    file->inode = status.st_ino;
+    if (!file->regular && !S_ISCHR(status.st_mode) && !file->borrowed) {
+        (void)snprintf(problem, JOURNAL_TEXT_MAX,
+                       "cannot use %s as journal: it is neither a file nor a character device "
+                       "(for a pipe, set file = - and redirect standard output)",
+                       path);
+        return false;
+    }
+    return true;
+}
+
+/* Locks what of the file is not committed; also again, where the lock may have been lost. */
+static bool lock(const struct journal_file *file, const char *path, char *problem)
+{
+    if (journal_lock_take(file->fd, file->committed))
+        return true;
+    if (errno != EAGAIN)
+        return fail(problem, "lock", path);
+    (void)snprintf(problem, JOURNAL_TEXT_MAX,
+                   "cannot use %s as journal: another tcpackd records into it", path);
+    return false;
+}
+
+/* All that the file has, `end` bytes, is committed. */
+static void note_committed(struct journal_file *file, off_t end)
+{
+    if (end > 0)
+        journal_lock_move(file->fd, &file->committed, end);
+}
+
+/* Whether standard output, a file, has an unfinished line before where it is to be written. */
+static bool line_is_open(bool appending)
+{
+    /* It is open for writing only, more often than not. */
+    int fd = open("/proc/self/fd/1", O_RDONLY | O_CLOEXEC);
+    off_t end = appending ? lseek(fd, 0, SEEK_END) : lseek(STDOUT_FILENO, 0, SEEK_CUR);
+    char last = '\n';
+
+    if (fd < 0)
+        return false; /* nobody can tell */
+    if (end > 0 && pread(fd, &last, 1, end - 1) != 1)
+        last = '\n'; /* a hole */
+    (void)close(fd); /* it was only read */
+    return last != '\n';
+}
+
+/* Ends what a crash left unfinished, so that the first record has a line of its own. */
+static bool end_line(struct journal_file *file, bool appending, char *problem)
+{
+    bool open = line_is_open(appending);
+
+    if (!lock(file, "standard output", problem)) /* again: it closed a descriptor of the file */
+        return false;
+    if (!open)
+        return true;
+    if (write(file->fd, "\n", 1) != 1)
+        return fail(problem, "end the unfinished last line of", "standard output");
+    (void)snprintf(file->note, sizeof file->note,
+                   "standard output ended in an unfinished line, as after a crash: it is ended");
+    return true;
+}
+
+bool journal_file_standard_output(struct journal_file *file, char *problem)
+{
+    int flags = fcntl(STDOUT_FILENO, F_GETFL);
+
+    *file = (struct journal_file){.fd = STDOUT_FILENO, .borrowed = true};
+    if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY) {
+        (void)snprintf(problem, JOURNAL_TEXT_MAX,
+                       "cannot record on standard output: it is closed, or open for reading only "
+                       "(set file in [journal], or redirect it)");
+        return false;
+    }
+    if (!identify(file, "standard output", problem))
+        return false;
+    stream_open(&file->stream, STDOUT_FILENO);
+    if (!file->regular)
+        return true;
+    if (!lock(file, "standard output", problem) ||
+        !end_line(file, (flags & O_APPEND) != 0, problem))
+        return false;
+    note_committed(file, lseek(file->fd, 0, (flags & O_APPEND) != 0 ? SEEK_END : SEEK_CUR));
+    return true;
+}
+
+/* Reads exactly bytes[0..size) at `offset`; an end of file in between is EIO. */
+static bool read_at(int fd, unsigned char *bytes, size_t size, off_t offset)
+{
+    while (size > 0) {
+        ssize_t got = pread(fd, bytes, size, offset);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0) {
+            if (got == 0)
+                errno = EIO;
+            return false;
+        }
+        bytes += got;
+        size -= (size_t)got;
+        offset += got;
+    }
+    return true;
+}
+
+/* For struct recovery_source: the context is the descriptor. */
+static bool read_source(void *context, unsigned char *bytes, size_t size, off_t offset)
+{
+    return read_at(*(const int *)context, bytes, size, offset);
+}
+
+static bool refuse_foreign(const char *path, char *problem)
+{
+    (void)snprintf(problem, JOURNAL_TEXT_MAX, "cannot use %s as journal: " FOREIGN_TAIL, path);
+    return false;
+}
+
+static void note_cut(struct journal_file *file, const char *path, uintmax_t cut, uint64_t salvaged)
+{
+    int length = snprintf(file->note, sizeof file->note,
+                          "%s: cut %ju bytes of unfinished records, as after a crash", path, cut);
+
+    if (salvaged > 0 && length > 0 && (size_t)length < sizeof file->note)
+        (void)snprintf(file->note + length, sizeof file->note - (size_t)length,
+                       "; %" PRIu64 " whole records after them stay", salvaged);
+}
+
+/* Appends all bytes. False with errno. */
+static bool append_all(int fd, const struct buffer *bytes)
+{
+    for (size_t at = 0; at < bytes->size;) {
+        ssize_t written = write(fd, bytes->bytes + at, bytes->size - at);
+        if (written < 0 && errno != EINTR)
+            return false;
+        at += written < 0 ? 0 : (size_t)written;
+    }
+    return true;
+}
+
+/* Cuts what a crash left unfinished, and moves whole records after it up. */
+static bool mend(struct journal_file *file, const char *path, const struct recovery_source *source,
+                 const struct recovery *found, char *problem)
+{
+    struct buffer salvaged = {0};
+    bool mended = journal_recovery_salvage(source, found, &salvaged);
+
+    if (!mended)
+        (void)fail(problem, "read", path);
+    else if (ftruncate(file->fd, found->keep) != 0 || !append_all(file->fd, &salvaged))
+        mended = fail(problem, "cut the unfinished last record of", path);
+    else if (fdatasync(file->fd) != 0)
+        mended = fail(problem, "sync", path);
+    else
+        note_cut(file, path, (uintmax_t)(source->size - found->keep) - salvaged.size,
+                 found->salvaged);
+    buffer_free(&salvaged);
+    return mended;
+}
+
+/* Finds the last record of the file, and cuts what a crash left unfinished. */
+static bool recover(struct journal_file *file, const char *path, off_t size, bool synced,
+                    char *problem)
+{
+    const struct recovery_source source = {read_source, &file->fd, size};
+    struct recovery found;
+    bool recovered = true;
+
+    switch (journal_recovery_examine(&source, synced, &found)) {
+    case RECOVERY_WHOLE:
+        break;
+    case RECOVERY_DAMAGED:
+        recovered = mend(file, path, &source, &found, problem);
+        break;
+    case RECOVERY_FOREIGN:
+        recovered = refuse_foreign(path, problem);
+        break;
+    case RECOVERY_UNREADABLE:
+        recovered = fail(problem, "read", path);
+        break;
+    }
+    file->last_seq = found.last_seq;
+    file->has_records = found.last_seq > 0;
+    file->format = found.format;
+    return recovered;
+}
+
+static bool sync_directory(const char *path, char *problem)
+{
+    return sync_directory_of(path) || fail(problem, "sync the directory of", path);
+}
+
+/* Opens the file, or makes it with just this mode, whatever the umask. */
+static int open_or_make(const char *path, mode_t mode)
+{
+    const int flags = O_RDWR | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+    int fd = open(path, flags);
+
+    if (fd < 0 && errno == ENOENT) {
+        mode_t saved = umask(0);
+        fd = open(path, flags | O_CREAT, mode);
+        (void)umask(saved); /* always succeeds */
+    }
+    return fd;
+}
+
+/* Records of two formats in one file would be more than most readers expect. */
+static bool check_format(const struct journal_file *file, const struct journal_options *options,
+                         char *problem)
+{
+    static const char *const names[] = {"text", "json"};
+
+    if (!file->has_records || file->format == options->format)
+        return true;
+    (void)snprintf(problem, JOURNAL_TEXT_MAX,
+                   "cannot use %s as journal: its records are format = %s, not %s (rename it, and "
+                   "a new one is begun)",
+                   options->file, names[file->format], names[options->format]);
+    return false;
+}
+
+/* Sets the SEQ after which numbers go on. */
+static bool find_seq(struct journal_file *file, const char *path,
+                     const struct journal_seq_note *note, char *problem)
+{
+    char boot[JOURNAL_BOOT_ID_MAX];
+
+    journal_seq_boot(boot);
+    file->last_seq = journal_seq_resume(note, file->last_seq, file->inode, boot);
+    if (file->last_seq < UINT64_MAX)
+        return true;
+    (void)snprintf(problem, JOURNAL_TEXT_MAX,
+                   "cannot use %s as journal: no SEQ is left after its last one (name another "
+                   "file, whose numbers begin with 1)",
+                   path);
+    return false;
+}
+
+static bool take_over(struct journal_file *file, const struct journal_options *options,
+                      bool seq_held, char *problem)
+{
+    struct journal_seq_note note = {0};
+    const char *path = options->file;
+    struct stat status;
+
+    if (!lock(file, path, problem) || (!seq_held && !journal_seq_read(path, &note, problem)))
+        return false;
+    if (fstat(file->fd, &status) != 0) /* again: the lock's last owner may have written */
+        return fail(problem, "examine journal", path);
+    bool synced = note.running ? note.synced : options->sync;
+    if (status.st_size > 0 && !recover(file, path, status.st_size, synced, problem))
+        return false;
+    if (!check_format(file, options, problem) || !find_seq(file, path, &note, problem))
+        return false;
+    if (options->sync && !sync_directory(path, problem))
+        return false;
+    note_committed(file, lseek(file->fd, 0, SEEK_END));
+    return true;
+}
+
+bool journal_file_is_at(const struct journal_file *file, const char *path)
+{
+    struct stat status;
+
+    return stat(path, &status) == 0 && status.st_dev == file->device &&
+           status.st_ino == file->inode;
+}
+
+static bool keep_current(const struct journal_file *current, const char *path, bool sync,
+                         char *problem)
+{
+    return !current->regular ||
+           (lock(current, path, problem) && (!sync || sync_directory(path, problem)));
+}
+
+bool journal_file_open(struct journal_file *file, const struct journal_options *options,
+                       bool seq_held, const struct journal_file *current, char *problem)
+{
+    const char *path = options->file;
+
+    *file = (struct journal_file){.fd = -1};
+    /* Opening and closing the file that is open would lose its lock. */
+    if (current != NULL && current->fd >= 0 && journal_file_is_at(current, path))
+        return keep_current(current, path, options->sync, problem);
+    file->fd = open_or_make(path, (mode_t)options->mode);
+    if (file->fd < 0)
+        return fail(problem, "open journal", path);
+    stream_open(&file->stream, file->fd);
+    if (identify(file, path, problem) &&
+        (!file->regular || take_over(file, options, seq_held, problem)))
+        return true;
+    journal_file_close(file);
+    return false;
+}
+
+void journal_file_close(struct journal_file *file)
+{
+    stream_close(&file->stream);
+    if (file->fd >= 0 && file->borrowed && file->regular)
+        journal_lock_drop(file->fd);
+    else if (file->fd >= 0 && !file->borrowed)
+        (void)close(file->fd); /* what matters was synced at the commit */
+    file->fd = -1;
+}

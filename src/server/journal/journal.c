@@ -1,0 +1,497 @@
+#include "server/journal/journal.h"
+
+#include "common/buffer.h"
+#include "common/clock.h"
+#include "common/record.h"
+#include "server/journal/file.h"
+#include "server/journal/lock.h"
+#include "server/journal/seq.h"
+#include "server/process/signals.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* A batch buffer beyond this is given back after its commit: one huge message must not stay. */
+enum { BATCH_KEPT_MAX = 8 * 1024 * 1024 };
+
+struct journal {
+    struct journal_file file;
+    struct journal_seq numbers; /* FILE.seq */
+    char *path;
+    bool lost; /* its path leads elsewhere, or nowhere */
+    enum journal_format format;
+    bool sync;
+    struct buffer batch;
+    uint64_t seq;            /* of the last record, those in the batch too */
+    uint64_t committed_seq;  /* of the last record that is in the file */
+    struct record_time time; /* of the batch */
+    int64_t sync_us;         /* that the last commit's fdatasync() took; -1: there was none */
+    off_t torn_begin;        /* with torn_end: what a failed write left at the file's end, and */
+    off_t torn_end;          /* must be cut; equal: nothing */
+    bool stopped;            /* JOURNAL_STOPPED: a record in the pipe may be unfinished */
+    char problem[JOURNAL_TEXT_MAX];
+    char note[JOURNAL_TEXT_MAX];
+};
+
+struct journal *journal_new(void)
+{
+    struct journal *journal = calloc(1, sizeof *journal);
+
+    if (journal != NULL) {
+        journal->file.fd = -1;
+        journal_seq_init(&journal->numbers);
+    }
+    return journal;
+}
+
+void journal_free(struct journal *journal)
+{
+    if (journal == NULL)
+        return;
+    journal_file_close(&journal->file);
+    journal_seq_drop(&journal->numbers);
+    buffer_free(&journal->batch);
+    free(journal->path);
+    free(journal);
+}
+
+static bool fail(struct journal *journal, const char *what)
+{
+    (void)snprintf(journal->problem, sizeof journal->problem, "cannot %s %s: %s", what,
+                   journal->path, strerror(errno));
+    return false;
+}
+
+/*
+ * Cuts off what a failed write left behind, and nothing else: the file may have changed since. May
+ * be tried again until it succeeds.
+ */
+static bool cut_back(struct journal *journal)
+{
+    struct stat status;
+
+    if (journal->torn_begin == journal->torn_end)
+        return true;
+    if (fstat(journal->file.fd, &status) != 0)
+        return fail(journal, "examine journal");
+    if (status.st_size > journal->torn_end) {
+        (void)snprintf(journal->problem, sizeof journal->problem,
+                       "cannot cut an unfinished record off journal %s: another program has "
+                       "written behind it (rename the file and send HUP)",
+                       journal->path);
+        return false;
+    }
+    /* Somebody may have cut it (by hand) or emptied the file (copytruncate). */
+    off_t end = status.st_size < journal->torn_begin ? status.st_size : journal->torn_begin;
+    /* The position is for standard output that was not opened for appending. */
+    if (lseek(journal->file.fd, end, SEEK_SET) < 0 || ftruncate(journal->file.fd, end) != 0)
+        return fail(journal, "cut back journal");
+    journal->torn_begin = journal->torn_end = 0;
+    return true;
+}
+
+/* Whether the file has a name, or never had one. */
+static bool has_name(const struct journal *journal)
+{
+    struct stat status;
+
+    return !journal->file.named || (fstat(journal->file.fd, &status) == 0 && status.st_nlink > 0);
+}
+
+bool journal_is_lost(const struct journal *journal)
+{
+    return journal->lost || !has_name(journal);
+}
+
+/* Whether the server uses the FILE.seq of `path`, and so knows better than the file. */
+static bool holds_seq(const struct journal *journal, const char *path)
+{
+    return journal->numbers.path != NULL && strcmp(journal->numbers.path, path) == 0;
+}
+
+/* Standard output, in *file; fd -1 if it is what is open. */
+static bool open_standard_output(struct journal *journal, struct journal_file *file)
+{
+    if (!journal->file.borrowed || journal->file.fd < 0)
+        return journal_file_standard_output(file, journal->problem);
+    *file = (struct journal_file){.fd = -1};
+    if (has_name(journal))
+        return true;
+    (void)snprintf(journal->problem, sizeof journal->problem,
+                   "the file that is standard output was deleted (restart the server)");
+    return false;
+}
+
+/* Refuses to put records of another format into the file that is open. */
+static bool keeps_format(struct journal *journal, const struct journal_options *options)
+{
+    struct stat status = {0};
+    bool filled = journal->file.regular
+                      ? fstat(journal->file.fd, &status) != 0 || status.st_size > 0
+                      : journal->file.borrowed && journal->committed_seq > 0;
+
+    if (journal->format == options->format || !filled)
+        return true;
+    (void)snprintf(journal->problem, sizeof journal->problem,
+                   "cannot change format of journal %s: it has records of the other one (rename "
+                   "it, and a new one is begun)",
+                   journal->path);
+    return false;
+}
+
+/* The file that `options` name, in *file; fd -1 if it is the one that is open. */
+static bool open_file(struct journal *journal, const struct journal_options *options,
+                      struct journal_file *file)
+{
+    bool opened = strcmp(options->file, "-") == 0
+                      ? open_standard_output(journal, file)
+                      : journal_file_open(file, options, holds_seq(journal, options->file),
+                                          &journal->file, journal->problem);
+
+    return opened && (file->fd >= 0 || keeps_format(journal, options));
+}
+
+/*
+ * Reserves numbers in the FILE.seq of `path`, which is the journal `file` with `last` as its last
+ * SEQ.
+ */
+static bool reserve(struct journal *journal, const char *path, const struct journal_file *file,
+                    uint64_t last, bool synced)
+{
+    struct journal_seq_note note = {
+        .inode = file->inode, .from = last, .last = last, .synced = synced};
+    uint64_t needed = journal->seq > last ? journal->seq : last; /* those of the batch, too */
+
+    journal_seq_boot(note.boot);
+    return journal_seq_reserve(&journal->numbers, path, needed, note, journal->problem);
+}
+
+/* Leaves FILE.seq with the last SEQ in it. A failure is a note: the number ahead is there still. */
+static void finish_numbers(struct journal *journal, struct journal_seq *numbers)
+{
+    if (!journal_seq_finish(numbers, journal->seq, journal->problem))
+        memcpy(journal->note, journal->problem, sizeof journal->note);
+}
+
+/* Goes over to the FILE.seq of what `options` name: `file`. */
+static bool replace_numbers(struct journal *journal, const struct journal_options *options,
+                            const struct journal_file *file)
+{
+    struct journal_seq before = journal->numbers;
+    uint64_t seq = file->last_seq > journal->seq ? file->last_seq : journal->seq;
+
+    if (!file->regular || file->borrowed) {
+        finish_numbers(journal, &journal->numbers);
+        return true;
+    }
+    bool held = holds_seq(journal, options->file);
+    if (!held)
+        journal_seq_init(&journal->numbers);
+    if (reserve(journal, options->file, file, seq, options->sync)) {
+        if (!held)
+            finish_numbers(journal, &before);
+        return true;
+    }
+    if (held) /* it holds what was reserved before, whatever file is the journal */
+        memcpy(journal->note, journal->problem, sizeof journal->note);
+    journal->numbers = before;
+    return held;
+}
+
+static void replace_journal(struct journal *journal, const struct journal_file *file)
+{
+    if (file->fd < 0)
+        return;
+    if (!cut_back(journal)) {
+        /* The old file keeps a torn line; it was said when the write failed. */
+    }
+    journal->torn_begin = journal->torn_end = 0;
+    journal_file_close(&journal->file);
+    journal->file = *file;
+    if (file->regular && !journal_lock_take(file->fd, file->committed)) {
+        /* Only where both were one file, by two names, is it a lock that was lost. */
+    }
+    if (file->last_seq > journal->seq)
+        journal->seq = file->last_seq;
+    journal->committed_seq = journal->seq;
+}
+
+/* After opening it again failed: it goes on only if its path leads to the file still. */
+static void judge_path(struct journal *journal)
+{
+    if (journal->file.named && !journal->file.borrowed &&
+        !journal_file_is_at(&journal->file, journal->path))
+        journal->lost = true;
+}
+
+static bool open_all(struct journal *journal, const struct journal_options *options,
+                     struct journal_file *file)
+{
+    if (!open_file(journal, options, file))
+        return false;
+    if (replace_numbers(journal, options, file->fd >= 0 ? file : &journal->file))
+        return true;
+    journal_file_close(file);
+    return false;
+}
+
+bool journal_open(struct journal *journal, const struct journal_options *options)
+{
+    struct journal_file file;
+    char *path = strdup(strcmp(options->file, "-") == 0 ? "standard output" : options->file);
+
+    journal->note[0] = '\0';
+    if (path == NULL || !open_all(journal, options, &file)) {
+        if (path == NULL)
+            (void)snprintf(journal->problem, sizeof journal->problem, "cannot open journal %s: %s",
+                           options->file, strerror(errno));
+        free(path);
+        judge_path(journal);
+        return false;
+    }
+    if (file.fd >= 0 && file.note[0] != '\0')
+        memcpy(journal->note, file.note, sizeof journal->note);
+    replace_journal(journal, &file);
+    free(journal->path);
+    journal->path = path;
+    journal->format = options->format;
+    journal->sync = options->sync;
+    journal->lost = false;
+    return true;
+}
+
+bool journal_close(struct journal *journal)
+{
+    bool noted = journal_seq_finish(&journal->numbers, journal->committed_seq, journal->problem);
+
+    journal_file_close(&journal->file); /* now another server may have it */
+    return noted;
+}
+
+bool journal_append(struct journal *journal, const char *peer, const char *listener,
+                    const void *message, size_t size, uint64_t *seq)
+{
+    if (journal->seq == UINT64_MAX) {
+        memcpy(journal->problem, "no SEQ is left", sizeof "no SEQ is left");
+        return false;
+    }
+    if (journal->batch.size == 0)
+        record_time_set(&journal->time, clock_wall_us());
+    const struct record record = {
+        .seq = journal->seq + 1,
+        .time = journal->time.text,
+        .peer = peer,
+        .listener = listener,
+        .message = message,
+        .size = size,
+    };
+    if (!record_append(journal->format, &record, &journal->batch)) {
+        memcpy(journal->problem, "out of memory", sizeof "out of memory");
+        return false;
+    }
+    *seq = ++journal->seq;
+    return true;
+}
+
+const char *journal_time(const struct journal *journal)
+{
+    return journal->time.text;
+}
+
+size_t journal_batch_size(const struct journal *journal)
+{
+    return journal->batch.size;
+}
+
+int64_t journal_sync_us(const struct journal *journal)
+{
+    return journal->sync_us;
+}
+
+uint64_t journal_seq(const struct journal *journal)
+{
+    return journal->seq;
+}
+
+/* Whether a write() that failed with errno should be tried again; else errno says why not. */
+static bool may_try_again(const struct journal *journal)
+{
+    if (errno == EINTR)
+        return true;
+    if (errno != EAGAIN || journal->file.regular)
+        return false;
+    if (signals_wait_writable(stream_descriptor(&journal->file.stream)))
+        return true;
+    errno = ECANCELED;
+    return false;
+}
+
+/*
+ * Writes the whole batch and returns how much of it was written: less than all means that errno
+ * says why. A short write is followed by another, which tells the reason or gets the rest done
+ * (write() takes no more than 2 GiB at once).
+ */
+static size_t write_batch(const struct journal *journal)
+{
+    size_t written = 0;
+
+    while (written < journal->batch.size) {
+        ssize_t count = stream_write(&journal->file.stream, journal->batch.bytes + written,
+                                     journal->batch.size - written);
+        if (count < 0 && may_try_again(journal))
+            continue;
+        if (count == 0)
+            errno = EIO; /* no system does that to a write of some bytes */
+        if (count <= 0)
+            break;
+        written += (size_t)count;
+    }
+    return written;
+}
+
+/* Notes that the last write() left `written` bytes. False: see problem. */
+static bool note_torn(struct journal *journal, size_t written)
+{
+    if (written == 0)
+        return true;
+    off_t end =
+        lseek(journal->file.fd, 0, SEEK_CUR); /* behind them, also when appending: write(2) */
+    if (end < 0)
+        return fail(journal, "examine journal");
+    journal->torn_end = end;
+    journal->torn_begin = end - (off_t)written;
+    return true;
+}
+
+/* A part of the batch may be in the pipe: nothing may follow it that would be acknowledged. */
+static enum journal_result stop(struct journal *journal)
+{
+    journal->stopped = true;
+    (void)snprintf(journal->problem, sizeof journal->problem,
+                   "cannot write journal %s: it took no more until the server was asked to stop",
+                   journal->path);
+    return JOURNAL_STOPPED;
+}
+
+/* After a write that took only `written` bytes of the batch. */
+static enum journal_result give_up(struct journal *journal, size_t written)
+{
+    bool gone = errno == EPIPE || errno == EBADF || errno == EIO;
+    char why[JOURNAL_TEXT_MAX];
+
+    if (errno == ECANCELED)
+        return stop(journal);
+    (void)fail(journal, "write journal");
+    if (!journal->file.regular)
+        return gone || written > 0 ? JOURNAL_BROKEN : JOURNAL_REFUSED;
+    memcpy(why, journal->problem, sizeof why);
+    if (!note_torn(journal, written))
+        return JOURNAL_BROKEN;
+    if (cut_back(journal))
+        memcpy(journal->problem, why, sizeof why);
+    return JOURNAL_REFUSED;
+}
+
+/*
+ * Only an interrupted fdatasync() is tried again: it did not fail. After a failure the kernel may
+ * have dropped the data and report success the next time.
+ */
+static bool sync_file(struct journal *journal)
+{
+    int64_t begin = clock_monotonic_us();
+
+    while (fdatasync(journal->file.fd) != 0)
+        if (errno != EINTR)
+            return false;
+    journal->sync_us = clock_monotonic_us() - begin;
+    return true;
+}
+
+/* Lets readers see what was committed: everything up to where the last write() ended. */
+static void show_committed(struct journal *journal)
+{
+    off_t end = journal->file.regular ? lseek(journal->file.fd, 0, SEEK_CUR) : -1;
+
+    if (end >= 0)
+        journal_lock_move(journal->file.fd, &journal->file.committed, end);
+}
+
+static enum journal_result write_and_sync(struct journal *journal)
+{
+    journal->sync_us = -1;
+    if (journal->stopped)
+        return JOURNAL_STOPPED;
+    if (!cut_back(journal))
+        return JOURNAL_REFUSED;
+    size_t written = write_batch(journal);
+    if (written < journal->batch.size)
+        return give_up(journal, written);
+    if (journal->sync && journal->file.regular && !sync_file(journal)) {
+        (void)fail(journal, "sync journal");
+        return JOURNAL_BROKEN;
+    }
+    show_committed(journal);
+    return JOURNAL_COMMITTED;
+}
+
+/* Reserves numbers for the batch if it has more than were reserved. */
+static bool reserve_more(struct journal *journal)
+{
+    return journal->numbers.path == NULL || journal->seq <= journal->numbers.reserved ||
+           reserve(journal, journal->numbers.path, &journal->file, journal->committed_seq,
+                   journal->sync);
+}
+
+static enum journal_result refuse_lost(struct journal *journal, const char *why)
+{
+    journal->lost = true;
+    (void)snprintf(journal->problem, sizeof journal->problem, "journal %s %s", journal->path, why);
+    return JOURNAL_REFUSED;
+}
+
+/* A file that lost its name before the batch was in it will be nowhere: it is looked at last. */
+static enum journal_result commit_batch(struct journal *journal)
+{
+    if (journal->lost)
+        return refuse_lost(journal, "is not at its path any more");
+    if (!reserve_more(journal))
+        return JOURNAL_REFUSED;
+    enum journal_result result = write_and_sync(journal);
+    if (result != JOURNAL_COMMITTED)
+        return result;
+    if (!has_name(journal))
+        return refuse_lost(journal, "was deleted, and what is recorded in it is lost");
+    journal_seq_committed(&journal->numbers, journal->seq);
+    return JOURNAL_COMMITTED;
+}
+
+enum journal_result journal_commit(struct journal *journal)
+{
+    enum journal_result result = JOURNAL_COMMITTED;
+
+    if (journal->batch.size == 0)
+        return result;
+    result = commit_batch(journal);
+    if (result == JOURNAL_COMMITTED)
+        journal->committed_seq = journal->seq;
+    else
+        journal->seq = journal->committed_seq;
+    journal->batch.size = 0;
+    if (journal->batch.capacity > BATCH_KEPT_MAX)
+        buffer_free(&journal->batch);
+    return result;
+}
+
+const char *journal_problem(const struct journal *journal)
+{
+    return journal->problem;
+}
+
+const char *journal_note(const struct journal *journal)
+{
+    return journal->note;
+}

@@ -1,0 +1,284 @@
+#include "server/journal/seq.h"
+
+#include "common/number.h"
+#include "common/replace_file.h"
+#include "server/journal/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { SEQ_DIGITS = 20 }; /* of UINT64_MAX */
+
+static const char before_last[] = " last ";
+
+/* ------------------------------------------------------------------------------ the file's text */
+
+/* Cuts the next word off *text; what separates it must be `separator`. NULL: there is no word. */
+static char *take_word(char **text, char separator)
+{
+    char *word = *text;
+    char *end = word == NULL ? NULL : strchr(word, separator);
+
+    if (end == NULL)
+        return NULL;
+    *end = '\0';
+    *text = end + 1;
+    return word;
+}
+
+static bool take_name(char **text, const char *name)
+{
+    const char *word = take_word(text, ' ');
+
+    return word != NULL && strcmp(word, name) == 0;
+}
+
+static bool take_number(char **text, char separator, uint64_t *number)
+{
+    const char *word = take_word(text, separator);
+
+    return word != NULL && strlen(word) <= SEQ_DIGITS &&
+           number_parse(word, 10, 0, UINT64_MAX, number);
+}
+
+/* The second line, after which there must be nothing. */
+static bool parse_running(char *text, struct journal_seq_note *note)
+{
+    note->running = true;
+    if (!take_name(&text, "inode") || !take_number(&text, ' ', &note->inode) ||
+        !take_name(&text, "from") || !take_number(&text, ' ', &note->from) ||
+        !take_name(&text, "last") || !take_number(&text, ' ', &note->last) ||
+        !take_name(&text, "synced"))
+        return false;
+    const char *synced = take_word(&text, ' ');
+    if (synced == NULL || (strcmp(synced, "yes") != 0 && strcmp(synced, "no") != 0) ||
+        !take_name(&text, "boot"))
+        return false;
+    note->synced = strcmp(synced, "yes") == 0;
+    const char *boot = take_word(&text, '\n');
+    if (boot == NULL || *boot == '\0' || strlen(boot) >= sizeof note->boot || *text != '\0')
+        return false;
+    memcpy(note->boot, boot, strlen(boot) + 1);
+    return true;
+}
+
+bool journal_seq_parse(const char *text, size_t size, struct journal_seq_note *note)
+{
+    char copy[JOURNAL_SEQ_TEXT_MAX + 1];
+    char *rest = copy;
+
+    *note = (struct journal_seq_note){0};
+    if (size == 0 || size >= JOURNAL_SEQ_TEXT_MAX || memchr(text, '\0', size) != NULL)
+        return false;
+    memcpy(copy, text, size);
+    if (copy[size - 1] != '\n') /* written by hand, it may have none */
+        copy[size++] = '\n';
+    copy[size] = '\0';
+    return take_number(&rest, '\n', &note->reserved) &&
+           (*rest == '\0' || parse_running(rest, note));
+}
+
+size_t journal_seq_format(const struct journal_seq_note *note, char text[JOURNAL_SEQ_TEXT_MAX])
+{
+    if (!note->running) {
+        (void)snprintf(text, JOURNAL_SEQ_TEXT_MAX, "%" PRIu64 "\n", note->reserved);
+        return 0;
+    }
+    (void)snprintf(text, JOURNAL_SEQ_TEXT_MAX,
+                   "%" PRIu64 "\ninode %" PRIu64 " from %" PRIu64 "%s%0*" PRIu64
+                   " synced %s boot %s\n",
+                   note->reserved, note->inode, note->from, before_last, SEQ_DIGITS, note->last,
+                   note->synced ? "yes" : "no", note->boot);
+    return (size_t)(strstr(text, before_last) - text) + strlen(before_last);
+}
+
+/*
+ * The journal is enough if it is the file that the server had and has at least the last record that
+ * was committed. LAST is exact while the kernel that took it runs; a power cut may have left an
+ * older one, but if each commit was synced it took no record.
+ */
+uint64_t journal_seq_resume(const struct journal_seq_note *note, uint64_t last_record,
+                            uint64_t inode, const char *boot)
+{
+    bool same_boot = strcmp(boot, "-") != 0 && strcmp(boot, note->boot) == 0;
+    bool same_file = note->running && note->inode == inode;
+
+    if (last_record >= note->reserved)
+        return last_record;
+    if (same_file && last_record > 0 && last_record >= note->last && (same_boot || note->synced))
+        return last_record;
+    if (same_file && last_record == 0 && note->last == note->from && same_boot)
+        return note->from; /* nothing was committed to this file */
+    return note->reserved;
+}
+
+/* ------------------------------------------------------------------------------------- the file */
+
+static bool fail(char *problem, const char *what, const char *path, const char *why)
+{
+    (void)snprintf(problem, JOURNAL_TEXT_MAX, "cannot %s %s.seq: %s", what, path, why);
+    return false;
+}
+
+/* The name of FILE.seq; the caller frees it. NULL: no memory. */
+static char *name_of(const char *path)
+{
+    size_t size = strlen(path) + sizeof ".seq";
+    char *name = malloc(size);
+
+    if (name != NULL)
+        (void)snprintf(name, size, "%s.seq", path);
+    return name;
+}
+
+/*
+ * Reads a small file; a FIFO must not make us wait, and a link is not ours. The bytes read, at most
+ * `size`; -1 with errno.
+ */
+static ssize_t read_small(const char *name, char *text, size_t size)
+{
+    int fd = open(name, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC);
+    struct stat status;
+    ssize_t got = -1;
+
+    if (fd < 0)
+        return -1;
+    if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode))
+        got = read(fd, text, size);
+    else
+        errno = EINVAL;
+    int saved = errno;
+    (void)close(fd); /* it was only read */
+    errno = saved;
+    return got;
+}
+
+void journal_seq_boot(char boot[JOURNAL_BOOT_ID_MAX])
+{
+    ssize_t got = read_small("/proc/sys/kernel/random/boot_id", boot, JOURNAL_BOOT_ID_MAX - 1);
+
+    boot[got < 0 ? 0 : got] = '\0';
+    boot[strcspn(boot, "\n ")] = '\0';
+    if (*boot == '\0')
+        memcpy(boot, "-", sizeof "-");
+}
+
+bool journal_seq_read(const char *path, struct journal_seq_note *note, char *problem)
+{
+    char text[JOURNAL_SEQ_TEXT_MAX];
+    char *name = name_of(path);
+    ssize_t got = name == NULL ? -1 : read_small(name, text, sizeof text);
+    bool absent = name != NULL && got < 0 && errno == ENOENT;
+
+    *note = (struct journal_seq_note){0};
+    free(name);
+    if (absent)
+        return true;
+    if (got < 0 && errno != EINVAL && errno != ELOOP)
+        return fail(problem, "read", path, strerror(errno));
+    if (got < 0)
+        return fail(problem, "read", path, "it is no regular file (remove it, or move it away)");
+    if (journal_seq_parse(text, (size_t)got, note))
+        return true;
+    (void)snprintf(problem, JOURNAL_TEXT_MAX,
+                   "%s.seq does not say a SEQ: write a number into it that none given so far "
+                   "exceeds, or remove it to go on after the journal's last record",
+                   path);
+    return false;
+}
+
+void journal_seq_init(struct journal_seq *seq)
+{
+    *seq = (struct journal_seq){.fd = -1};
+}
+
+static void close_file(struct journal_seq *seq)
+{
+    if (seq->fd >= 0)
+        (void)close(seq->fd); /* what matters was synced */
+    seq->fd = -1;
+}
+
+/* Writes FILE.seq. A descriptor of it, or -1 with `problem` filled: cannot `what` FILE.seq. */
+static int write_note(const char *path, const struct journal_seq_note *note, const char *what,
+                      size_t *last_at, char *problem)
+{
+    char text[JOURNAL_SEQ_TEXT_MAX];
+    char *name = name_of(path);
+    const char *why = strerror(ENOMEM);
+    int fd = -1;
+
+    *last_at = journal_seq_format(note, text);
+    if (name != NULL)
+        fd = replace_file(&(struct replacement){.path = name,
+                                                .suffix = ".new",
+                                                .bytes = text,
+                                                .size = strlen(text),
+                                                .durable = true},
+                          &why);
+    free(name);
+    if (fd < 0)
+        (void)fail(problem, what, path, why);
+    return fd;
+}
+
+bool journal_seq_reserve(struct journal_seq *seq, const char *path, uint64_t needed,
+                         struct journal_seq_note note, char *problem)
+{
+    char *copy = strdup(path);
+    size_t last_at;
+
+    note.running = true;
+    note.reserved =
+        needed > UINT64_MAX - JOURNAL_SEQ_AHEAD ? UINT64_MAX : needed + JOURNAL_SEQ_AHEAD;
+    int fd = copy == NULL ? -1 : write_note(path, &note, "reserve numbers in", &last_at, problem);
+    if (fd < 0) {
+        if (copy == NULL)
+            (void)fail(problem, "reserve numbers in", path, strerror(errno));
+        free(copy);
+        return false;
+    }
+    journal_seq_drop(seq);
+    *seq = (struct journal_seq){
+        .path = copy, .fd = fd, .last_at = (off_t)last_at, .reserved = note.reserved};
+    return true;
+}
+
+void journal_seq_committed(const struct journal_seq *seq, uint64_t last)
+{
+    char digits[SEQ_DIGITS + 1];
+
+    if (seq->fd < 0)
+        return;
+    (void)snprintf(digits, sizeof digits, "%0*" PRIu64, SEQ_DIGITS, last);
+    if (pwrite(seq->fd, digits, SEQ_DIGITS, seq->last_at) != SEQ_DIGITS) {
+        /* An older LAST is a weaker check of the journal; the number ahead holds all the same. */
+    }
+}
+
+bool journal_seq_finish(struct journal_seq *seq, uint64_t last, char *problem)
+{
+    const struct journal_seq_note note = {.reserved = last};
+    size_t last_at;
+
+    if (seq->path == NULL)
+        return true;
+    int fd = write_note(seq->path, &note, "note the last SEQ in", &last_at, problem);
+    if (fd >= 0)
+        (void)close(fd); /* it is synced */
+    journal_seq_drop(seq);
+    return fd >= 0;
+}
+
+void journal_seq_drop(struct journal_seq *seq)
+{
+    close_file(seq);
+    free(seq->path);
+    journal_seq_init(seq);
+}

@@ -1,0 +1,177 @@
+#include "server/process/signals.h"
+
+#include "common/clock.h"
+#include "common/descriptors.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdint.h>
+#include <sys/select.h>
+#include <unistd.h>
+
+/* How long, once a stop was asked for, one who still reads may take. */
+enum { STOP_PATIENCE_US = 200 * 1000 };
+
+static int pipe_ends[2] = {-1, -1}; /* read, write */
+
+/* Which requests came, for the handler must not rely on the pipe: it only ends a wait. */
+static volatile sig_atomic_t stop_came, reload_came, report_came;
+
+static volatile sig_atomic_t stop_asked; /* stop_came once; stays */
+
+enum { SAME_KEY_PRESS_US = 500 * 1000 };
+
+static int64_t first_stop_us; /* only for handlers, which do not interrupt each other */
+
+static void tell_to_stop(int number)
+{
+    int64_t now = clock_monotonic_us();
+
+    if (!stop_asked) {
+        stop_asked = 1;
+        stop_came = 1;
+        first_stop_us = now;
+    } else if (now - first_stop_us >= SAME_KEY_PRESS_US) {
+        (void)signal(number, SIG_DFL);
+        (void)raise(number); /* ends the process when the handler returns */
+    }
+}
+
+static void wake(void)
+{
+    while (write(pipe_ends[1], "", 1) < 0 && errno == EINTR)
+        continue; /* after another error the pipe is full: the wait ends, too */
+}
+
+static void tell(int number)
+{
+    int saved = errno;
+
+    if (number == SIGHUP)
+        reload_came = 1;
+    else if (number == SIGUSR1)
+        report_came = 1;
+    else
+        tell_to_stop(number);
+    wake();
+    errno = saved;
+}
+
+void signals_hold(void)
+{
+    sigset_t held;
+
+    (void)sigemptyset(&held); /* these cannot fail */
+    (void)sigaddset(&held, SIGHUP);
+    (void)sigaddset(&held, SIGUSR1);
+    (void)sigprocmask(SIG_BLOCK, &held, NULL);
+}
+
+int signals_open(void)
+{
+    static const int told[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1};
+    static const int ignored[] = {SIGPIPE, SIGXFSZ};
+    struct sigaction action = {.sa_handler = tell, .sa_flags = SA_RESTART};
+    sigset_t unblocked;
+
+    if (pipe(pipe_ends) != 0)
+        return -1;
+    for (int end = 0; end < 2; end++)
+        if (fcntl(pipe_ends[end], F_SETFD, FD_CLOEXEC) < 0 ||
+            fcntl(pipe_ends[end], F_SETFL, O_NONBLOCK) < 0)
+            return -1;
+    (void)sigemptyset(&unblocked); /* these cannot fail */
+    for (size_t at = 0; at < sizeof told / sizeof *told; at++)
+        (void)sigaddset(&unblocked, told[at]);
+    action.sa_mask = unblocked; /* one handler at a time */
+    for (size_t at = 0; at < sizeof told / sizeof *told; at++)
+        if (sigaction(told[at], &action, NULL) != 0)
+            return -1;
+    /* signals_hold() has blocked some, and what started us may have blocked others. */
+    if (sigprocmask(SIG_UNBLOCK, &unblocked, NULL) != 0)
+        return -1;
+    action.sa_handler = SIG_IGN;
+    for (size_t at = 0; at < sizeof ignored / sizeof *ignored; at++)
+        if (sigaction(ignored[at], &action, NULL) != 0)
+            return -1;
+    return pipe_ends[0];
+}
+
+/* Takes one request. One that comes in between is the same as this one, which is obeyed now. */
+static unsigned take(volatile sig_atomic_t *came, enum signal_request request)
+{
+    if (!*came)
+        return 0;
+    *came = 0;
+    return request;
+}
+
+static void empty_pipe(void)
+{
+    char bytes[64];
+
+    while (read(pipe_ends[0], bytes, sizeof bytes) == (ssize_t)sizeof bytes)
+        continue;
+}
+
+unsigned signals_take(void)
+{
+    empty_pipe();
+    return take(&stop_came, SIGNAL_STOP) | take(&reload_came, SIGNAL_RELOAD) |
+           take(&report_came, SIGNAL_REPORT);
+}
+
+bool signals_came(void)
+{
+    return stop_came || reload_came || report_came;
+}
+
+/* Microseconds that signals_wait_writable() may wait; negative: no limit. */
+static int64_t patience_left(void)
+{
+    static int64_t end; /* 0: no stop was asked for, as far as we know */
+
+    if (!stop_asked)
+        return -1;
+    int64_t now = clock_monotonic_us();
+    if (end == 0)
+        end = now + STOP_PATIENCE_US;
+    return end > now ? end - now : 0;
+}
+
+/* One wait for `fd` to take bytes, or for a signal. Whether `fd` does, or select() cannot tell. */
+static bool wait_once(int fd, int64_t left, struct descriptor_set *read,
+                      struct descriptor_set *write)
+{
+    int highest = fd > pipe_ends[0] ? fd : pipe_ends[0];
+    struct timeval timeout = {.tv_sec = (time_t)(left / 1000000), .tv_usec = left % 1000000};
+
+    if (!descriptor_set_grow(read, highest) || !descriptor_set_grow(write, highest))
+        return true;
+    if (pipe_ends[0] >= 0)
+        descriptor_set_add(read, pipe_ends[0]);
+    descriptor_set_add(write, fd);
+    int ready = select(highest + 1, descriptor_set_for_select(read),
+                       descriptor_set_for_select(write), NULL, left < 0 ? NULL : &timeout);
+    return ready < 0 ? errno != EINTR : descriptor_set_has(write, fd);
+}
+
+bool signals_wait_writable(int fd)
+{
+    struct descriptor_set read = {0};
+    struct descriptor_set write = {0};
+    bool writable = false;
+    int64_t left;
+
+    do {
+        empty_pipe(); /* what comes from here on ends the wait */
+        left = patience_left();
+        writable = left != 0 && wait_once(fd, left, &read, &write);
+    } while (!writable && left != 0);
+    descriptor_set_free(&read);
+    descriptor_set_free(&write);
+    if (signals_came())
+        wake(); /* for the wait that obeys them */
+    return writable;
+}

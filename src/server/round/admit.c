@@ -1,0 +1,133 @@
+/* admit: who may come in: access lists, connections per address, and what a proxy says of them. */
+#include "server/connection/proxy.h"
+#include "server/round/round.h"
+
+#include <stdio.h>
+
+enum { WHY_BYTES = 256 };
+
+void admit_refused(struct connection *connection, enum metrics_refusal reason)
+{
+    connection->refused = true;
+    connection->refusal = reason;
+}
+
+static bool refuse(struct server *server, struct connection *connection,
+                   enum metrics_refusal reason, const char *why)
+{
+    admit_refused(connection, reason);
+    log_refusal(server, connection, why);
+    return false;
+}
+
+/* Whether allow and deny let the address in. */
+static bool has_access(const struct listener_settings *settings, const struct address *peer)
+{
+    const struct sockaddr *name = (const struct sockaddr *)&peer->storage;
+
+    return !network_list_has(&settings->deny, name) &&
+           (settings->allow.count == 0 || network_list_has(&settings->allow, name));
+}
+
+/* Names the connection's peer; false where the peer has no address of the internet. */
+static bool set_peer(struct connection *connection, const struct address *peer)
+{
+    (void)address_peer_text(peer, connection->peer, sizeof connection->peer);
+    return peer_key_of(&peer->storage, &connection->key);
+}
+
+/* Lets a peer in that has access. */
+static bool enter(struct server *server, struct connection *connection, bool has_address)
+{
+    uint64_t limit = connection->settings->config->max_clients_per_address;
+
+    if (has_address && limit > 0 && peer_counts_of(&server->peers, &connection->key) >= limit)
+        return refuse(server, connection, METRICS_REFUSED_ADDRESS_LIMIT,
+                      "max_clients_per_address is reached");
+    if (peer_counts_add(&server->peers, &connection->key) == 0)
+        return refuse(server, connection, METRICS_REFUSED_MEMORY, "out of memory");
+    connection->admitted = true;
+    log_arrival(server, connection);
+    return true;
+}
+
+/* Lets the connection in, whose peer is named already, where `peer` has access. */
+static bool admit(struct server *server, struct connection *connection, const struct address *peer,
+                  bool has_address)
+{
+    if (!has_access(connection->settings, peer))
+        return refuse(server, connection, METRICS_REFUSED_ACCESS,
+                      "its address is not allowed (allow, deny)");
+    return enter(server, connection, has_address);
+}
+
+bool admit_accepted(struct server *server, struct connection *connection,
+                    const struct address *peer)
+{
+    if (network_list_has(&connection->settings->proxy_from,
+                         (const struct sockaddr *)&peer->storage)) {
+        (void)set_peer(connection, peer); /* it has an address: that is in the list */
+        connection->state = CONNECTION_PROXY;
+        connection->unfinished_since = server->now;
+        return true;
+    }
+    /* Who may use a Unix socket is said by its permissions. */
+    if (peer->storage.ss_family == AF_UNIX)
+        return enter(server, connection, set_peer(connection, peer));
+    return admit(server, connection, peer, set_peer(connection, peer));
+}
+
+/* A header that will never be whole. What only connects, to see whether we listen, is no case. */
+static enum admission refuse_header(struct server *server, struct connection *connection,
+                                    size_t size, const char *problem)
+{
+    char why[WHY_BYTES];
+
+    (void)snprintf(why, sizeof why, "its PROXY header is invalid: %s", problem);
+    if (size > 0)
+        (void)refuse(server, connection, METRICS_REFUSED_PROXY, why);
+    return ADMISSION_REFUSED;
+}
+
+enum admission admit_proxied(struct server *server, struct connection *connection,
+                             const unsigned char *bytes, size_t size, size_t *used)
+{
+    struct proxy_header header;
+    bool admitted = true;
+
+    switch (proxy_parse(bytes, size, &header)) {
+    case PROXY_CLIENT:
+        admitted = admit(server, connection, &header.peer, set_peer(connection, &header.peer));
+        break;
+    case PROXY_REAL: /* the peer stays the proxy; its first message decides: admit_proxy() */
+        break;
+    case PROXY_UNFINISHED:
+        if (!connection->ended)
+            return ADMISSION_OPEN;
+        return refuse_header(server, connection, size, "it is unfinished");
+    case PROXY_MALFORMED:
+        return refuse_header(server, connection, size, header.problem);
+    }
+    if (!admitted)
+        return ADMISSION_REFUSED;
+    *used = header.consumed;
+    connection->state = CONNECTION_READING;
+    return ADMISSION_GRANTED;
+}
+
+bool admit_proxy(struct server *server, struct connection *connection)
+{
+    const struct address peer = peer_key_address(&connection->key);
+
+    return admit(server, connection, &peer, true);
+}
+
+void admit_leave(struct server *server, const struct connection *connection)
+{
+    if (connection->admitted)
+        peer_counts_remove(&server->peers, &connection->key);
+    if (connection->refused)
+        server->metrics.refused[connection->refusal]++;
+    else
+        server->metrics.ended[connection->end]++;
+}

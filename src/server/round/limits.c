@@ -1,0 +1,51 @@
+/* limits: how many connections there may be, from the configuration and from the system. */
+#include "common/descriptors.h"
+#include "common/log.h"
+#include "server/listener/socket.h"
+#include "server/round/round.h"
+
+#include <inttypes.h>
+
+enum {
+    /* Descriptors that are not clients: standard ones, journal, its directory, signals, log... */
+    DESCRIPTORS_RESERVED = 16,
+    /* As many as are asked for where max_clients names no number; hard limits can be absurd. */
+    DESCRIPTORS_WANTED = 1024 * 1024,
+};
+
+static void limit_connections(struct server *server)
+{
+    uint64_t asked = server->settings->config.max_clients;
+    uint64_t reserved = DESCRIPTORS_RESERVED + server->listeners.count;
+    uint64_t limit = descriptors_raise_limit(asked > 0 ? asked + reserved : DESCRIPTORS_WANTED);
+    uint64_t possible = limit > reserved ? limit - reserved : 1;
+
+    server->connections_max = asked > 0 && asked < possible ? asked : possible;
+    server->connections_max_why = asked > 0 && asked <= possible
+                                      ? "max_clients is reached"
+                                      : "the limit of descriptors (ulimit -n) is reached";
+    if (asked > possible)
+        log_warning("max_clients = %" PRIu64 " is more than the limit of %" PRIu64
+                    " descriptors allows: it is %" PRIu64 " now",
+                    asked, limit, possible);
+}
+
+static void check_backlogs(const struct server *server)
+{
+    uint64_t limit = listener_backlog_limit();
+    uint64_t largest = 0;
+
+    for (size_t at = 0; at < server->settings->count; at++)
+        if (server->settings->sections[at].config->backlog > largest)
+            largest = server->settings->sections[at].config->backlog;
+    if (limit > 0 && largest > limit)
+        log_warning("backlog = %" PRIu64 " is more than the kernel allows: it is %" PRIu64
+                    " (net.core.somaxconn)",
+                    largest, limit);
+}
+
+void limits_apply(struct server *server)
+{
+    limit_connections(server);
+    check_backlogs(server);
+}

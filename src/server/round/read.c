@@ -1,0 +1,342 @@
+/* read: what connections sent becomes messages, records in the journal's batch, and replies. */
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/record.h"
+#include "server/connection/http.h"
+#include "server/connection/proxy.h"
+#include "server/round/round.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum {
+    /*
+     * Bytes of replies after which a connection's other messages wait for the next round: so a
+     * client that never reads costs no more than this.
+     */
+    REPLIES_MAX = 64 * 1024,
+    /* Bytes of records after which the other connections wait for the next round. */
+    BATCH_MAX = 4 * 1024 * 1024,
+    /*
+     * After a commit that failed, health checks get no answer for so many microseconds, so that a
+     * balancer takes its clients elsewhere; then it may try whether recording works again.
+     */
+    UNHEALTHY_US = 5 * 1000 * 1000,
+};
+
+static bool add_reply(struct server *server, const struct connection *connection,
+                      const struct frame *frame, uint64_t seq, const char *time)
+{
+    const struct listener_settings *settings = connection->settings;
+
+    if (!settings->config->acknowledge || connection->state == CONNECTION_MUTE)
+        return true;
+    size_t size;
+    const void *text = reply_constant(settings->reply, &size);
+    if (text == NULL) {
+        const struct reply_values values = {seq, frame->size, time, RECORD_TIME_LENGTH};
+        server->text.size = 0;
+        if (!reply_render(settings->reply, &values, &server->text))
+            return false;
+        text = server->text.bytes;
+        size = server->text.size;
+    }
+    return framing_wrap(connection->framing, frame->ending, text, size, &server->replies);
+}
+
+static bool record(struct server *server, const struct connection *connection,
+                   const struct frame *frame, uint64_t *seq)
+{
+    if (!journal_append(server->journal, connection->peer, connection->settings->config->name,
+                        frame->message, frame->size, seq))
+        return false;
+    server->batch_messages++;
+    server->batch_bytes += frame->size;
+    return true;
+}
+
+static bool is_health_check(const struct connection *connection, const struct frame *frame)
+{
+    const struct buffer *check = &connection->settings->health_check;
+
+    return check->size > 0 && frame->size == check->size &&
+           memcmp(frame->message, check->bytes, check->size) == 0;
+}
+
+/* Answers with SEQ 0 where messages are answered; does not record. */
+static bool answer_health_check(struct server *server, const struct connection *connection,
+                                const struct frame *frame)
+{
+    struct record_time time = {0};
+
+    server->metrics.health_checks++;
+    if (server->journal_failing && server->now - server->journal_failed < UNHEALTHY_US)
+        return true;
+    record_time_set(&time, clock_wall_us());
+    return add_reply(server, connection, frame, 0, time.text);
+}
+
+/* What taking messages out of the bytes of one connection came to. */
+struct taken {
+    enum framing_result result; /* of the last framing_next(); MESSAGE: there may be more */
+    size_t used;                /* bytes */
+    size_t messages;            /* health checks too */
+    size_t recorded;            /* messages that are in the batch */
+    bool http;                  /* the first message is an HTTP request */
+    bool refused;               /* the next one's peer may not come in, which was logged */
+    bool unrecorded;            /* the next one has no record: see journal_problem() */
+    bool unanswered;            /* no memory for the last one's reply */
+};
+
+static bool stopped(const struct taken *taken)
+{
+    return taken->http || taken->refused || taken->unrecorded || taken->unanswered;
+}
+
+/* Records and answers a message, and notes in *taken how far that went. */
+static void take_message(struct server *server, struct connection *connection,
+                         const struct frame *frame, struct taken *taken)
+{
+    uint64_t seq;
+
+    if (is_health_check(connection, frame)) {
+        taken->unanswered = !answer_health_check(server, connection, frame);
+    } else {
+        taken->refused = !connection->admitted && !admit_proxy(server, connection);
+        taken->unrecorded = !taken->refused && !record(server, connection, frame, &seq);
+        if (taken->refused || taken->unrecorded)
+            return;
+        taken->recorded++;
+        taken->unanswered =
+            !add_reply(server, connection, frame, seq, journal_time(server->journal));
+    }
+    taken->used += frame->consumed;
+    taken->messages++;
+}
+
+/* As much of a connection's first bytes is searched for a request line while they are unfinished.
+ */
+enum { HTTP_LINE_MAX = 8192 };
+
+/* Whether HTTP begins with `frame`, which is the first message; NULL: it is unfinished. */
+static bool is_http(const struct connection *connection, const struct frame *frame,
+                    const unsigned char *bytes, size_t size)
+{
+    if (frame == NULL)
+        return http_is_request(bytes, size < HTTP_LINE_MAX ? size : HTTP_LINE_MAX, false);
+    return http_is_request(frame->message, frame->size, true) ||
+           (frame->ending == FRAMING_ENDING_NONE && !connection->ended &&
+            http_is_cut_request(frame->message, frame->size));
+}
+
+/* Looks at a connection's first message, or what there is of it: `bytes` begin with it. */
+static void look_at_first(struct server *server, struct connection *connection,
+                          const struct frame *frame, const unsigned char *bytes, size_t size,
+                          struct taken *taken)
+{
+    taken->http = is_http(connection, frame, bytes, size);
+    if (frame == NULL || taken->http)
+        return;
+    connection->began = true;
+    if (proxy_begins(bytes, size))
+        warn_of_proxy_header(server, connection);
+}
+
+static struct taken take_messages(struct server *server, struct connection *connection,
+                                  const unsigned char *bytes, size_t size, size_t used)
+{
+    const struct config_listener *config = connection->settings->config;
+    size_t begin = server->replies.size;
+    struct taken taken = {.result = FRAMING_MESSAGE, .used = used};
+    struct frame frame;
+
+    while (server->replies.size - begin < REPLIES_MAX &&
+           journal_batch_size(server->journal) < BATCH_MAX) {
+        const unsigned char *next = bytes + taken.used;
+        size_t left = size - taken.used;
+        taken.result = framing_next(connection->framing, &connection->framing_state, next, left,
+                                    connection->ended, config->max_message, &frame);
+        bool whole = taken.result == FRAMING_MESSAGE;
+        if (!connection->began && (whole || taken.result == FRAMING_UNFINISHED))
+            look_at_first(server, connection, whole ? &frame : NULL, next, left, &taken);
+        if (!whole || taken.http)
+            break;
+        take_message(server, connection, &frame, &taken);
+        if (stopped(&taken))
+            break;
+    }
+    return taken;
+}
+
+/* Says why no more is taken of a connection; `left` bytes of what it sent are not recorded. */
+static void refuse(struct server *server, struct connection *connection, const struct taken *taken,
+                   size_t left)
+{
+    const struct config_listener *config = connection->settings->config;
+
+    connection->state = CONNECTION_REFUSING;
+    if (taken->refused)
+        return;
+    if (taken->http) {
+        connection->end = METRICS_ENDED_HTTP;
+        complain(server, connection, "refused %s: its first message is an HTTP request",
+                 connection->peer);
+    } else if (taken->unrecorded) {
+        connection->end = METRICS_ENDED_MEMORY;
+        log_error("%s for a message of %s: %zu bytes not recorded",
+                  journal_problem(server->journal), connection->peer, left);
+    } else if (taken->unanswered) {
+        connection->end = METRICS_ENDED_MEMORY;
+        log_error("out of memory for a reply to %s: its message is not acknowledged, %zu bytes "
+                  "behind it not recorded",
+                  connection->peer, left);
+    } else if (taken->result == FRAMING_TOO_LONG) {
+        connection->end = METRICS_ENDED_TOO_LONG;
+        complain(server, connection,
+                 "refused %s: a message is longer than max_message = %ju (%zu bytes "
+                 "came)",
+                 connection->peer, (uintmax_t)config->max_message, left);
+    } else {
+        connection->end = METRICS_ENDED_MALFORMED;
+        complain(server, connection, "refused %s: malformed %s framing (%zu bytes not recorded)",
+                 connection->peer, framing_names[connection->framing], left);
+    }
+}
+
+/* Notes since when a message is unfinished. */
+static void note_unfinished(const struct server *server, struct connection *connection,
+                            const struct taken *taken)
+{
+    if (taken->messages > 0)
+        connection->last_message = server->now;
+    if (connection->in.size == 0 || connection->more)
+        connection->unfinished_since = 0;
+    else if (connection->unfinished_since == 0 || taken->messages > 0)
+        connection->unfinished_since = server->now;
+}
+
+/* Closes for want of memory. */
+static void close_starved(struct server *server, struct connection *connection, const char *why)
+{
+    connection->end = METRICS_ENDED_MEMORY;
+    connections_close(server, connection, why);
+}
+
+/* Takes the messages out of bytes[used..size). */
+static void take(struct server *server, struct connection *connection, const unsigned char *bytes,
+                 size_t size, size_t used)
+{
+    size_t begin = server->replies.size;
+    struct taken taken = take_messages(server, connection, bytes, size, used);
+    size_t left = size - taken.used;
+
+    if (stopped(&taken) || taken.result == FRAMING_TOO_LONG || taken.result == FRAMING_MALFORMED) {
+        refuse(server, connection, &taken, left);
+    } else if (!connection_keep(connection, bytes, size, taken.used)) {
+        taken.unrecorded = true;
+        refuse(server, connection, &taken, left);
+    } else {
+        connection->more = taken.result == FRAMING_MESSAGE && left > 0;
+    }
+    if (connection->ended && !connection->more && connection->state != CONNECTION_REFUSING)
+        connection->state = CONNECTION_ENDING;
+    note_unfinished(server, connection, &taken);
+    const struct answer answer = {connection, begin, server->replies.size - begin, taken.recorded};
+    if (!answer_add(server, answer))
+        close_starved(server, connection, "out of memory for its replies");
+}
+
+static void close_reset(struct server *server, struct connection *connection)
+{
+    int error = errno;
+
+    connection->end = METRICS_ENDED_BY_RESET;
+    if (connection->state == CONNECTION_PROXY && connection->in.size > 0)
+        complain(server, connection, "%s: %s: its PROXY header was unfinished", connection->peer,
+                 strerror(error));
+    else if (connection->in.size > 0)
+        complain(server, connection, "%s: %s: dropped an unfinished message of %zu bytes",
+                 connection->peer, strerror(error), connection->in.size);
+    else if (connection_is_broken_by(error))
+        log_debug("%s: %s", connection->peer, strerror(error));
+    else
+        complain(server, connection, "cannot receive from %s: %s", connection->peer,
+                 strerror(error));
+    connections_close(server, connection, NULL);
+}
+
+/* Looks for the PROXY header in what came; behind it the messages begin. */
+static void take_header(struct server *server, struct connection *connection,
+                        const unsigned char *bytes, size_t size)
+{
+    size_t used;
+
+    switch (admit_proxied(server, connection, bytes, size, &used)) {
+    case ADMISSION_GRANTED:
+        take(server, connection, bytes, size, used);
+        break;
+    case ADMISSION_OPEN:
+        if (connection_keep(connection, bytes, size, 0))
+            connections_settle(server, connection);
+        else
+            close_starved(server, connection, "out of memory for its PROXY header");
+        break;
+    case ADMISSION_REFUSED:
+        connections_close(server, connection, NULL);
+    }
+}
+
+static void read_connection(struct server *server, struct connection *connection)
+{
+    size_t before = connection->in.size;
+    const unsigned char *bytes;
+    size_t size;
+
+    switch (connection_receive(connection, server->scratch, &bytes, &size)) {
+    case CONNECTION_RECEIVED:
+    case CONNECTION_ENDED:
+        server->metrics.received_bytes += size - before;
+        if (connection->state == CONNECTION_PROXY)
+            take_header(server, connection, bytes, size);
+        else
+            take(server, connection, bytes, size, 0);
+        break;
+    case CONNECTION_NOTHING:
+        connections_settle(server, connection);
+        break;
+    case CONNECTION_RESET:
+        close_reset(server, connection);
+        break;
+    case CONNECTION_NO_MEMORY:
+        close_starved(server, connection, "out of memory for its message");
+    }
+}
+
+/* A connection is waited for to do one thing at a time: its state and interest say which. */
+static void serve(struct server *server, struct connection *connection, unsigned events)
+{
+    const struct answer unsent = {.connection = connection};
+
+    if ((events & READY_MORE) != 0)
+        connection->undrained = true;
+    if (connection->state == CONNECTION_DISCARDING) {
+        if (connection_drain(connection, server->scratch, server->scratch_size))
+            connections_settle(server, connection);
+        else
+            connections_close(server, connection, NULL);
+    } else if (connection->interest == READY_READ) {
+        read_connection(server, connection);
+    } else if (!answer_add(server, unsent)) {
+        close_starved(server, connection, "out of memory for its replies");
+    }
+}
+
+void round_read(struct server *server)
+{
+    unsigned events;
+    int fd;
+
+    while (journal_batch_size(server->journal) < BATCH_MAX &&
+           (fd = readiness_next(server->readiness, &events)) >= 0)
+        serve(server, server->connections[fd], events);
+}

@@ -1,0 +1,253 @@
+/*
+ * reload: SIGHUP. The configuration is read again and takes effect as a whole, between two rounds:
+ * everything that can fail is done first, beside what is in use; then nothing can fail any more.
+ */
+#include "common/log.h"
+#include "server/listener/plan.h"
+#include "server/listener/socket.h"
+#include "server/outputs.h"
+#include "server/process/notify.h"
+#include "server/round/round.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+static void report_error(void *context, const char *text)
+{
+    (void)context; /* the log needs none */
+    log_error("%s", text);
+}
+
+/*
+ * The settings that the file says now; NULL when they are invalid: that was logged. A file that is
+ * away or empty for a moment does not mean the defaults.
+ */
+static struct settings *read_settings(const struct server *server)
+{
+    const struct config_report report = {.error = report_error};
+    struct config_source source = *server->source;
+    char mixed_up[OUTPUTS_PROBLEM_SIZE];
+    const char *problem;
+    struct config config;
+
+    source.before = &server->settings->config;
+    if (!config_load(&source, &report, &config))
+        return NULL;
+    if (!outputs_check(&config, source.path, true, mixed_up)) {
+        log_error("%s: %s", source.path, mixed_up);
+        config_free(&config);
+        return NULL;
+    }
+    if (outputs_warning(&config) != NULL)
+        log_warning("%s", outputs_warning(&config));
+    struct settings *settings = settings_new(&config, &problem);
+    if (settings == NULL)
+        log_error("%s: %s", server->source->path, problem);
+    return settings;
+}
+
+static bool make_scratch(struct server *server, const struct settings *settings)
+{
+    size_t size = settings_buffer_size(settings);
+
+    if (size <= server->scratch_size)
+        return true;
+    unsigned char *scratch = realloc(server->scratch, size);
+    if (scratch == NULL) {
+        log_error("out of memory for buffer_size = %zu", size);
+        return false;
+    }
+    server->scratch = scratch;
+    server->scratch_size = size;
+    return true;
+}
+
+/* Stops watching those that are not in `but`. */
+static void forget(struct server *server, const struct listeners *listeners,
+                   const struct listeners *but)
+{
+    for (size_t at = 0; at < listeners->count; at++)
+        if (!listeners_have(but, listeners->all[at].fd))
+            readiness_forget(server->readiness, listeners->all[at].fd);
+}
+
+static bool watch(struct server *server, const struct listeners *listeners)
+{
+    unsigned interest = server->accepting ? READY_READ : 0;
+
+    for (size_t at = 0; at < listeners->count; at++)
+        if (!readiness_watch(server->readiness, listeners->all[at].fd, interest)) {
+            log_error("cannot listen on %s: %s", listeners->all[at].address, strerror(errno));
+            return false;
+        }
+    return true;
+}
+
+bool reopen_journal(struct server *server, const struct settings *settings)
+{
+    const struct journal_options options = settings_journal(settings);
+
+    if (!journal_open(server->journal, &options)) {
+        if (!journal_is_lost(server->journal))
+            log_error("%s; recording goes on where it was", journal_problem(server->journal));
+        else
+            journal_lost(server);
+        return false;
+    }
+    if (*journal_note(server->journal) != '\0')
+        log_warning("%s", journal_note(server->journal));
+    return true;
+}
+
+/* Does everything that can fail. False, and nothing has changed, where something did. */
+static bool prepare(struct server *server, const struct settings *settings,
+                    struct listeners *listeners)
+{
+    char problem[LISTENER_PROBLEM_MAX];
+
+    if (!make_scratch(server, settings))
+        return false;
+    if (!listeners_open(listeners, settings, &server->listeners, LISTENER_RUNNING, problem)) {
+        log_error("%s", problem);
+        return false;
+    }
+    if (watch(server, listeners) && reopen_journal(server, settings))
+        return true;
+    forget(server, listeners, &server->listeners);
+    listeners_close(listeners, &server->listeners);
+    return false;
+}
+
+static void replace_listeners(struct server *server, struct listeners *listeners)
+{
+    for (size_t at = 0; at < server->listeners.count; at++)
+        if (!listeners_have(listeners, server->listeners.all[at].fd))
+            log_notice("server stop at %s", server->listeners.all[at].address);
+    for (size_t at = 0; at < listeners->count; at++)
+        if (!listeners_have(&server->listeners, listeners->all[at].fd))
+            log_notice("server start at %s", listeners->all[at].address);
+    struct listeners before = server->listeners;
+    server->listeners = *listeners;
+    limits_apply(server);
+    accept_last(server, &before, listeners); /* closing would reset those who wait there */
+    forget(server, &before, listeners);
+    listeners_close(&before, listeners);
+    listeners_refresh(listeners);
+}
+
+/* What was inherited from the listener when the connection was accepted. */
+static void convert_socket(struct server *server, const struct connection *connection,
+                           const struct config_listener *before, const struct config_listener *now)
+{
+    if (before->keepalive != now->keepalive && !connection->is_unix &&
+        !listener_socket_set_inherited(connection->fd, now))
+        complain(server, connection, "cannot change keepalive of %s: %s", connection->peer,
+                 strerror(errno));
+}
+
+/* Whether replies by the section can be sent to the connection, whose framing stays. */
+static bool can_answer(const struct connection *connection, const struct listener_settings *section)
+{
+    return !section->config->acknowledge || reply_fits(section->reply, connection->framing);
+}
+
+/*
+ * Connections go over to the section of the name they came in by; without it, or where their
+ * framing cannot carry its reply, nothing changes.
+ */
+static void convert_connections(struct server *server)
+{
+    for (size_t fd = 0; fd < server->connections_size; fd++) {
+        struct connection *connection = server->connections[fd];
+        if (connection == NULL)
+            continue;
+        const struct listener_settings *section =
+            settings_find(server->settings, connection->settings->config->name);
+        if (section == NULL || !can_answer(connection, section))
+            continue;
+        convert_socket(server, connection, connection->settings->config, section->config);
+        connection_adopt(connection, section);
+        connections_settle(server, connection);
+    }
+}
+
+static void warn_restart(const char *key, const char *before, const char *now)
+{
+    if (strcmp(before, now) != 0)
+        log_warning("%s = %s needs a restart: it is \"%s\" until then", key, now, before);
+}
+
+/* A socket that was passed to us stays where it is, whatever its section says. */
+static void warn_passed(const struct settings *before, const struct settings *now,
+                        const struct listeners *listeners)
+{
+    for (size_t at = 0; at < listeners->count; at++) {
+        const struct config_listener *section = listeners->all[at].settings->config;
+        const struct listener_settings *old = settings_find(before, section->name);
+        if (listeners->all[at].passed_as != NULL && old != NULL &&
+            (strcmp(old->config->host, section->host) != 0 || old->config->port != section->port))
+            log_warning("host and port of [%s%s] have no effect: the service manager opened %s",
+                        *section->name == '\0' ? "server" : "listener ", section->name,
+                        listeners->all[at].address);
+    }
+    warn_restart("user", before->config.user, now->config.user);
+    warn_restart("group", before->config.group, now->config.group);
+}
+
+/* Figures that nobody updates any more would be taken for the server's. */
+static void remove_old_metrics(const struct settings *before, const struct settings *now)
+{
+    const char *path = before->config.metrics.file;
+    const char *problem;
+
+    if (*path != '\0' && strcmp(path, now->config.metrics.file) != 0 &&
+        !metrics_remove_file(path, &problem))
+        log_warning("cannot remove the old metrics file %s: %s", path, problem);
+}
+
+static void take_effect(struct server *server, struct settings *settings,
+                        struct listeners *listeners)
+{
+    struct settings *before = server->settings;
+
+    log_open("tcpackd", (enum log_level)settings->config.log.level,
+             (enum log_to)settings->config.log.to);
+    server->settings = settings;
+    warn_passed(before, settings, listeners);
+    replace_listeners(server, listeners);
+    convert_connections(server);
+    remove_old_metrics(before, settings);
+    settings_release(before);
+    log_notice("the configuration was read again");
+}
+
+static bool reload_settings(struct server *server)
+{
+    struct settings *settings = read_settings(server);
+    struct listeners listeners;
+
+    if (settings == NULL || !prepare(server, settings, &listeners)) {
+        settings_release(settings);
+        return false;
+    }
+    take_effect(server, settings, &listeners);
+    server->metrics.reloads++;
+    return true;
+}
+
+void reload(struct server *server)
+{
+    if (!notify_reloading())
+        log_warning("cannot tell the service manager ($NOTIFY_SOCKET): %s", strerror(errno));
+    if (!reload_settings(server)) {
+        server->metrics.reload_errors++;
+        log_error("%s: nothing is changed", server->source->path);
+        /* What is wrong elsewhere must not keep a rotated journal from being opened again. */
+        if (!reopen_journal(server, server->settings)) {
+            /* It was said why; recording goes on where it was. */
+        }
+    }
+    housekeeping_begin(server);
+}

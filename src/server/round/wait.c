@@ -1,0 +1,85 @@
+/* wait: sleeps until something is to be done, and sees to what is due without a peer's doing. */
+#include "common/clock.h"
+#include "common/log.h"
+#include "server/process/signals.h"
+#include "server/round/round.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sysexits.h>
+
+/* Microseconds until the first thing that is due; negative: nothing is. */
+static int64_t time_left(const struct server *server)
+{
+    int64_t due = deadlines_first(server->deadlines);
+
+    if (!server->accepting && server->accept_again < due)
+        due = server->accept_again;
+    if (housekeeping_due(server) < due)
+        due = housekeeping_due(server);
+    if (server->parting_due < due)
+        due = server->parting_due;
+    if (due == DEADLINE_NEVER)
+        return -1;
+    int64_t left = due - clock_monotonic_us();
+    return left > 0 ? left : 0;
+}
+
+static void close_late(struct server *server, struct connection *connection,
+                       const struct overdue *overdue)
+{
+    connection->end = overdue->end;
+    if (connection->state == CONNECTION_PROXY)
+        admit_refused(connection, METRICS_REFUSED_PROXY);
+    connections_close(server, connection, overdue->why);
+}
+
+/*
+ * Closes whose time was up when the last round began and who did nothing about it in that round: a
+ * slow commit must not cost those who have sent something meanwhile, nor a full batch those whom
+ * it left for the next round.
+ */
+static void close_overdue(struct server *server)
+{
+    int fd;
+
+    while ((fd = deadlines_take(server->deadlines, server->now)) >= 0) {
+        struct connection *connection = server->connections[fd];
+        connection_note_confirmed(connection, server->now);
+        const struct overdue overdue = connection_overdue(connection, server->now);
+        if (*overdue.why == '\0')
+            connections_settle(server, connection);
+        else if (readiness_has(server->readiness, fd) &&
+                 deadlines_set(server->deadlines, fd, server->now + 1))
+            continue; /* what it has done will be seen first */
+        else
+            close_late(server, connection, &overdue);
+    }
+}
+
+static void obey_signals(struct server *server)
+{
+    unsigned requests = signals_take();
+
+    if ((requests & SIGNAL_RELOAD) != 0 && !server->stopping)
+        reload(server);
+    if ((requests & SIGNAL_REPORT) != 0)
+        housekeeping_report(server);
+    if ((requests & SIGNAL_STOP) != 0)
+        server->stopping = true;
+}
+
+void round_wait(struct server *server)
+{
+    close_overdue(server);
+    if (!readiness_wait(server->readiness, time_left(server))) {
+        log_error("cannot wait for connections: select: %s", strerror(errno));
+        server->status = EX_OSERR;
+        server->stopping = true;
+        return;
+    }
+    server->now = clock_monotonic_us();
+    housekeeping(server);
+    if (readiness_take(server->readiness, server->signals) || signals_came())
+        obey_signals(server);
+}

@@ -1,0 +1,266 @@
+/*
+ * Why: a record is all that is left of a message, and its head is how the server knows its own
+ * journal again after a crash. So: exact lines; every message that comes back out of them as it
+ * went in, in both formats; and heads cut at every byte, changed in every byte, and followed by
+ * anything.
+ */
+#include "common/record.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define TIME      "2026-01-31T23:59:59.123456Z"
+#define PEER      "192.0.2.1:4711"
+#define TEXT_HEAD "7 " TIME " " PEER " "
+#define JSON_HEAD "{\"seq\":7,\"time\":\"" TIME "\",\"peer\":\"" PEER "\",\""
+
+static void append(enum journal_format format, const struct record *record, struct buffer *out)
+{
+    assert_true(record_append(format, record, out));
+}
+
+static struct record record_of(const void *message, size_t size)
+{
+    return (struct record){
+        .seq = 7, .time = TIME, .peer = PEER, .listener = "", .message = message, .size = size};
+}
+
+/* -------------------------------------------------------------------------------- exact lines */
+
+struct line {
+    const char *message;
+    size_t size;
+    const char *text; /* behind the head */
+    const char *json;
+};
+
+#define LINE(message, text, json)                                                                  \
+    {                                                                                              \
+        (message), sizeof(message) - 1, text "\n", json "}\n"                                      \
+    }
+
+static const struct line lines[] = {
+    LINE("", "", "message\":\"\""),
+    LINE("hello", "hello", "message\":\"hello\""),
+    LINE(" a b ", " a b ", "message\":\" a b \""),
+    LINE("\"\\/", "\"\\\\/", "message\":\"\\\"\\\\/\""),
+    LINE("\n\r\t\b\f", "\\n\\r\\t\\x08\\x0C", "message\":\"\\n\\r\\t\\u0008\\u000c\""),
+    LINE("\0\x1b\x7f", "\\x00\\x1B\\x7F", "message\":\"\\u0000\\u001b\\u007f\""),
+    LINE("\xc2\x80\xc2\x9f", "\\xC2\\x80\\xC2\\x9F", "message\":\"\\u0080\\u009f\""),
+    LINE("\xe4\xbd\xa0\xf0\x9f\x98\x80", "\xe4\xbd\xa0\xf0\x9f\x98\x80",
+         "message\":\"\xe4\xbd\xa0\xf0\x9f\x98\x80\""),
+    LINE("\xff", "\\xFF", "message_base64\":\"/w==\""),
+    LINE("\xff\xfe", "\\xFF\\xFE", "message_base64\":\"//4=\""),
+    LINE("\xff\xfe\xfd", "\\xFF\\xFE\\xFD", "message_base64\":\"//79\""),
+    LINE("hell\xc3", "hell\\xC3", "message_base64\":\"aGVsbMM=\""),
+    LINE("\xed\xa0\x80", "\\xED\\xA0\\x80", "message_base64\":\"7aCA\""),
+};
+
+static void check_line(enum journal_format format, const struct line *line, const char *head,
+                       const char *rest)
+{
+    struct record record = record_of(line->message, line->size);
+    struct buffer out = {0};
+
+    append(format, &record, &out);
+    assert_int_equal(out.size, strlen(head) + strlen(rest));
+    assert_memory_equal(out.bytes, head, strlen(head));
+    assert_memory_equal(out.bytes + strlen(head), rest, strlen(rest));
+    buffer_free(&out);
+}
+
+static void test_lines(void **state)
+{
+    (void)state;
+    for (size_t at = 0; at < sizeof lines / sizeof *lines; at++) {
+        check_line(JOURNAL_FORMAT_TEXT, &lines[at], TEXT_HEAD, lines[at].text);
+        check_line(JOURNAL_FORMAT_JSON, &lines[at], JSON_HEAD, lines[at].json);
+    }
+}
+
+static void test_seq_and_listener(void **state)
+{
+    struct record record = record_of("x", 1);
+    struct buffer out = {0};
+
+    (void)state;
+    record.listener = "scanners";
+    record.seq = UINT64_MAX;
+    append(JOURNAL_FORMAT_TEXT, &record, &out);
+    record.seq = 1;
+    append(JOURNAL_FORMAT_JSON, &record, &out);
+    assert_true(buffer_append(&out, "", 1));
+    assert_string_equal((const char *)out.bytes,
+                        "18446744073709551615 " TIME " " PEER " x\n"
+                        "{\"seq\":1,\"time\":\"" TIME "\",\"peer\":\"" PEER
+                        "\",\"listener\":\"scanners\",\"message\":\"x\"}\n");
+    buffer_free(&out);
+}
+
+static void test_head_max(void **state)
+{
+    static const char peer[] = "[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff%abcdefghijklmno]:65535";
+    struct record record = {.seq = UINT64_MAX, .time = TIME, .peer = peer, .listener = ""};
+    struct buffer out = {0};
+
+    (void)state;
+    append(JOURNAL_FORMAT_JSON, &record, &out);
+    assert_true(out.size <= RECORD_HEAD_MAX);
+    buffer_free(&out);
+}
+
+/* --------------------------------------------------------------------------------------- time */
+
+static void test_time(void **state)
+{
+    static const struct {
+        int64_t us;
+        const char *text;
+    } times[] = {
+        {0, "1970-01-01T00:00:00.000000Z"},
+        {1, "1970-01-01T00:00:00.000001Z"},
+        {999999, "1970-01-01T00:00:00.999999Z"},
+        {1000000, "1970-01-01T00:00:01.000000Z"},
+        {951782400000000, "2000-02-29T00:00:00.000000Z"},
+        {1769903999123456, "2026-01-31T23:59:59.123456Z"},
+        {1769904000000000, "2026-02-01T00:00:00.000000Z"},
+        {1769903999123457, "2026-01-31T23:59:59.123457Z"}, /* a clock that was set back */
+        {4102444799999999, "2099-12-31T23:59:59.999999Z"},
+        {253402300799999999, "9999-12-31T23:59:59.999999Z"},
+        {-1, "1969-12-31T23:59:59.999999Z"},
+        {-1000000, "1969-12-31T23:59:59.000000Z"},
+        {0, "1970-01-01T00:00:00.000000Z"},
+    };
+    struct record_time time = {0};
+
+    (void)state;
+    for (size_t at = 0; at < sizeof times / sizeof *times; at++) {
+        record_time_set(&time, times[at].us);
+        assert_string_equal(time.text, times[at].text);
+        assert_int_equal(strlen(time.text), RECORD_TIME_LENGTH);
+    }
+}
+
+/* ------------------------------------------------------------------------------ reading heads */
+
+/* The line is given in a block of exactly its size. */
+static enum record_kind parse(const char *line, size_t size, uint64_t *seq)
+{
+    unsigned char *copy = malloc(size > 0 ? size : 1);
+
+    assert_non_null(copy);
+    memcpy(copy, line, size);
+    enum record_kind kind = record_parse(copy, size, seq);
+    free(copy);
+    return kind;
+}
+
+static void check_cuts(const char *head)
+{
+    uint64_t seq;
+
+    for (size_t size = 0; size < strlen(head); size++)
+        assert_int_equal(parse(head, size, &seq), RECORD_PARTIAL);
+    assert_int_equal(parse(head, strlen(head), &seq), RECORD_OURS);
+    assert_int_equal(seq, 7);
+}
+
+static void test_cut_at_every_byte(void **state)
+{
+    (void)state;
+    check_cuts(TEXT_HEAD);
+    check_cuts(JSON_HEAD);
+}
+
+/* Whatever the message is, also where it is torn. */
+static void test_what_follows_does_not_matter(void **state)
+{
+    uint64_t seq;
+
+    (void)state;
+    assert_int_equal(parse(TEXT_HEAD "\0\xff", sizeof TEXT_HEAD + 1, &seq), RECORD_OURS);
+    assert_int_equal(parse(JSON_HEAD "}", sizeof JSON_HEAD, &seq), RECORD_OURS);
+}
+
+/* A byte that does not belong where it stands is told as soon as it is seen. */
+static void check_changes(const char *head)
+{
+    static const char wrong[] = "\0\n\x1f\x7f\x80\xff\"\\ ";
+    char changed[RECORD_HEAD_MAX];
+    uint64_t seq;
+
+    for (size_t at = 0; at < strlen(head); at++)
+        for (size_t one = 0; one < sizeof wrong - 1; one++) {
+            memcpy(changed, head, strlen(head));
+            changed[at] = wrong[one];
+            if (changed[at] == head[at] || (wrong[one] == ' ' && strchr(head + at, ' ') != NULL &&
+                                            strstr(head, PEER) <= head + at))
+                continue; /* a blank ends the peer early */
+            if (wrong[one] == '"' && strstr(head, PEER) <= head + at)
+                continue; /* a quote ends it too, in JSON */
+            assert_int_equal(parse(changed, strlen(head), &seq), RECORD_FOREIGN);
+            assert_int_equal(parse(changed, at + 1, &seq), RECORD_FOREIGN);
+        }
+}
+
+static void test_changed_in_every_byte(void **state)
+{
+    (void)state;
+    check_changes(TEXT_HEAD);
+    check_changes(JSON_HEAD);
+}
+
+static void test_seqs(void **state)
+{
+    static const struct {
+        const char *line;
+        enum record_kind kind;
+        uint64_t seq;
+    } seqs[] = {
+        {"1 " TIME " unix x", RECORD_OURS, 1},
+        {"18446744073709551615 " TIME " unix x", RECORD_OURS, UINT64_MAX},
+        {"18446744073709551616 " TIME " unix x", RECORD_FOREIGN, 0},
+        {"99999999999999999999 " TIME " unix x", RECORD_FOREIGN, 0},
+        {"100000000000000000000 " TIME " unix x", RECORD_FOREIGN, 0},
+        {"0 " TIME " unix x", RECORD_FOREIGN, 0},
+        {"07 " TIME " unix x", RECORD_FOREIGN, 0},
+        {"+7 " TIME " unix x", RECORD_FOREIGN, 0},
+        {"7  " TIME " unix x", RECORD_FOREIGN, 0},
+        {"7 " TIME "  x", RECORD_FOREIGN, 0}, /* no peer */
+        {"7 " TIME " unix", RECORD_PARTIAL, 0},
+        {"{\"seq\":7,\"time\":\"" TIME "\",\"peer\":\"\",\"message\":\"\"}", RECORD_FOREIGN, 0},
+        {"{\"seq\":0,\"time\":\"" TIME "\",\"peer\":\"unix\",\"message\":\"\"}", RECORD_FOREIGN, 0},
+        {"{\"seq\":8,\"time\":\"" TIME "\",\"peer\":\"unix\",\"listener\":\"", RECORD_OURS, 8},
+        {"{ \"seq\":8,\"time\":\"" TIME "\",\"peer\":\"unix\",\"listener\":\"", RECORD_FOREIGN, 0},
+    };
+    uint64_t seq;
+
+    (void)state;
+    for (size_t at = 0; at < sizeof seqs / sizeof *seqs; at++) {
+        assert_int_equal(parse(seqs[at].line, strlen(seqs[at].line), &seq), seqs[at].kind);
+        if (seqs[at].kind == RECORD_OURS)
+            assert_int_equal(seq, seqs[at].seq);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_lines),
+        cmocka_unit_test(test_seq_and_listener),
+        cmocka_unit_test(test_head_max),
+        cmocka_unit_test(test_time),
+        cmocka_unit_test(test_cut_at_every_byte),
+        cmocka_unit_test(test_what_follows_does_not_matter),
+        cmocka_unit_test(test_changed_in_every_byte),
+        cmocka_unit_test(test_seqs),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

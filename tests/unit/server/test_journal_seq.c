@@ -1,0 +1,177 @@
+/*
+ * Why: from FILE.seq and the journal the server decides whether the journal's last record is the
+ * last SEQ that was given. Where it is not certain, numbers must be skipped: one that is given
+ * twice names two messages.
+ */
+#include "server/journal/seq.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define TWO_LINES "100007\ninode 131 from 7 last 00000000000000000019 synced yes boot 1b4e-28ba\n"
+
+static const struct journal_seq_note running = {
+    .reserved = 100007,
+    .running = true,
+    .inode = 131,
+    .from = 7,
+    .last = 19,
+    .synced = true,
+    .boot = "1b4e-28ba",
+};
+
+static void test_text(void **state)
+{
+    char text[JOURNAL_SEQ_TEXT_MAX];
+    struct journal_seq_note note;
+
+    (void)state;
+    size_t at = journal_seq_format(&running, text);
+    assert_string_equal(text, TWO_LINES);
+    assert_memory_equal(text + at, "00000000000000000019 ", 21);
+    assert_true(journal_seq_parse(text, strlen(text), &note));
+    assert_int_equal(note.reserved, 100007);
+    assert_true(note.running && note.synced);
+    assert_int_equal(note.inode, 131);
+    assert_int_equal(note.from, 7);
+    assert_int_equal(note.last, 19);
+    assert_string_equal(note.boot, "1b4e-28ba");
+
+    assert_int_equal(journal_seq_format(&(struct journal_seq_note){.reserved = 19}, text), 0);
+    assert_string_equal(text, "19\n");
+    assert_true(journal_seq_parse(text, strlen(text), &note));
+    assert_int_equal(note.reserved, 19);
+    assert_false(note.running);
+}
+
+static void test_largest_text(void **state)
+{
+    struct journal_seq_note note = running;
+    struct journal_seq_note again;
+    char text[JOURNAL_SEQ_TEXT_MAX];
+
+    (void)state;
+    note.reserved = note.inode = note.from = note.last = UINT64_MAX;
+    note.synced = false;
+    memset(note.boot, 'b', sizeof note.boot - 1);
+    (void)journal_seq_format(&note, text);
+    assert_true(strlen(text) < JOURNAL_SEQ_TEXT_MAX - 1);
+    assert_true(journal_seq_parse(text, strlen(text), &again));
+    assert_int_equal(again.last, UINT64_MAX);
+    assert_false(again.synced);
+    assert_string_equal(again.boot, note.boot);
+}
+
+/* Any byte of it missing, or another: it is refused, or it says no less than before. */
+static void test_other_texts(void **state)
+{
+    static const char *const bad[] = {
+        "",
+        "\n",
+        " 5\n",
+        "5 \n",
+        "5\n\n",
+        "5\n6\n",
+        "-5\n",
+        "5\ninode 131 from 7 last 19 synced yes boot x\n\n",
+        "5\ninode 131 from 7 last 19 synced yes boot x\ny",
+        "5\ninode 131 from 7 last 19 synced maybe boot x\n",
+        "5\ninode 131 from 7 last 19 synced yes boot \n",
+        "5\ninode 131 from 7 last  synced yes boot x\n",
+        "5\ninode 131 from 7 last 18446744073709551616 synced yes boot x\n",
+        "5\ninode 131  from 7 last 19 synced yes boot x\n",
+        "5\njournal 131 from 7 last 19 synced yes boot x\n",
+    };
+    struct journal_seq_note note;
+    char text[JOURNAL_SEQ_TEXT_MAX];
+
+    (void)state;
+    for (size_t at = 0; at < sizeof bad / sizeof *bad; at++)
+        if (journal_seq_parse(bad[at], strlen(bad[at]), &note))
+            fail_msg("\"%s\" was taken", bad[at]);
+    (void)journal_seq_format(&running, text);
+    assert_false(journal_seq_parse("5\0", 2, &note));
+    for (size_t size = strlen("100007\n") + 1; size < strlen(text) - 1; size++)
+        if (journal_seq_parse(text, size, &note))
+            assert_true(size > strlen(text) - strlen(running.boot) - 1); /* a part of the name */
+}
+
+struct expected {
+    const char *what;
+    uint64_t last_record;
+    uint64_t inode;
+    const char *boot;
+    bool synced;
+    uint64_t seq;
+};
+
+static void test_resume(void **state)
+{
+    static const struct expected cases[] = {
+        {"killed", 19, 131, "1b4e-28ba", true, 19},
+        {"killed between commit and note", 23, 131, "1b4e-28ba", true, 23},
+        {"killed, without syncs", 19, 131, "1b4e-28ba", false, 19},
+        {"power cut", 25, 131, "other", true, 25},
+        {"power cut, without syncs", 25, 131, "other", false, 100007},
+        {"no name for the boot, without syncs", 25, 131, "-", false, 100007},
+        {"no name for the boot", 25, 131, "-", true, 25},
+        {"the last records are missing", 18, 131, "1b4e-28ba", true, 100007},
+        {"another file", 25, 132, "1b4e-28ba", true, 100007},
+        {"a new file", 0, 132, "1b4e-28ba", true, 100007},
+        {"emptied", 0, 131, "1b4e-28ba", true, 100007},
+        {"further than reserved", 100008, 132, "other", true, 100008},
+    };
+    struct journal_seq_note note;
+
+    (void)state;
+    for (size_t at = 0; at < sizeof cases / sizeof *cases; at++) {
+        const struct expected *one = &cases[at];
+        note = running;
+        note.synced = one->synced;
+        if (journal_seq_resume(&note, one->last_record, one->inode, one->boot) != one->seq)
+            fail_msg("%s", one->what);
+    }
+    note = running; /* a new file, and no commit to it before the kill */
+    note.from = note.last;
+    assert_int_equal(journal_seq_resume(&note, 0, 131, "1b4e-28ba"), 19);
+    assert_int_equal(journal_seq_resume(&note, 0, 131, "other"), 100007);
+    memcpy(note.boot, "-", sizeof "-");
+    assert_int_equal(journal_seq_resume(&note, 0, 131, "-"), 100007);
+
+    note = (struct journal_seq_note){.reserved = 19}; /* stopped */
+    assert_int_equal(journal_seq_resume(&note, 19, 131, "x"), 19);
+    assert_int_equal(journal_seq_resume(&note, 0, 131, "x"), 19);
+    assert_int_equal(journal_seq_resume(&note, 21, 131, "x"), 21);
+    note = (struct journal_seq_note){0}; /* none */
+    assert_int_equal(journal_seq_resume(&note, 21, 131, "x"), 21);
+    assert_int_equal(journal_seq_resume(&note, 0, 131, "x"), 0);
+}
+
+static void test_boot(void **state)
+{
+    char boot[JOURNAL_BOOT_ID_MAX];
+    char again[JOURNAL_BOOT_ID_MAX];
+
+    (void)state;
+    journal_seq_boot(boot);
+    journal_seq_boot(again);
+    assert_true(strlen(boot) > 0);
+    assert_null(strpbrk(boot, " \n"));
+    assert_string_equal(boot, again);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_text),        cmocka_unit_test(test_largest_text),
+        cmocka_unit_test(test_other_texts), cmocka_unit_test(test_resume),
+        cmocka_unit_test(test_boot),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
