@@ -5,7 +5,9 @@
 #include "server/listener/plan.h"
 #include "server/process/privileges.h"
 #include "server/process/signals.h"
+#include "server/round/limits.h"
 #include "server/round/round.h"
+#include "server/round/state.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -54,11 +56,7 @@ static bool listen_everywhere(struct server *server, int *status)
     listeners_close(&server->listeners, &listeners);
     server->listeners = listeners;
     listeners_refresh(&server->listeners);
-    for (size_t at = 0; at < server->listeners.count; at++)
-        if (!readiness_watch(server->readiness, server->listeners.all[at].fd, READY_READ))
-            return out_of_memory(status);
-    server->accepting = true;
-    return true;
+    return accept_begin(server) || out_of_memory(status);
 }
 
 /* Becomes the user of the configuration, where it names one. */
@@ -90,16 +88,10 @@ static bool drop_privileges(const struct server *server, int *status)
 
 static bool open_journal(struct server *server, int *status)
 {
-    const struct journal_options options = settings_journal(server->settings);
-
-    if (!journal_open(server->journal, &options)) {
-        log_error("%s", journal_problem(server->journal));
-        *status = EX_IOERR;
-        return false;
-    }
-    if (*journal_note(server->journal) != '\0')
-        log_warning("%s", journal_note(server->journal));
-    return true;
+    if (recording_open(&server->recording, server->settings))
+        return true;
+    *status = EX_IOERR;
+    return false;
 }
 
 static bool watch_signals(struct server *server, int *status)
@@ -126,10 +118,10 @@ static bool allocate(struct server *server, struct config *config, int *status)
     server->scratch_size = settings_buffer_size(server->settings);
     server->scratch = malloc(server->scratch_size);
     server->readiness = readiness_new();
-    server->deadlines = deadlines_new();
-    server->journal = journal_new();
-    return (server->scratch != NULL && server->readiness != NULL && server->deadlines != NULL &&
-            server->journal != NULL) ||
+    server->connections.deadlines = deadlines_new();
+    server->recording.journal = journal_new();
+    return (server->scratch != NULL && server->readiness != NULL &&
+            server->connections.deadlines != NULL && server->recording.journal != NULL) ||
            out_of_memory(status);
 }
 
@@ -167,18 +159,11 @@ struct server *server_new(const struct config_source *source, struct config *con
  */
 static void part(struct server *server)
 {
-    for (size_t at = 0; at < server->listeners.count; at++)
-        readiness_forget(server->readiness, server->listeners.all[at].fd);
-    listeners_close(&server->listeners, NULL);
-    server->accepting = false;
-    server->no_room = (struct episode){0}; /* its end would be no news */
-    server->accept_again = DEADLINE_NEVER;
-    server->connections_max = 0;
+    accept_end(server);
     server->now = clock_monotonic_us();
     server->parting_due = server->now + PARTING_US;
     connections_refuse_all(server);
-    while (server->status == EX_OK && server->connections_count > 0 &&
-           clock_monotonic_us() < server->parting_due) {
+    while (server->status == EX_OK && server->connections.count > 0) {
         round_answer(server);
         round_wait(server);
         round_read(server);
@@ -199,8 +184,8 @@ int server_run(struct server *server)
         part(server);
     connections_close_all(server);
     housekeeping_end(server);
-    if (server->status == EX_OK && !journal_close(server->journal))
-        log_warning("%s", journal_problem(server->journal));
+    if (server->status == EX_OK && !journal_close(server->recording.journal))
+        log_warning("%s", journal_problem(server->recording.journal));
     log_notice("stopped");
     return server->status;
 }
@@ -209,19 +194,13 @@ void server_free(struct server *server)
 {
     if (server == NULL)
         return;
-    for (size_t at = 0; at < server->connections_size; at++)
-        if (server->connections[at] != NULL)
-            connection_free(server->connections[at]);
-    free(server->connections);
+    connections_free(&server->connections);
     listeners_close(&server->listeners, NULL);
     readiness_free(server->readiness);
-    deadlines_free(server->deadlines);
-    journal_free(server->journal);
+    journal_free(server->recording.journal);
     settings_release(server->settings);
     peer_counts_free(&server->peers);
     free(server->scratch);
-    buffer_free(&server->text);
-    buffer_free(&server->replies);
-    free(server->answers);
+    answers_free(&server->answers);
     free(server);
 }

@@ -26,6 +26,8 @@ struct journal {
     enum journal_format format;
     bool sync;
     struct buffer batch;
+    uint64_t messages;       /* in the batch */
+    uint64_t message_bytes;  /* of them */
     uint64_t seq;            /* of the last record, those in the batch too */
     uint64_t committed_seq;  /* of the last record that is in the file */
     struct record_time time; /* of the batch */
@@ -294,6 +296,8 @@ bool journal_append(struct journal *journal, const char *peer, const char *liste
         return false;
     }
     *seq = ++journal->seq;
+    journal->messages++;
+    journal->message_bytes += size;
     return true;
 }
 
@@ -302,9 +306,9 @@ const char *journal_time(const struct journal *journal)
     return journal->time.text;
 }
 
-size_t journal_batch_size(const struct journal *journal)
+struct journal_batch journal_batch(const struct journal *journal)
 {
-    return journal->batch.size;
+    return (struct journal_batch){journal->batch.size, journal->messages, journal->message_bytes};
 }
 
 int64_t journal_sync_us(const struct journal *journal)
@@ -481,6 +485,7 @@ enum journal_result journal_commit(struct journal *journal)
     else
         journal->seq = journal->committed_seq;
     journal->batch.size = 0;
+    journal->messages = journal->message_bytes = 0;
     if (journal->batch.capacity > BATCH_KEPT_MAX)
         buffer_free(&journal->batch);
     return result;

@@ -69,8 +69,14 @@ bool journal_append(struct journal *journal, const char *peer, const char *liste
 /* The time that the records of this batch bear: RECORD_TIME_LENGTH bytes (record.h) and a NUL. */
 const char *journal_time(const struct journal *journal);
 
-/* Bytes that the batch has. */
-size_t journal_batch_size(const struct journal *journal);
+struct journal_batch {
+    size_t size;            /* bytes of its records */
+    uint64_t messages;      /* records */
+    uint64_t message_bytes; /* of their messages */
+};
+
+/* What was appended since the last commit. */
+struct journal_batch journal_batch(const struct journal *journal);
 
 /* Microseconds that fdatasync() took in the last commit; negative where there was none. */
 int64_t journal_sync_us(const struct journal *journal);

@@ -1,7 +1,9 @@
-/* accept: takes new connections, and stops to for a while when there is no room for more. */
+#include "server/round/accept.h"
+
 #include "common/log.h"
 #include "server/listener/socket.h"
-#include "server/round/round.h"
+#include "server/round/admit.h"
+#include "server/round/state.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -19,36 +21,75 @@ enum {
     WHY_BYTES = 128,         /* hold why accepting failed; what is longer is cut */
 };
 
-static void watch_listeners(struct server *server, unsigned interest)
+static bool watch_listeners(struct server *server, unsigned interest)
 {
     for (size_t at = 0; at < server->listeners.count; at++)
-        if (!readiness_watch(server->readiness, server->listeners.all[at].fd, interest)) {
-            /* Cannot fail: room was made when the server began to watch it. */
-        }
-    server->accepting = interest != 0;
+        if (!readiness_watch(server->readiness, server->listeners.all[at].fd, interest))
+            return false;
+    return true;
 }
 
-/* Stops accepting until a connection leaves or, at the latest, until `again`. */
-static void pause_accepting(struct server *server, int64_t again, const char *why)
+bool accept_begin(struct server *server)
 {
-    if (episode_begins(&server->no_room)) {
+    server->accepting = (struct accepting){.active = true, .again = DEADLINE_NEVER};
+    return watch_listeners(server, READY_READ);
+}
+
+void accept_end(struct server *server)
+{
+    for (size_t at = 0; at < server->listeners.count; at++)
+        readiness_forget(server->readiness, server->listeners.all[at].fd);
+    listeners_close(&server->listeners, NULL);
+    server->accepting = (struct accepting){.again = DEADLINE_NEVER};
+}
+
+static void resume(struct server *server)
+{
+    if (!watch_listeners(server, READY_READ)) {
+        /* Cannot fail: room was made when the server began to watch them. */
+    }
+    server->accepting.active = true;
+    server->accepting.resume_below = 0;
+}
+
+/* Stops accepting until fewer than `below` connections are open or, at the latest, `again`. */
+static void stop(struct server *server, int64_t again, uint64_t below)
+{
+    if (!watch_listeners(server, 0)) {
+        /* Cannot fail, as above. */
+    }
+    server->accepting.active = false;
+    server->accepting.again = again;
+    server->accepting.resume_below = below;
+}
+
+/* Pauses after an error of the system, until a connection leaves or some time has passed. */
+static void pause_accepting(struct server *server, int64_t again, uint64_t below, const char *why)
+{
+    if (episode_begins(&server->accepting.full)) {
         log_warning("%s: new connections wait (%" PRIu64 " are open)", why,
-                    server->connections_count);
+                    server->connections.count);
         server->metrics.accept_pauses++;
     }
-    server->accept_again = again;
-    watch_listeners(server, 0);
+    stop(server, again, below);
 }
 
-void accept_resume(struct server *server)
+/* The same for the usual length. */
+static void pause_a_while(struct server *server, const char *why)
 {
-    bool room = server->connections_count < server->connections_max;
+    pause_accepting(server, server->now + PAUSE_US, server->connections.count, why);
+}
 
-    if (!server->accepting && room) {
-        watch_listeners(server, READY_READ);
-        episode_calms(&server->no_room, server->now); /* who waits is accepted in this round */
-    } else if (!room && (server->accepting || server->accept_again != DEADLINE_NEVER)) {
-        pause_accepting(server, DEADLINE_NEVER, server->connections_max_why);
+void accept_update(struct server *server)
+{
+    struct accepting *accepting = &server->accepting;
+    bool room = server->connections.count < accepting->max;
+
+    if (!accepting->active && room) {
+        resume(server);
+        episode_calms(&accepting->full, server->now); /* waiting peers are accepted this round */
+    } else if (!room && (accepting->active || accepting->again != DEADLINE_NEVER)) {
+        pause_accepting(server, DEADLINE_NEVER, accepting->max, accepting->max_why);
     }
 }
 
@@ -87,11 +128,11 @@ static void accept_failed(struct server *server)
         return;
     case EMFILE:
     case ENFILE:
-        pause_accepting(server, server->now + PAUSE_US, "out of descriptors");
+        pause_a_while(server, "out of descriptors");
         return;
     default:
         (void)snprintf(why, sizeof why, "cannot accept connections: %s", strerror(errno));
-        pause_accepting(server, server->now + PAUSE_US, why);
+        pause_a_while(server, why);
     }
 }
 
@@ -111,22 +152,22 @@ static bool accept_one(struct server *server, const struct listener *listener)
                      SOCK_NONBLOCK | SOCK_CLOEXEC);
 
     if (fd < 0) {
-        if (concerns_one_connection(errno) && ++server->accept_failures < FAILURES_MAX)
+        if (concerns_one_connection(errno) && ++server->accepting.failures < FAILURES_MAX)
             return true;
-        server->accept_failures = 0;
+        server->accepting.failures = 0;
         accept_failed(server);
         return false;
     }
-    server->accept_failures = 0;
+    server->accepting.failures = 0;
     server->metrics.accepted++;
     if (!add_connection(server, listener, fd, &peer)) {
         (void)close(fd); /* the peer sees the end and tries again */
         server->metrics.refused[METRICS_REFUSED_MEMORY]++;
-        pause_accepting(server, server->now + PAUSE_US, "out of memory");
+        pause_a_while(server, "out of memory");
         return false;
     }
-    accept_resume(server);
-    return server->accepting;
+    accept_update(server);
+    return server->accepting.active;
 }
 
 /* Takes those that wait at a listener; returns how many. */
@@ -144,14 +185,14 @@ static void accept_backlog(struct server *server, const struct listener *listene
 {
     uint64_t left = backlog + 1;
 
-    while (left > 0 && server->accepting && accept_one(server, listener))
+    while (left > 0 && server->accepting.active && accept_one(server, listener))
         left--;
 }
 
 void accept_last(struct server *server, const struct listeners *listeners,
                  const struct listeners *but)
 {
-    accept_resume(server);
+    accept_update(server);
     for (size_t at = 0; at < listeners->count; at++) {
         struct listener listener = listeners->all[at];
         const struct listener_settings *section =
@@ -168,15 +209,11 @@ void round_accept(struct server *server)
 {
     bool burst = false;
 
-    if (!server->accepting && server->accept_again <= server->now)
-        accept_resume(server);
-    for (size_t at = 0; server->accepting && at < server->listeners.count; at++) {
+    for (size_t at = 0; server->accepting.active && at < server->listeners.count; at++) {
         const struct listener *listener = &server->listeners.all[at];
         if (readiness_take(server->readiness, listener->fd))
             burst = accept_waiting(server, listener) > 1 || burst;
     }
-    if (burst && server->accepting) { /* to be woken for each of a burst costs more than to wait */
-        server->accept_again = server->now + GATHER_US;
-        watch_listeners(server, 0);
-    }
+    if (burst && server->accepting.active) /* one wake-up for each of a burst costs more */
+        stop(server, server->now + GATHER_US, 0);
 }

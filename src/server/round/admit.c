@@ -1,6 +1,7 @@
-/* admit: who may come in: access lists, connections per address, and what a proxy says of them. */
+#include "server/round/admit.h"
+
 #include "server/connection/proxy.h"
-#include "server/round/round.h"
+#include "server/round/state.h"
 
 #include <stdio.h>
 
@@ -16,7 +17,7 @@ static bool refuse(struct server *server, struct connection *connection,
                    enum metrics_refusal reason, const char *why)
 {
     admit_refused(connection, reason);
-    log_refusal(server, connection, why);
+    peer_log_refusal(&server->peer_log, server->now, connection, why);
     return false;
 }
 
@@ -47,7 +48,7 @@ static bool enter(struct server *server, struct connection *connection, bool has
     if (peer_counts_add(&server->peers, &connection->key) == 0)
         return refuse(server, connection, METRICS_REFUSED_MEMORY, "out of memory");
     connection->admitted = true;
-    log_arrival(server, connection);
+    peer_log_arrival(&server->peer_log, server->now, connection);
     return true;
 }
 

@@ -1,27 +1,10 @@
-/* answer: sends the round's replies, and decides what each connection waits for next. */
+#include "server/round/answer.h"
+
 #include "common/log.h"
-#include "server/round/round.h"
+#include "server/round/state.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
-
-/* Replies beyond this many bytes are not kept allocated for the next round. */
-enum { REPLIES_KEPT_MAX = 1024 * 1024 };
-
-bool answer_add(struct server *server, struct answer answer)
-{
-    if (server->answers_count == server->answers_capacity) {
-        size_t capacity = server->answers_capacity == 0 ? 64 : 2 * server->answers_capacity;
-        struct answer *answers = realloc(server->answers, capacity * sizeof *answers);
-        if (answers == NULL)
-            return false;
-        server->answers = answers;
-        server->answers_capacity = capacity;
-    }
-    server->answers[server->answers_count++] = answer;
-    return true;
-}
 
 /* Nothing is unsent any more: receiving goes on, and times that stood still begin anew. */
 static void note_sent(const struct server *server, struct connection *connection)
@@ -38,7 +21,8 @@ static bool send_replies(struct server *server, const struct answer *answer)
     struct connection *connection = answer->connection;
     size_t unsent = connection->out.size;
     uint64_t sent = connection->sent;
-    const unsigned char *replies = answer->size > 0 ? server->replies.bytes + answer->begin : NULL;
+    const unsigned char *replies =
+        answer->size > 0 ? server->answers.replies.bytes + answer->begin : NULL;
 
     if (connection->state == CONNECTION_MUTE)
         return true;
@@ -67,8 +51,8 @@ static bool send_replies(struct server *server, const struct answer *answer)
     }
     connection->end =
         errno == ENOMEM || errno == ENOBUFS ? METRICS_ENDED_MEMORY : METRICS_ENDED_BY_RESET;
-    complain(server, connection, "cannot send replies to %s: %s", connection->peer,
-             strerror(errno));
+    peer_log_warning(&server->peer_log, server->now, connection, "cannot send replies to %s: %s",
+                     connection->peer, strerror(errno));
     connections_close(server, connection, NULL);
     return false;
 }
@@ -92,10 +76,7 @@ static void answer_one(struct server *server, const struct answer *answer)
 
 void round_answer(struct server *server)
 {
-    for (size_t at = 0; at < server->answers_count; at++)
-        answer_one(server, &server->answers[at]);
-    server->answers_count = 0;
-    server->replies.size = 0;
-    if (server->replies.capacity > REPLIES_KEPT_MAX)
-        buffer_free(&server->replies);
+    for (size_t at = 0; at < server->answers.count; at++)
+        answer_one(server, &server->answers.all[at]);
+    answers_clear(&server->answers);
 }

@@ -1,37 +1,41 @@
-/* connections: the table of those that are open: they come, wait for something, and go. */
+#include "server/round/connections.h"
+
 #include "common/log.h"
-#include "server/round/round.h"
+#include "server/round/admit.h"
+#include "server/round/state.h"
 
 #ifdef HAVE_MALLOC_TRIM
 #include <malloc.h>
 #endif
 #include <stdlib.h>
 
-/* So many connections are a crowd: fewer leave too little memory behind to look for it. */
-enum { CROWD_MIN = 128 };
+/* The heap is trimmed only after a peak of at least this many connections. */
+enum { TRIM_PEAK_MIN = 128 };
 
-static bool make_room(struct server *server, int fd)
+static bool make_room(struct connections *table, int fd)
 {
-    size_t size = server->connections_size;
+    size_t size = table->size;
 
     if ((size_t)fd < size)
         return true;
     while (size <= (size_t)fd)
         size = size == 0 ? 64 : 2 * size;
-    struct connection **connections = realloc(server->connections, size * sizeof *connections);
-    if (connections == NULL)
+    struct connection **all = realloc(table->all, size * sizeof *all);
+    if (all == NULL)
         return false;
-    for (size_t at = server->connections_size; at < size; at++)
-        connections[at] = NULL;
-    server->connections = connections;
-    server->connections_size = size;
+    for (size_t at = table->size; at < size; at++)
+        all[at] = NULL;
+    table->all = all;
+    table->size = size;
     return true;
 }
 
 struct connection *connections_add(struct server *server, int fd,
                                    const struct listener_settings *settings)
 {
-    if (!make_room(server, fd) || !readiness_add_socket(server->readiness, fd))
+    struct connections *table = &server->connections;
+
+    if (!make_room(table, fd) || !readiness_add_socket(server->readiness, fd))
         return NULL;
     struct connection *connection = connection_new(fd, settings, server->now);
     if (connection == NULL) {
@@ -39,9 +43,9 @@ struct connection *connections_add(struct server *server, int fd,
         return NULL;
     }
     connection->interest = READY_READ;
-    server->connections[fd] = connection;
-    if (++server->connections_count > server->connections_peak)
-        server->connections_peak = server->connections_count;
+    table->all[fd] = connection;
+    if (++table->count > table->peak)
+        table->peak = table->count;
     return connection;
 }
 
@@ -58,24 +62,22 @@ void connections_settle(struct server *server, struct connection *connection)
     if ((connection->more || connection->undrained) && interest == READY_READ)
         readiness_again(server->readiness, connection->fd);
     int64_t due = connection_overdue(connection, server->now).due;
-    if (due < deadlines_of(server->deadlines, connection->fd) &&
-        !deadlines_set(server->deadlines, connection->fd, due)) {
+    if (due < deadlines_of(server->connections.deadlines, connection->fd) &&
+        !deadlines_set(server->connections.deadlines, connection->fd, due)) {
         connection->end = METRICS_ENDED_MEMORY;
         connections_close(server, connection, "out of memory for its timeout");
     }
 }
 
 /*
- * Once half of a crowd has left, gives the memory that it used back to the system: it does not go
- * by itself while something lies behind it.
+ * Once half of many connections have left, gives their memory back to the system: the allocator
+ * does not, while anything above it is in use.
  */
-static void give_memory_back(struct server *server)
+static void give_memory_back(struct connections *table)
 {
-    uint64_t crowd = server->connections_peak;
-
-    if (crowd < CROWD_MIN || server->connections_count > crowd / 2)
+    if (table->peak < TRIM_PEAK_MIN || table->count > table->peak / 2)
         return;
-    server->connections_peak = server->connections_count;
+    table->peak = table->count;
 #ifdef HAVE_MALLOC_TRIM
     (void)malloc_trim(0); /* whether there was something to give is no matter */
 #endif
@@ -84,17 +86,17 @@ static void give_memory_back(struct server *server)
 void connections_close(struct server *server, struct connection *connection, const char *why)
 {
     if (why != NULL)
-        complain(server, connection, "closed %s: %s", connection->peer, why);
+        peer_log_warning(&server->peer_log, server->now, connection, "closed %s: %s",
+                         connection->peer, why);
     else
         log_debug("closed %s", connection->peer);
     admit_leave(server, connection);
     readiness_forget(server->readiness, connection->fd);
-    deadlines_clear(server->deadlines, connection->fd);
-    server->connections[connection->fd] = NULL;
-    server->connections_count--;
+    deadlines_clear(server->connections.deadlines, connection->fd);
+    server->connections.all[connection->fd] = NULL;
+    server->connections.count--;
     connection_free(connection);
-    give_memory_back(server);
-    accept_resume(server);
+    give_memory_back(&server->connections);
 }
 
 static void refuse(struct server *server, struct connection *connection)
@@ -106,20 +108,29 @@ static void refuse(struct server *server, struct connection *connection)
     if (connection->state == CONNECTION_DISCARDING)
         return; /* it was refused before */
     connection->state = CONNECTION_REFUSING;
-    if (connection_is_quiet(connection) || !answer_add(server, unsent))
+    if (connection_is_quiet(connection) || !answers_add(&server->answers, unsent))
         connections_close(server, connection, NULL);
 }
 
 void connections_refuse_all(struct server *server)
 {
-    for (size_t at = 0; at < server->connections_size; at++)
-        if (server->connections[at] != NULL)
-            refuse(server, server->connections[at]);
+    for (size_t at = 0; at < server->connections.size; at++)
+        if (server->connections.all[at] != NULL)
+            refuse(server, server->connections.all[at]);
 }
 
 void connections_close_all(struct server *server)
 {
-    for (size_t at = 0; at < server->connections_size; at++)
-        if (server->connections[at] != NULL)
-            connections_close(server, server->connections[at], NULL);
+    for (size_t at = 0; at < server->connections.size; at++)
+        if (server->connections.all[at] != NULL)
+            connections_close(server, server->connections.all[at], NULL);
+}
+
+void connections_free(struct connections *connections)
+{
+    for (size_t at = 0; at < connections->size; at++)
+        if (connections->all[at] != NULL)
+            connection_free(connections->all[at]);
+    free(connections->all);
+    deadlines_free(connections->deadlines);
 }

@@ -1,11 +1,9 @@
-/*
- * housekeeping: what is due by the clock and by nobody's doing: the metrics file, a sign of life
- * for the service manager, the end of a trouble. Without them, nothing is ever due.
- */
+#include "server/round/housekeeping.h"
+
 #include "common/clock.h"
 #include "common/log.h"
 #include "server/process/notify.h"
-#include "server/round/round.h"
+#include "server/round/state.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -15,9 +13,7 @@
 enum {
     US_PER_SECOND = 1000000,
     STATUS_BYTES = 128,
-    JOURNAL_LOOK_US = US_PER_SECOND,
-    /* All sockets are looked at within a second, or at least so many microseconds are between two
-     * looks at a part of them. */
+    /* All sockets are looked at within a second, in parts, this long apart at the least. */
     SOCKETS_LOOK_US = US_PER_SECOND,
     SOCKETS_LOOK_MIN_US = US_PER_SECOND / 10,
 };
@@ -25,8 +21,8 @@ enum {
 /* Brings the figures up to date that have another home. */
 static const struct metrics *figures(struct server *server)
 {
-    server->metrics.open = server->connections_count;
-    server->metrics.sequence = journal_seq(server->journal);
+    server->metrics.open = server->connections.count;
+    server->metrics.sequence = journal_seq(server->recording.journal);
     server->metrics.log_dropped = log_dropped();
     return &server->metrics;
 }
@@ -34,11 +30,11 @@ static const struct metrics *figures(struct server *server)
 /* One error line an episode: the next file may work. */
 static void note_written(struct server *server, const char *path, const char *problem)
 {
-    if (problem != NULL && !server->metrics_failing)
+    if (problem != NULL && !server->housekeeping.metrics_failing)
         log_error("cannot write metrics to %s: %s", path, problem);
-    else if (problem == NULL && server->metrics_failing)
+    else if (problem == NULL && server->housekeeping.metrics_failing)
         log_notice("writing metrics works again");
-    server->metrics_failing = problem != NULL;
+    server->housekeeping.metrics_failing = problem != NULL;
 }
 
 static void write_metrics(struct server *server)
@@ -57,7 +53,7 @@ static void write_metrics(struct server *server)
 
 static void set_metrics_due(struct server *server, int64_t now)
 {
-    server->metrics_due =
+    server->housekeeping.metrics_due =
         *server->settings->config.metrics.file == '\0'
             ? DEADLINE_NEVER
             : now + (int64_t)server->settings->config.metrics.interval * US_PER_SECOND;
@@ -67,7 +63,7 @@ static void set_metrics_due(struct server *server, int64_t now)
 static void write_status(const struct server *server, char status[STATUS_BYTES])
 {
     (void)snprintf(status, STATUS_BYTES, "%" PRIu64 " connections, %" PRIu64 " records",
-                   server->connections_count, journal_seq(server->journal));
+                   server->connections.count, journal_seq(server->recording.journal));
 }
 
 static void note_told(bool told)
@@ -80,107 +76,136 @@ void housekeeping_begin(struct server *server)
 {
     char status[STATUS_BYTES];
 
-    server->alive_interval = notify_watchdog_us() / 2; /* half: one may be late */
-    server->alive_due =
-        server->alive_interval > 0 ? clock_monotonic_us() + server->alive_interval : DEADLINE_NEVER;
+    server->housekeeping.alive_interval = notify_watchdog_us() / 2; /* half: one may be late */
+    server->housekeeping.alive_due =
+        server->housekeeping.alive_interval > 0
+            ? clock_monotonic_us() + server->housekeeping.alive_interval
+            : DEADLINE_NEVER;
     write_metrics(server);
     set_metrics_due(server, clock_monotonic_us());
     write_status(server, status);
     note_told(notify_ready(status));
 }
 
-int64_t housekeeping_due(const struct server *server)
+static int64_t metrics_due(const struct server *server)
 {
-    const int64_t all[] = {server->metrics_due, server->alive_due, episode_due(&server->no_room),
-                           episode_due(&server->unwritable),
-                           server->sockets_looks > 0 ? server->sockets_look_due : DEADLINE_NEVER};
-    int64_t first = DEADLINE_NEVER;
-
-    for (size_t at = 0; at < sizeof all / sizeof all[0]; at++)
-        if (all[at] < first)
-            first = all[at];
-    return first;
+    return server->housekeeping.metrics_due;
 }
 
-static void end_episodes(struct server *server)
+static void do_metrics(struct server *server)
 {
-    if (episode_ends(&server->no_room, server->now))
-        log_notice("new connections are accepted again");
-    if (episode_ends(&server->unwritable, server->now))
-        log_notice("writing to the journal works again");
+    write_metrics(server);
+    set_metrics_due(server, server->now);
 }
 
-void journal_lost(struct server *server)
+static int64_t alive_due(const struct server *server)
 {
-    server->journal_failing = true;
-    server->journal_failed = server->now;
-    if (episode_begins(&server->unwritable))
-        log_error("%s: nothing is acknowledged and connections with messages are closed until it "
-                  "can be opened",
-                  journal_problem(server->journal));
+    return server->housekeeping.alive_due;
 }
 
-/*
- * Opens a journal again that has lost its path, and makes it again if it was deleted. While nothing
- * happens, nobody looks.
- */
-static void look_after_journal(struct server *server)
-{
-    const char *file = server->settings->config.journal.file;
-    const struct journal_options options = settings_journal(server->settings);
-
-    if (server->now < server->journal_look_due)
-        return;
-    server->journal_look_due = server->now + JOURNAL_LOOK_US;
-    if (!journal_is_lost(server->journal))
-        return;
-    if (!journal_open(server->journal, &options)) {
-        journal_lost(server);
-        return;
-    }
-    if (*journal_note(server->journal) != '\0')
-        log_warning("%s", journal_note(server->journal));
-    if (server->unwritable.begun)
-        log_notice("journal %s is open again", file);
-    else
-        log_error("journal %s was deleted, and what was recorded in it is lost: it is made again",
-                  file);
-}
-
-/*
- * Signals tell which sockets are ready; one that gets lost, by whatever cause, must not leave a
- * client unserved for ever. All are seen once more after the last time that something happened;
- * then nothing wakes a server whose clients are silent.
- */
-static void look_at_sockets(struct server *server)
-{
-    if (readiness_was_busy(server->readiness) && readiness_rings(server->readiness))
-        server->sockets_looks = readiness_looks(server->readiness) + 1;
-    if (server->sockets_looks == 0 || server->now < server->sockets_look_due)
-        return;
-    server->sockets_looks--;
-    readiness_look(server->readiness);
-    int64_t interval = SOCKETS_LOOK_US / ((int64_t)readiness_looks(server->readiness) + 1);
-    server->sockets_look_due =
-        server->now + (interval > SOCKETS_LOOK_MIN_US ? interval : SOCKETS_LOOK_MIN_US);
-}
-
-void housekeeping(struct server *server)
+static void do_alive(struct server *server)
 {
     char status[STATUS_BYTES];
 
-    if (server->metrics_due <= server->now) {
-        write_metrics(server);
-        set_metrics_due(server, server->now);
+    write_status(server, status);
+    note_told(notify_alive(status));
+    server->housekeeping.alive_due = server->now + server->housekeeping.alive_interval;
+}
+
+static int64_t accept_due(const struct server *server)
+{
+    return server->accepting.active ? DEADLINE_NEVER : server->accepting.again;
+}
+
+static int64_t accept_calm_due(const struct server *server)
+{
+    return episode_due(&server->accepting.full);
+}
+
+static void do_accept_calm(struct server *server)
+{
+    if (episode_ends(&server->accepting.full, server->now))
+        log_notice("new connections are accepted again");
+}
+
+static int64_t journal_due(const struct server *server)
+{
+    return recording_due(&server->recording);
+}
+
+static void do_journal(struct server *server)
+{
+    recording_tick(&server->recording, server->now);
+}
+
+static int64_t sockets_due(const struct server *server)
+{
+    return server->housekeeping.sockets_looks > 0 ? server->housekeeping.sockets_due
+                                                  : DEADLINE_NEVER;
+}
+
+static void do_sockets(struct server *server)
+{
+    struct housekeeping *housekeeping = &server->housekeeping;
+    int64_t interval = SOCKETS_LOOK_US / ((int64_t)readiness_looks(server->readiness) + 1);
+
+    housekeeping->sockets_looks--;
+    readiness_look(server->readiness);
+    housekeeping->sockets_due =
+        server->now + (interval > SOCKETS_LOOK_MIN_US ? interval : SOCKETS_LOOK_MIN_US);
+}
+
+/*
+ * Signals tell which sockets are ready. One that gets lost, by whatever cause, must not leave a
+ * client unserved for ever: all sockets are looked at once more after the last time that something
+ * happened. Then nothing wakes a server whose clients are silent.
+ */
+static void plan_sockets(struct server *server)
+{
+    if (readiness_was_busy(server->readiness) && readiness_rings(server->readiness))
+        server->housekeeping.sockets_looks = readiness_looks(server->readiness) + 1;
+}
+
+static int64_t parting_due(const struct server *server)
+{
+    return server->parting_due;
+}
+
+/* The recurring duties: when each is due, and what it does. Another timer is another row. */
+static const struct {
+    int64_t (*due)(const struct server *server);
+    void (*run)(struct server *server);
+} duties[] = {
+    {metrics_due, do_metrics},         /* the metrics file */
+    {alive_due, do_alive},             /* the service manager's watchdog */
+    {accept_due, accept_update},       /* after a pause */
+    {accept_calm_due, do_accept_calm}, /* the end of such an episode */
+    {journal_due, do_journal},         /* the end of an episode without a journal */
+    {sockets_due, do_sockets},         /* a signal that got lost */
+    {parting_due, connections_close_all},
+};
+
+enum { DUTIES = sizeof duties / sizeof duties[0] };
+
+int64_t housekeeping_due(const struct server *server)
+{
+    int64_t first = DEADLINE_NEVER;
+
+    for (size_t at = 0; at < DUTIES; at++) {
+        int64_t due = duties[at].due(server);
+        if (due < first)
+            first = due;
     }
-    end_episodes(server);
-    look_after_journal(server);
-    look_at_sockets(server);
-    if (server->alive_due <= server->now) {
-        write_status(server, status);
-        note_told(notify_alive(status));
-        server->alive_due = server->now + server->alive_interval;
-    }
+    return first;
+}
+
+void housekeeping_run(struct server *server)
+{
+    plan_sockets(server);
+    for (size_t at = 0; at < DUTIES; at++)
+        if (duties[at].due(server) <= server->now)
+            duties[at].run(server);
+    recording_look_after(&server->recording, server->settings, server->now);
 }
 
 void housekeeping_report(struct server *server)

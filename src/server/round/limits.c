@@ -1,8 +1,9 @@
-/* limits: how many connections there may be, from the configuration and from the system. */
+#include "server/round/limits.h"
+
 #include "common/descriptors.h"
 #include "common/log.h"
 #include "server/listener/socket.h"
-#include "server/round/round.h"
+#include "server/round/state.h"
 
 #include <inttypes.h>
 
@@ -20,10 +21,10 @@ static void limit_connections(struct server *server)
     uint64_t limit = descriptors_raise_limit(asked > 0 ? asked + reserved : DESCRIPTORS_WANTED);
     uint64_t possible = limit > reserved ? limit - reserved : 1;
 
-    server->connections_max = asked > 0 && asked < possible ? asked : possible;
-    server->connections_max_why = asked > 0 && asked <= possible
-                                      ? "max_clients is reached"
-                                      : "the limit of descriptors (ulimit -n) is reached";
+    server->accepting.max = asked > 0 && asked < possible ? asked : possible;
+    server->accepting.max_why = asked > 0 && asked <= possible
+                                    ? "max_clients is reached"
+                                    : "the limit of descriptors (ulimit -n) is reached";
     if (asked > possible)
         log_warning("max_clients = %" PRIu64 " is more than the limit of %" PRIu64
                     " descriptors allows: it is %" PRIu64 " now",

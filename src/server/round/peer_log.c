@@ -1,6 +1,6 @@
-/* peer_log: the log lines that peers cause, each address so many and no more. */
+#include "server/round/peer_log.h"
+
 #include "common/log.h"
-#include "server/round/round.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -10,7 +10,7 @@ enum { LINE_BYTES = 512 };
 
 /* How many lines each address may cause: in the long run 1, 1 and 100 a second, 1 a minute. */
 static const struct log_rate refusal_rate = {.at_once = 1, .interval_us = 1000000};
-static const struct log_rate complaint_rate = {.at_once = 20, .interval_us = 1000000};
+static const struct log_rate warning_rate = {.at_once = 20, .interval_us = 1000000};
 static const struct log_rate arrival_rate = {.at_once = 1000, .interval_us = 10000};
 static const struct log_rate proxy_rate = {.at_once = 1, .interval_us = 60 * 1000000};
 
@@ -19,12 +19,12 @@ static const struct log_rate proxy_rate = {.at_once = 1, .interval_us = 60 * 100
  * how many were held back.
  */
 static void log_limited(struct log_limit *limit, const struct log_rate *rate,
-                        void (*log)(const char *format, ...), const struct server *server,
+                        void (*log)(const char *format, ...), int64_t now_us,
                         const struct connection *connection, const char *line)
 {
     uint64_t held;
 
-    if (!log_limit_allows(limit, rate, &connection->key, server->now, &held))
+    if (!log_limit_allows(limit, rate, &connection->key, now_us, &held))
         return;
     if (held == 0)
         log("%s", line);
@@ -32,7 +32,8 @@ static void log_limited(struct log_limit *limit, const struct log_rate *rate,
         log("%s (%" PRIu64 " more of this address were not logged)", line, held);
 }
 
-void complain(struct server *server, const struct connection *connection, const char *format, ...)
+void peer_log_warning(struct peer_log *log, int64_t now_us, const struct connection *connection,
+                      const char *format, ...)
 {
     char line[LINE_BYTES];
     va_list args;
@@ -40,18 +41,20 @@ void complain(struct server *server, const struct connection *connection, const 
     va_start(args, format);
     (void)vsnprintf(line, sizeof line, format, args); /* a longer one is cut */
     va_end(args);
-    log_limited(&server->complaints, &complaint_rate, log_warning, server, connection, line);
+    log_limited(&log->warnings, &warning_rate, log_warning, now_us, connection, line);
 }
 
-void log_refusal(struct server *server, const struct connection *connection, const char *why)
+void peer_log_refusal(struct peer_log *log, int64_t now_us, const struct connection *connection,
+                      const char *why)
 {
     char line[LINE_BYTES];
 
     (void)snprintf(line, sizeof line, "refused %s: %s", connection->peer, why);
-    log_limited(&server->refusals, &refusal_rate, log_warning, server, connection, line);
+    log_limited(&log->refusals, &refusal_rate, log_warning, now_us, connection, line);
 }
 
-void warn_of_proxy_header(struct server *server, const struct connection *connection)
+void peer_log_proxy_header(struct peer_log *log, int64_t now_us,
+                           const struct connection *connection)
 {
     char line[LINE_BYTES];
 
@@ -59,13 +62,13 @@ void warn_of_proxy_header(struct server *server, const struct connection *connec
                    "%s sent a PROXY header, which is recorded like a message: if it is a proxy of "
                    "yours, add its address to proxy_from",
                    connection->peer);
-    log_limited(&server->proxies, &proxy_rate, log_warning, server, connection, line);
+    log_limited(&log->proxies, &proxy_rate, log_warning, now_us, connection, line);
 }
 
-void log_arrival(struct server *server, const struct connection *connection)
+void peer_log_arrival(struct peer_log *log, int64_t now_us, const struct connection *connection)
 {
     char line[LINE_BYTES];
 
     (void)snprintf(line, sizeof line, "connected by %s", connection->peer);
-    log_limited(&server->arrivals, &arrival_rate, log_info, server, connection, line);
+    log_limited(&log->arrivals, &arrival_rate, log_info, now_us, connection, line);
 }

@@ -1,10 +1,12 @@
-/* read: what connections sent becomes messages, records in the journal's batch, and replies. */
+#include "server/round/read.h"
+
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/record.h"
 #include "server/connection/http.h"
 #include "server/connection/proxy.h"
-#include "server/round/round.h"
+#include "server/round/admit.h"
+#include "server/round/state.h"
 
 #include <errno.h>
 #include <string.h>
@@ -17,42 +19,13 @@ enum {
     REPLIES_MAX = 64 * 1024,
     /* Bytes of records after which the other connections wait for the next round. */
     BATCH_MAX = 4 * 1024 * 1024,
-    /*
-     * After a commit that failed, health checks get no answer for so many microseconds, so that a
-     * balancer takes its clients elsewhere; then it may try whether recording works again.
-     */
-    UNHEALTHY_US = 5 * 1000 * 1000,
 };
-
-static bool add_reply(struct server *server, const struct connection *connection,
-                      const struct frame *frame, uint64_t seq, const char *time)
-{
-    const struct listener_settings *settings = connection->settings;
-
-    if (!settings->config->acknowledge || connection->state == CONNECTION_MUTE)
-        return true;
-    size_t size;
-    const void *text = reply_constant(settings->reply, &size);
-    if (text == NULL) {
-        const struct reply_values values = {seq, frame->size, time, RECORD_TIME_LENGTH};
-        server->text.size = 0;
-        if (!reply_render(settings->reply, &values, &server->text))
-            return false;
-        text = server->text.bytes;
-        size = server->text.size;
-    }
-    return framing_wrap(connection->framing, frame->ending, text, size, &server->replies);
-}
 
 static bool record(struct server *server, const struct connection *connection,
                    const struct frame *frame, uint64_t *seq)
 {
-    if (!journal_append(server->journal, connection->peer, connection->settings->config->name,
-                        frame->message, frame->size, seq))
-        return false;
-    server->batch_messages++;
-    server->batch_bytes += frame->size;
-    return true;
+    return journal_append(server->recording.journal, connection->peer,
+                          connection->settings->config->name, frame->message, frame->size, seq);
 }
 
 static bool is_health_check(const struct connection *connection, const struct frame *frame)
@@ -70,10 +43,10 @@ static bool answer_health_check(struct server *server, const struct connection *
     struct record_time time = {0};
 
     server->metrics.health_checks++;
-    if (server->journal_failing && server->now - server->journal_failed < UNHEALTHY_US)
+    if (!recording_is_healthy(&server->recording, server->now))
         return true;
     record_time_set(&time, clock_wall_us());
-    return add_reply(server, connection, frame, 0, time.text);
+    return answers_reply(&server->answers, connection, frame, 0, time.text);
 }
 
 /* What taking messages out of the bytes of one connection came to. */
@@ -107,8 +80,8 @@ static void take_message(struct server *server, struct connection *connection,
         if (taken->refused || taken->unrecorded)
             return;
         taken->recorded++;
-        taken->unanswered =
-            !add_reply(server, connection, frame, seq, journal_time(server->journal));
+        taken->unanswered = !answers_reply(&server->answers, connection, frame, seq,
+                                           journal_time(server->recording.journal));
     }
     taken->used += frame->consumed;
     taken->messages++;
@@ -139,19 +112,19 @@ static void look_at_first(struct server *server, struct connection *connection,
         return;
     connection->began = true;
     if (proxy_begins(bytes, size))
-        warn_of_proxy_header(server, connection);
+        peer_log_proxy_header(&server->peer_log, server->now, connection);
 }
 
 static struct taken take_messages(struct server *server, struct connection *connection,
                                   const unsigned char *bytes, size_t size, size_t used)
 {
     const struct config_listener *config = connection->settings->config;
-    size_t begin = server->replies.size;
+    size_t begin = server->answers.replies.size;
     struct taken taken = {.result = FRAMING_MESSAGE, .used = used};
     struct frame frame;
 
-    while (server->replies.size - begin < REPLIES_MAX &&
-           journal_batch_size(server->journal) < BATCH_MAX) {
+    while (server->answers.replies.size - begin < REPLIES_MAX &&
+           journal_batch(server->recording.journal).size < BATCH_MAX) {
         const unsigned char *next = bytes + taken.used;
         size_t left = size - taken.used;
         taken.result = framing_next(connection->framing, &connection->framing_state, next, left,
@@ -179,12 +152,12 @@ static void refuse(struct server *server, struct connection *connection, const s
         return;
     if (taken->http) {
         connection->end = METRICS_ENDED_HTTP;
-        complain(server, connection, "refused %s: its first message is an HTTP request",
-                 connection->peer);
+        peer_log_warning(&server->peer_log, server->now, connection,
+                         "refused %s: its first message is an HTTP request", connection->peer);
     } else if (taken->unrecorded) {
         connection->end = METRICS_ENDED_MEMORY;
         log_error("%s for a message of %s: %zu bytes not recorded",
-                  journal_problem(server->journal), connection->peer, left);
+                  journal_problem(server->recording.journal), connection->peer, left);
     } else if (taken->unanswered) {
         connection->end = METRICS_ENDED_MEMORY;
         log_error("out of memory for a reply to %s: its message is not acknowledged, %zu bytes "
@@ -192,14 +165,15 @@ static void refuse(struct server *server, struct connection *connection, const s
                   connection->peer, left);
     } else if (taken->result == FRAMING_TOO_LONG) {
         connection->end = METRICS_ENDED_TOO_LONG;
-        complain(server, connection,
-                 "refused %s: a message is longer than max_message = %ju (%zu bytes "
-                 "came)",
-                 connection->peer, (uintmax_t)config->max_message, left);
+        peer_log_warning(&server->peer_log, server->now, connection,
+                         "refused %s: a message is longer than max_message = %ju (%zu bytes "
+                         "came)",
+                         connection->peer, (uintmax_t)config->max_message, left);
     } else {
         connection->end = METRICS_ENDED_MALFORMED;
-        complain(server, connection, "refused %s: malformed %s framing (%zu bytes not recorded)",
-                 connection->peer, framing_names[connection->framing], left);
+        peer_log_warning(&server->peer_log, server->now, connection,
+                         "refused %s: malformed %s framing (%zu bytes not recorded)",
+                         connection->peer, framing_names[connection->framing], left);
     }
 }
 
@@ -226,7 +200,7 @@ static void close_starved(struct server *server, struct connection *connection, 
 static void take(struct server *server, struct connection *connection, const unsigned char *bytes,
                  size_t size, size_t used)
 {
-    size_t begin = server->replies.size;
+    size_t begin = server->answers.replies.size;
     struct taken taken = take_messages(server, connection, bytes, size, used);
     size_t left = size - taken.used;
 
@@ -241,8 +215,9 @@ static void take(struct server *server, struct connection *connection, const uns
     if (connection->ended && !connection->more && connection->state != CONNECTION_REFUSING)
         connection->state = CONNECTION_ENDING;
     note_unfinished(server, connection, &taken);
-    const struct answer answer = {connection, begin, server->replies.size - begin, taken.recorded};
-    if (!answer_add(server, answer))
+    const struct answer answer = {connection, begin, server->answers.replies.size - begin,
+                                  taken.recorded};
+    if (!answers_add(&server->answers, answer))
         close_starved(server, connection, "out of memory for its replies");
 }
 
@@ -252,16 +227,18 @@ static void close_reset(struct server *server, struct connection *connection)
 
     connection->end = METRICS_ENDED_BY_RESET;
     if (connection->state == CONNECTION_PROXY && connection->in.size > 0)
-        complain(server, connection, "%s: %s: its PROXY header was unfinished", connection->peer,
-                 strerror(error));
+        peer_log_warning(&server->peer_log, server->now, connection,
+                         "%s: %s: its PROXY header was unfinished", connection->peer,
+                         strerror(error));
     else if (connection->in.size > 0)
-        complain(server, connection, "%s: %s: dropped an unfinished message of %zu bytes",
-                 connection->peer, strerror(error), connection->in.size);
+        peer_log_warning(&server->peer_log, server->now, connection,
+                         "%s: %s: dropped an unfinished message of %zu bytes", connection->peer,
+                         strerror(error), connection->in.size);
     else if (connection_is_broken_by(error))
         log_debug("%s: %s", connection->peer, strerror(error));
     else
-        complain(server, connection, "cannot receive from %s: %s", connection->peer,
-                 strerror(error));
+        peer_log_warning(&server->peer_log, server->now, connection, "cannot receive from %s: %s",
+                         connection->peer, strerror(error));
     connections_close(server, connection, NULL);
 }
 
@@ -326,7 +303,7 @@ static void serve(struct server *server, struct connection *connection, unsigned
             connections_close(server, connection, NULL);
     } else if (connection->interest == READY_READ) {
         read_connection(server, connection);
-    } else if (!answer_add(server, unsent)) {
+    } else if (!answers_add(&server->answers, unsent)) {
         close_starved(server, connection, "out of memory for its replies");
     }
 }
@@ -336,7 +313,7 @@ void round_read(struct server *server)
     unsigned events;
     int fd;
 
-    while (journal_batch_size(server->journal) < BATCH_MAX &&
+    while (journal_batch(server->recording.journal).size < BATCH_MAX &&
            (fd = readiness_next(server->readiness, &events)) >= 0)
-        serve(server, server->connections[fd], events);
+        serve(server, server->connections.all[fd], events);
 }

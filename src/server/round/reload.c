@@ -1,13 +1,12 @@
-/*
- * reload: SIGHUP. The configuration is read again and takes effect as a whole, between two rounds:
- * everything that can fail is done first, beside what is in use; then nothing can fail any more.
- */
+#include "server/round/reload.h"
+
 #include "common/log.h"
 #include "server/listener/plan.h"
 #include "server/listener/socket.h"
 #include "server/outputs.h"
 #include "server/process/notify.h"
-#include "server/round/round.h"
+#include "server/round/limits.h"
+#include "server/round/state.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -75,29 +74,13 @@ static void forget(struct server *server, const struct listeners *listeners,
 
 static bool watch(struct server *server, const struct listeners *listeners)
 {
-    unsigned interest = server->accepting ? READY_READ : 0;
+    unsigned interest = server->accepting.active ? READY_READ : 0;
 
     for (size_t at = 0; at < listeners->count; at++)
         if (!readiness_watch(server->readiness, listeners->all[at].fd, interest)) {
             log_error("cannot listen on %s: %s", listeners->all[at].address, strerror(errno));
             return false;
         }
-    return true;
-}
-
-bool reopen_journal(struct server *server, const struct settings *settings)
-{
-    const struct journal_options options = settings_journal(settings);
-
-    if (!journal_open(server->journal, &options)) {
-        if (!journal_is_lost(server->journal))
-            log_error("%s; recording goes on where it was", journal_problem(server->journal));
-        else
-            journal_lost(server);
-        return false;
-    }
-    if (*journal_note(server->journal) != '\0')
-        log_warning("%s", journal_note(server->journal));
     return true;
 }
 
@@ -113,7 +96,7 @@ static bool prepare(struct server *server, const struct settings *settings,
         log_error("%s", problem);
         return false;
     }
-    if (watch(server, listeners) && reopen_journal(server, settings))
+    if (watch(server, listeners) && recording_reopen(&server->recording, settings, server->now))
         return true;
     forget(server, listeners, &server->listeners);
     listeners_close(listeners, &server->listeners);
@@ -143,8 +126,8 @@ static void convert_socket(struct server *server, const struct connection *conne
 {
     if (before->keepalive != now->keepalive && !connection->is_unix &&
         !listener_socket_set_inherited(connection->fd, now))
-        complain(server, connection, "cannot change keepalive of %s: %s", connection->peer,
-                 strerror(errno));
+        peer_log_warning(&server->peer_log, server->now, connection,
+                         "cannot change keepalive of %s: %s", connection->peer, strerror(errno));
 }
 
 /* Whether replies by the section can be sent to the connection, whose framing stays. */
@@ -159,8 +142,8 @@ static bool can_answer(const struct connection *connection, const struct listene
  */
 static void convert_connections(struct server *server)
 {
-    for (size_t fd = 0; fd < server->connections_size; fd++) {
-        struct connection *connection = server->connections[fd];
+    for (size_t fd = 0; fd < server->connections.size; fd++) {
+        struct connection *connection = server->connections.all[fd];
         if (connection == NULL)
             continue;
         const struct listener_settings *section =
@@ -237,7 +220,7 @@ static bool reload_settings(struct server *server)
     return true;
 }
 
-void reload(struct server *server)
+void reload_configuration(struct server *server)
 {
     if (!notify_reloading())
         log_warning("cannot tell the service manager ($NOTIFY_SOCKET): %s", strerror(errno));
@@ -245,7 +228,7 @@ void reload(struct server *server)
         server->metrics.reload_errors++;
         log_error("%s: nothing is changed", server->source->path);
         /* What is wrong elsewhere must not keep a rotated journal from being opened again. */
-        if (!reopen_journal(server, server->settings)) {
+        if (!recording_reopen(&server->recording, server->settings, server->now)) {
             /* It was said why; recording goes on where it was. */
         }
     }

@@ -1,8 +1,11 @@
-/* wait: sleeps until something is to be done, and sees to what is due without a peer's doing. */
+#include "server/round/wait.h"
+
 #include "common/clock.h"
 #include "common/log.h"
 #include "server/process/signals.h"
-#include "server/round/round.h"
+#include "server/round/admit.h"
+#include "server/round/reload.h"
+#include "server/round/state.h"
 
 #include <errno.h>
 #include <string.h>
@@ -11,14 +14,10 @@
 /* Microseconds until the first thing that is due; negative: nothing is. */
 static int64_t time_left(const struct server *server)
 {
-    int64_t due = deadlines_first(server->deadlines);
+    int64_t due = deadlines_first(server->connections.deadlines);
 
-    if (!server->accepting && server->accept_again < due)
-        due = server->accept_again;
     if (housekeeping_due(server) < due)
         due = housekeeping_due(server);
-    if (server->parting_due < due)
-        due = server->parting_due;
     if (due == DEADLINE_NEVER)
         return -1;
     int64_t left = due - clock_monotonic_us();
@@ -43,14 +42,14 @@ static void close_overdue(struct server *server)
 {
     int fd;
 
-    while ((fd = deadlines_take(server->deadlines, server->now)) >= 0) {
-        struct connection *connection = server->connections[fd];
+    while ((fd = deadlines_take(server->connections.deadlines, server->now)) >= 0) {
+        struct connection *connection = server->connections.all[fd];
         connection_note_confirmed(connection, server->now);
         const struct overdue overdue = connection_overdue(connection, server->now);
         if (*overdue.why == '\0')
             connections_settle(server, connection);
         else if (readiness_has(server->readiness, fd) &&
-                 deadlines_set(server->deadlines, fd, server->now + 1))
+                 deadlines_set(server->connections.deadlines, fd, server->now + 1))
             continue; /* what it has done will be seen first */
         else
             close_late(server, connection, &overdue);
@@ -62,7 +61,7 @@ static void obey_signals(struct server *server)
     unsigned requests = signals_take();
 
     if ((requests & SIGNAL_RELOAD) != 0 && !server->stopping)
-        reload(server);
+        reload_configuration(server);
     if ((requests & SIGNAL_REPORT) != 0)
         housekeeping_report(server);
     if ((requests & SIGNAL_STOP) != 0)
@@ -72,6 +71,8 @@ static void obey_signals(struct server *server)
 void round_wait(struct server *server)
 {
     close_overdue(server);
+    if (server->connections.count < server->accepting.resume_below)
+        accept_update(server);
     if (!readiness_wait(server->readiness, time_left(server))) {
         log_error("cannot wait for connections: select: %s", strerror(errno));
         server->status = EX_OSERR;
@@ -79,7 +80,7 @@ void round_wait(struct server *server)
         return;
     }
     server->now = clock_monotonic_us();
-    housekeeping(server);
+    housekeeping_run(server);
     if (readiness_take(server->readiness, server->signals) || signals_came())
         obey_signals(server);
 }

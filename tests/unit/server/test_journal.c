@@ -37,10 +37,10 @@ static void test_batch(void **state)
     assert_int_equal(journal_commit(journal), JOURNAL_COMMITTED);
     assert_int_equal(append(journal, "one"), 1);
     assert_int_equal(append(journal, ""), 2);
-    assert_true(journal_batch_size(journal) > 0);
+    assert_true(journal_batch(journal).size > 0);
     check_text(folder->file, "");
     assert_int_equal(journal_commit(journal), JOURNAL_COMMITTED);
-    assert_int_equal(journal_batch_size(journal), 0);
+    assert_int_equal(journal_batch(journal).size, 0);
     (void)snprintf(expected, sizeof expected, "1 %s " PEER " one\n2 %s " PEER " \n",
                    journal_time(journal), journal_time(journal));
     check_text(folder->file, expected);

@@ -66,7 +66,7 @@ static void test_full_device(void **state)
         assert_string_equal(journal_problem(journal),
                             "cannot write journal /dev/full: No space left on device");
         assert_int_equal(journal_seq(journal), 1);
-        assert_int_equal(journal_batch_size(journal), 0);
+        assert_int_equal(journal_batch(journal).size, 0);
     }
     assert_true(open_again(journal, "/dev/null"));
     record(journal, 2, "two");

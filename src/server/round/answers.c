@@ -1,0 +1,71 @@
+#include "server/round/answers.h"
+
+#include "common/record.h"
+#include "common/reply.h"
+#include "server/settings.h"
+
+#include <stdlib.h>
+
+/* Replies beyond this many bytes are not kept allocated for the next round. */
+enum { REPLIES_KEPT_MAX = 1024 * 1024 };
+
+bool answers_reply(struct answers *answers, const struct connection *connection,
+                   const struct frame *frame, uint64_t seq, const char *time)
+{
+    const struct listener_settings *settings = connection->settings;
+    size_t size;
+
+    if (!settings->config->acknowledge || connection->state == CONNECTION_MUTE)
+        return true;
+    const void *text = reply_constant(settings->reply, &size);
+    if (text == NULL) {
+        const struct reply_values values = {seq, frame->size, time, RECORD_TIME_LENGTH};
+        answers->text.size = 0;
+        if (!reply_render(settings->reply, &values, &answers->text))
+            return false;
+        text = answers->text.bytes;
+        size = answers->text.size;
+    }
+    return framing_wrap(connection->framing, frame->ending, text, size, &answers->replies);
+}
+
+bool answers_add(struct answers *answers, struct answer answer)
+{
+    if (answers->count == answers->capacity) {
+        size_t capacity = answers->capacity == 0 ? 64 : 2 * answers->capacity;
+        struct answer *all = realloc(answers->all, capacity * sizeof *all);
+        if (all == NULL)
+            return false;
+        answers->all = all;
+        answers->capacity = capacity;
+    }
+    answers->all[answers->count++] = answer;
+    return true;
+}
+
+void answers_take_back(struct answers *answers)
+{
+    for (size_t at = 0; at < answers->count; at++) {
+        struct answer *answer = &answers->all[at];
+        answer->size = 0;
+        if (answer->messages == 0)
+            continue;
+        answer->connection->state = CONNECTION_REFUSING;
+        answer->connection->end = METRICS_ENDED_JOURNAL;
+    }
+}
+
+void answers_clear(struct answers *answers)
+{
+    answers->count = 0;
+    answers->replies.size = 0;
+    if (answers->replies.capacity > REPLIES_KEPT_MAX)
+        buffer_free(&answers->replies);
+}
+
+void answers_free(struct answers *answers)
+{
+    buffer_free(&answers->text);
+    buffer_free(&answers->replies);
+    free(answers->all);
+}

@@ -1,0 +1,48 @@
+/*
+ * state.h: the state of the server, in named parts. A step or duty that needs one part takes that
+ * part; one that needs several takes the server.
+ */
+#ifndef TCPACK_SERVER_ROUND_STATE_H
+#define TCPACK_SERVER_ROUND_STATE_H
+
+#include "server/connection/peer_counts.h"
+#include "server/listener/listener.h"
+#include "server/metrics.h"
+#include "server/readiness/readiness.h"
+#include "server/round/accept.h"
+#include "server/round/answers.h"
+#include "server/round/connections.h"
+#include "server/round/housekeeping.h"
+#include "server/round/peer_log.h"
+#include "server/round/recording.h"
+#include "server/settings.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct server {
+    const struct config_source *source; /* what a reload reads; borrowed */
+    struct settings *settings;
+    struct readiness *readiness;
+    struct listeners listeners;
+    int signals; /* descriptor that signals make readable */
+    int64_t now; /* of this round: microseconds, monotonic */
+
+    struct connections connections;
+    struct peer_counts peers; /* admitted connections by address */
+    struct accepting accepting;
+    unsigned char *scratch; /* for one recv() */
+    size_t scratch_size;    /* bytes: the largest buffer_size */
+    struct recording recording;
+    struct answers answers; /* of this round */
+    struct housekeeping housekeeping;
+    struct peer_log peer_log;
+    struct metrics metrics;
+
+    bool stopping;
+    int64_t parting_due; /* when the last connections are closed, once stopping; DEADLINE_NEVER */
+    int status;          /* exit status */
+};
+
+#endif
