@@ -1,5 +1,6 @@
-/* auto: lines once the peer has sent a newline; until then, what one recv() returned. */
-#include "common/framing/protocol.h"
+#include "common/framing/auto.h"
+
+#include "common/framing/delimited.h"
 
 #include <string.h>
 

@@ -1,5 +1,4 @@
-/* Framings in which a delimiter follows the message: line and nul. */
-#include "common/framing/protocol.h"
+#include "common/framing/delimited.h"
 
 #include <errno.h>
 #include <string.h>

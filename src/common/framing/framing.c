@@ -1,6 +1,8 @@
 #include "common/framing/framing.h"
 
-#include "common/framing/protocol.h"
+#include "common/framing/auto.h"
+#include "common/framing/delimited.h"
+#include "common/framing/octet.h"
 
 #include <string.h>
 

@@ -4,7 +4,7 @@
  * Pure: bytes in, frames out; no descriptor, no clock, no memory of its own. The server takes
  * messages out of what clients send and wraps replies; the client wraps messages and takes replies
  * out of what the server sends, with the same functions. tcpack-protocol(7) describes each framing;
- * each is one file, framing_NAME.c, behind struct framing_protocol (framing_protocol.h).
+ * each is a file of this folder that implements struct framing_protocol (protocol.h).
  */
 #ifndef TCPACK_COMMON_FRAMING_FRAMING_H
 #define TCPACK_COMMON_FRAMING_FRAMING_H

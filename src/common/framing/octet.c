@@ -1,6 +1,4 @@
-/* octet: LEN SP MSG, the octet counting of RFC 6587. A count of 0 is taken too, for empty messages.
- */
-#include "common/framing/protocol.h"
+#include "common/framing/octet.h"
 
 /* Digits of the largest max_message, 1073741824; a longer count is too long whatever it says. */
 enum { COUNT_DIGITS_MAX = 10 };
