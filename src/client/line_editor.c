@@ -1,6 +1,6 @@
 #include "client/line_editor.h"
 
-#include "client/line_editing.h"
+#include "client/libedit.h"
 #include "client/lines.h"
 #include "client/signals.h"
 #include "client/terminal.h"

@@ -5,9 +5,9 @@
 #ifndef TCPACK_CLIENT_LOAD_H
 #define TCPACK_CLIENT_LOAD_H
 
-#include "client/connection.h"
-#include "client/figures.h"
+#include "client/connect.h"
 #include "client/outcome.h"
+#include "client/totals.h"
 #include "common/compiler.h"
 #include "common/framing/framing.h"
 

@@ -1,6 +1,6 @@
 #include "client/progress.h"
 
-#include "client/waiting.h"
+#include "client/wait_set.h"
 
 #include <inttypes.h>
 #include <string.h>

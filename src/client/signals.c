@@ -21,7 +21,7 @@ static void take_change(int number)
 }
 
 /* What the caller ignores (nohup, a shell's job in the background) stays ignored. */
-void signals_take(int number, void (*handler)(int))
+void signals_catch(int number, void (*handler)(int))
 {
     struct sigaction action;
     sigset_t one;
@@ -40,17 +40,17 @@ void signals_take(int number, void (*handler)(int))
     (void)sigdelset(&mask_to_wait, number);
 }
 
-void signals_open(void)
+void signals_install(void)
 {
     struct sigaction ignore = {.sa_handler = SIG_IGN};
 
     (void)sigemptyset(&taken);
     (void)sigprocmask(SIG_BLOCK, NULL, &mask_to_wait);
-    signals_take(SIGINT, take_interrupt);
-    signals_take(SIGTERM, take_interrupt);
-    signals_take(SIGHUP, take_interrupt);
-    signals_take(SIGWINCH, take_change);
-    signals_take(SIGCONT, take_change);
+    signals_catch(SIGINT, take_interrupt);
+    signals_catch(SIGTERM, take_interrupt);
+    signals_catch(SIGHUP, take_interrupt);
+    signals_catch(SIGWINCH, take_change);
+    signals_catch(SIGCONT, take_change);
     (void)sigaction(SIGPIPE, &ignore, NULL);
 }
 

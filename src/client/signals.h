@@ -12,13 +12,13 @@
  * Takes over INT, TERM, HUP, WINCH and CONT, but for those that the caller ignores, and ignores
  * PIPE. Called once, at the start.
  */
-void signals_open(void);
+void signals_install(void);
 
 /*
  * Takes over one more signal; not one that the caller ignores. The handler runs while we wait, when
  * nothing else is interrupted.
  */
-void signals_take(int number, void (*handler)(int));
+void signals_catch(int number, void (*handler)(int));
 
 /* The mask with which pselect() waits. */
 const sigset_t *signals_mask_to_wait(void);

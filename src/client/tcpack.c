@@ -249,7 +249,7 @@ int main(int argc, char **argv)
              LOG_TO_STDERR);
     if (!load_config(&arguments, &config))
         return EX_CONFIG;
-    signals_open(); /* not before: a configuration that is a slow pipe can be interrupted */
+    signals_install(); /* not before: a configuration that is a slow pipe can be interrupted */
     int status = run(&arguments, &config);
     config_free(&config);
     return status;

@@ -58,6 +58,6 @@ void terminal_keep_modes(void)
 {
     if (tcgetattr(STDIN_FILENO, &kept) != 0)
         return;
-    signals_take(SIGTSTP, give_back);
-    signals_take(SIGQUIT, give_back);
+    signals_catch(SIGTSTP, give_back);
+    signals_catch(SIGQUIT, give_back);
 }

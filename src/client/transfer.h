@@ -6,15 +6,15 @@
 #ifndef TCPACK_CLIENT_TRANSFER_H
 #define TCPACK_CLIENT_TRANSFER_H
 
-#include "client/answer.h"
-#include "client/figures.h"
+#include "client/exchange.h"
 #include "client/lines.h"
-#include "client/link.h"
 #include "client/outcome.h"
 #include "client/output.h"
+#include "client/output_format.h"
 #include "client/progress.h"
-#include "client/session.h"
-#include "client/waiting.h"
+#include "client/retry.h"
+#include "client/totals.h"
+#include "client/wait_set.h"
 #include "common/compiler.h"
 
 #include <stdbool.h>

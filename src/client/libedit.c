@@ -1,4 +1,4 @@
-#include "client/line_editing.h"
+#include "client/libedit.h"
 
 #ifdef HAVE_LIBEDIT
 

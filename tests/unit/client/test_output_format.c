@@ -2,7 +2,7 @@
  * Why: scripts read --json and must be able to trust it; and a reply's bytes come from a peer. So:
  * each form, exactly, and which numbers of a reply are taken for its record's.
  */
-#include "client/answer.h"
+#include "client/output_format.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

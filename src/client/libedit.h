@@ -2,8 +2,8 @@
  * line_editing.h: what libedit does for line_editor.c, which alone includes this. Without libedit
  * line_editing_open() returns NULL.
  */
-#ifndef TCPACK_CLIENT_LINE_EDITING_H
-#define TCPACK_CLIENT_LINE_EDITING_H
+#ifndef TCPACK_CLIENT_LIBEDIT_H
+#define TCPACK_CLIENT_LIBEDIT_H
 
 #include "client/line_editor.h"
 

@@ -2,8 +2,8 @@
  * waiting.h: waits, with pselect(), until a descriptor is ready, a time has come or a signal
  * (signals.h) arrives. The only place where tcpack waits for anything.
  */
-#ifndef TCPACK_CLIENT_WAITING_H
-#define TCPACK_CLIENT_WAITING_H
+#ifndef TCPACK_CLIENT_WAIT_SET_H
+#define TCPACK_CLIENT_WAIT_SET_H
 
 #include "common/compiler.h"
 #include "common/descriptors.h"

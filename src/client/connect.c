@@ -1,7 +1,7 @@
-#include "client/connection.h"
+#include "client/connect.h"
 
 #include "client/signals.h"
-#include "client/waiting.h"
+#include "client/wait_set.h"
 #include "common/clock.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* answer.h: an acknowledgement as a line of tcpack's output. Pure. */
-#ifndef TCPACK_CLIENT_ANSWER_H
-#define TCPACK_CLIENT_ANSWER_H
+#ifndef TCPACK_CLIENT_OUTPUT_FORMAT_H
+#define TCPACK_CLIENT_OUTPUT_FORMAT_H
 
 #include "client/acknowledgement.h"
 #include "common/buffer.h"

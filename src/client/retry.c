@@ -1,7 +1,7 @@
-#include "client/link.h"
+#include "client/retry.h"
 
 #include "client/signals.h"
-#include "client/waiting.h"
+#include "client/wait_set.h"
 #include "common/clock.h"
 #include "common/log.h"
 

@@ -1,4 +1,4 @@
-#include "client/answer.h"
+#include "client/output_format.h"
 
 #include "common/escape.h"
 #include "common/json.h"

@@ -1,4 +1,4 @@
-#include "client/figures.h"
+#include "client/totals.h"
 
 #include <inttypes.h>
 

@@ -2,13 +2,13 @@
  * link.h: gets a session its connection, and with -r another one after it was lost: what to connect
  * to, how often and how soon to try. Says on standard error what happens.
  */
-#ifndef TCPACK_CLIENT_LINK_H
-#define TCPACK_CLIENT_LINK_H
+#ifndef TCPACK_CLIENT_RETRY_H
+#define TCPACK_CLIENT_RETRY_H
 
 #include "client/backoff.h"
-#include "client/connection.h"
+#include "client/connect.h"
+#include "client/exchange.h"
 #include "client/outcome.h"
-#include "client/session.h"
 #include "common/compiler.h"
 
 #include <stdbool.h>

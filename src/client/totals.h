@@ -1,8 +1,8 @@
 /*
  * figures.h: what is counted while messages are sent, and the summary of it. Pure.
  */
-#ifndef TCPACK_CLIENT_FIGURES_H
-#define TCPACK_CLIENT_FIGURES_H
+#ifndef TCPACK_CLIENT_TOTALS_H
+#define TCPACK_CLIENT_TOTALS_H
 
 #include "client/latency.h"
 #include "common/buffer.h"

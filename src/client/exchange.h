@@ -3,13 +3,13 @@
  * and matches them in order; it never waits: who owns the loop (transfer.h, load.h) asks what to
  * wait for. After a connection is lost, another one carries the same messages again.
  */
-#ifndef TCPACK_CLIENT_SESSION_H
-#define TCPACK_CLIENT_SESSION_H
+#ifndef TCPACK_CLIENT_EXCHANGE_H
+#define TCPACK_CLIENT_EXCHANGE_H
 
 #include "client/acknowledgement.h"
-#include "client/connection.h"
-#include "client/figures.h"
+#include "client/connect.h"
 #include "client/replies.h"
+#include "client/totals.h"
 #include "client/window.h"
 #include "common/compiler.h"
 #include "common/framing/framing.h"

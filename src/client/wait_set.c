@@ -1,4 +1,4 @@
-#include "client/waiting.h"
+#include "client/wait_set.h"
 
 #include "client/signals.h"
 #include "common/clock.h"

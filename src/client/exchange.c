@@ -1,6 +1,6 @@
-#include "client/session.h"
+#include "client/exchange.h"
 
-#include "client/waiting.h"
+#include "client/wait_set.h"
 
 #include <errno.h>
 #include <netinet/in.h>

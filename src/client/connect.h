@@ -1,8 +1,8 @@
 /*
  * connection.h: connects to the server: every address of its name in turn, each within a time.
  */
-#ifndef TCPACK_CLIENT_CONNECTION_H
-#define TCPACK_CLIENT_CONNECTION_H
+#ifndef TCPACK_CLIENT_CONNECT_H
+#define TCPACK_CLIENT_CONNECT_H
 
 #include "client/outcome.h"
 #include "common/address.h"
