@@ -45,8 +45,8 @@ static int open_socket(int family)
 static bool await_connected(int fd, int64_t due_us)
 {
     for (;;) {
-        switch (waiting_for_one(fd, false, true, due_us)) {
-        case WAITING_READY: {
+        switch (wait_for_one(fd, false, true, due_us)) {
+        case WAIT_READY: {
             int error = 0;
             socklen_t size = sizeof error;
             if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0)
@@ -54,15 +54,15 @@ static bool await_connected(int fd, int64_t due_us)
             errno = error;
             return error == 0;
         }
-        case WAITING_DUE:
+        case WAIT_DUE:
             errno = ETIMEDOUT;
             return false;
-        case WAITING_SIGNAL:
+        case WAIT_SIGNAL:
             if (signals_interrupt() == 0)
                 continue;
             errno = EINTR;
             return false;
-        case WAITING_FAILED:
+        case WAIT_FAILED:
             return false;
         }
     }
@@ -79,7 +79,7 @@ static bool pause_before(int64_t due_us)
         return false;
     }
     errno = EINTR;
-    return waiting_for_one(-1, false, false, now_us + PAUSE_US) == WAITING_DUE ||
+    return wait_for_one(-1, false, false, now_us + PAUSE_US) == WAIT_DUE ||
            signals_interrupt() == 0;
 }
 
@@ -127,7 +127,7 @@ static bool is_own_peer(int fd)
 /* A connected descriptor, or -1 with errno. */
 static int connect_to(const struct address *address, int64_t timeout_us)
 {
-    int64_t due_us = timeout_us == 0 ? WAITING_FOREVER : clock_monotonic_us() + timeout_us;
+    int64_t due_us = timeout_us == 0 ? WAIT_FOREVER : clock_monotonic_us() + timeout_us;
     int fd = open_socket(address->storage.ss_family);
 
     if (fd < 0)
@@ -141,8 +141,8 @@ static int connect_to(const struct address *address, int64_t timeout_us)
     return -1;
 }
 
-enum outcome connection_open(const struct connection_target *target, struct connection *connection,
-                             struct buffer *problems)
+enum outcome connect_open(const struct connect_target *target, struct client_connection *connection,
+                          struct buffer *problems)
 {
     struct address_list list;
     const char *problem;
@@ -169,14 +169,25 @@ enum outcome connection_open(const struct connection_target *target, struct conn
     return outcome;
 }
 
-void connection_close(struct connection *connection)
+void connect_log_problems(const struct buffer *problems, void (*log)(const char *format, ...))
+{
+    size_t at = 0;
+
+    while (at < problems->size) {
+        const char *text = (const char *)problems->bytes + at;
+        log("%s", text);
+        at += strlen(text) + 1;
+    }
+}
+
+void connect_close(struct client_connection *connection)
 {
     if (connection->fd >= 0)
         (void)close(connection->fd); /* acknowledgements say what arrived, not close() */
     connection->fd = -1;
 }
 
-void connection_abort(struct connection *connection)
+void connect_reset(struct client_connection *connection)
 {
     if (connection->fd >= 0)
         close_with_reset(connection->fd);

@@ -1,5 +1,5 @@
 /*
- * session.h: the messages under way and the connection that carries them. It sends, takes replies
+ * exchange.h: the messages under way and the connection that carries them. It sends, takes replies
  * and matches them in order; it never waits: who owns the loop (transfer.h, load.h) asks what to
  * wait for. After a connection is lost, another one carries the same messages again.
  */
@@ -18,7 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct session_settings {
+struct exchange_settings {
     enum framing framing;
     size_t window;      /* messages under way at once */
     int64_t timeout_us; /* for an acknowledgement; 0: for ever */
@@ -29,13 +29,13 @@ struct session_settings {
     void *context;
 };
 
-enum { SESSION_PROBLEM_SIZE = 256 };
+enum { EXCHANGE_PROBLEM_SIZE = 256 };
 
 /* The fields may be read by anyone; only these functions change them. */
-struct session {
-    struct session_settings settings;
-    struct figures *figures; /* the owner's; several sessions may share it */
-    struct connection connection;
+struct exchange {
+    struct exchange_settings settings;
+    struct totals *totals; /* the owner's; several exchanges may share it */
+    struct client_connection connection;
     struct window window;
     struct replies replies;
     bool again;          /* the connection came after one that was lost */
@@ -48,50 +48,52 @@ struct session {
     bool lost;           /* the connection is of no more use; `problem` says why */
     bool is_final;       /* lost, and another connection would not help */
     bool refused;        /* lost because the server ended it when one message only was sent */
-    char problem[SESSION_PROBLEM_SIZE];
+    char problem[EXCHANGE_PROBLEM_SIZE];
 };
 
-/* False with errno ENOMEM; else the owner calls session_free(), which closes the connection too. */
-bool session_init(struct session *session, const struct session_settings *settings,
-                  struct figures *figures) MUST_USE;
-void session_free(struct session *session);
+/* False with errno ENOMEM; else the owner calls exchange_free(), which closes the connection too.
+ */
+bool exchange_init(struct exchange *exchange, const struct exchange_settings *settings,
+                   struct totals *totals) MUST_USE;
+void exchange_free(struct exchange *exchange);
 
 /* Takes over an open connection, for all that is under way. */
-void session_begin(struct session *session, const struct connection *connection, int64_t now_us);
+void exchange_begin(struct exchange *exchange, const struct client_connection *connection,
+                    int64_t now_us);
 
-bool session_connected(const struct session *session);
+bool exchange_connected(const struct exchange *exchange);
 
 /* Whether one more message may be under way. */
-bool session_has_room(const struct session *session);
+bool exchange_has_room(const struct exchange *exchange);
 
 /* Takes one message, for which there is room and which the framing can carry. False, ENOMEM. */
-bool session_add(struct session *session, uint64_t line, int64_t start_us, int64_t now_us,
-                 const void *text, size_t size) MUST_USE;
+bool exchange_add(struct exchange *exchange, uint64_t line, int64_t start_us, int64_t now_us,
+                  const void *text, size_t size) MUST_USE;
 
 /* Whether to wait until the connection can be written. */
-bool session_wants_to_send(const struct session *session);
+bool exchange_wants_to_send(const struct exchange *exchange);
 
-/* When session_tick() is due; WAITING_FOREVER (waiting.h) where it is not. */
-int64_t session_due(const struct session *session);
+/* When exchange_tick() is due; WAIT_FOREVER (wait_set.h) where it is not. */
+int64_t exchange_due(const struct exchange *exchange);
 
-/* Sends what the connection takes. What is wrong with it, session_receive() says. */
-void session_send(struct session *session, int64_t now_us);
+/* Sends what the connection takes. What is wrong with it, exchange_receive() says. */
+void exchange_send(struct exchange *exchange, int64_t now_us);
 
 /*
  * Receives once; looks at the time. OUTCOME_DONE: go on. OUTCOME_LOST, then and from then on: the
- * connection is of no more use, `problem` says why, and session_drop() comes next. OUTCOME_FAILED:
- * no memory, or settings.acknowledged said so; errno tells.
+ * connection is of no more use, `problem` says why, and exchange_disconnect() comes next.
+ * OUTCOME_FAILED: no memory, or settings.acknowledged said so; errno tells.
  */
-enum outcome session_receive(struct session *session, int64_t now_us) MUST_USE;
-enum outcome session_tick(struct session *session, int64_t now_us) MUST_USE;
+enum outcome exchange_receive(struct exchange *exchange, int64_t now_us) MUST_USE;
+enum outcome exchange_tick(struct exchange *exchange, int64_t now_us) MUST_USE;
 
 /* The time that passed while nobody looked does not count against the server. */
-void session_excuse(struct session *session, int64_t now_us);
+void exchange_restart_timeout(struct exchange *exchange, int64_t now_us);
 
 /*
  * Closes the connection, if there is one: with a reset where a message went out in part, so that
  * the server does not take the part for a message.
  */
-void session_drop(struct session *session);
+void exchange_disconnect(struct exchange *exchange);
 
 #endif

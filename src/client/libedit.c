@@ -18,7 +18,7 @@
 
 enum { HISTORY_LINES = 1000 };
 
-struct line_editing {
+struct libedit {
     const struct line_editor_settings *settings;
     enum outcome *outcome;
     FILE *screen; /* standard error, buffered */
@@ -31,62 +31,62 @@ struct line_editing {
 
 static char *show_prompt(EditLine *editline)
 {
-    struct line_editing *editing = NULL;
+    struct libedit *libedit = NULL;
 
-    (void)el_get(editline, EL_CLIENTDATA, &editing);
+    (void)el_get(editline, EL_CLIENTDATA, &libedit);
     union {
         const char *given;
         char *wanted; /* libedit does not write to it, whatever its type says */
-    } prompt = {editing->settings->prompt};
+    } prompt = {libedit->settings->prompt};
     return prompt.wanted;
 }
 
-/* Waits for a byte of the terminal. False: editing->result says what came instead. */
-static bool await_byte(struct line_editing *editing)
+/* Waits for a byte of the terminal. False: libedit->result says what came instead. */
+static bool await_byte(struct libedit *libedit)
 {
     for (;;) {
-        *editing->outcome = editing->settings->wait(editing->settings->context);
-        if (*editing->outcome == OUTCOME_DONE)
+        *libedit->outcome = libedit->settings->wait(libedit->settings->context);
+        if (*libedit->outcome == OUTCOME_DONE)
             return true;
-        if (*editing->outcome != OUTCOME_INTERRUPTED) {
-            editing->result = LINE_EDITOR_STOPPED;
+        if (*libedit->outcome != OUTCOME_INTERRUPTED) {
+            libedit->result = LINE_EDITOR_STOPPED;
             return false;
         }
         if (signals_interrupt() != 0) {
-            editing->result =
+            libedit->result =
                 signals_interrupt() == SIGINT ? LINE_EDITOR_DROPPED : LINE_EDITOR_STOPPED;
             return false;
         }
         if (signals_terminal_changed())
-            el_resize(editing->editline);
-        (void)el_set(editing->editline, EL_REFRESH);
+            el_resize(libedit->editline);
+        (void)el_set(libedit->editline, EL_REFRESH);
     }
 }
 
 /* Bytes that are no character of this locale: as if they were not typed, but for a beep. */
-static void refuse_bytes(struct line_editing *editing)
+static void refuse_bytes(struct libedit *libedit)
 {
-    el_beep(editing->editline);
-    (void)fflush(editing->screen); /* only a beep */
+    el_beep(libedit->editline);
+    (void)fflush(libedit->screen); /* only a beep */
 }
 
 /*
  * Takes the next byte; true: *character is whole. A byte that does not go on with what was begun
  * ends that, and is the first one of another character: it may be Enter.
  */
-static bool decode(struct line_editing *editing, char byte, mbstate_t *state, wchar_t *character)
+static bool decode(struct libedit *libedit, char byte, mbstate_t *state, wchar_t *character)
 {
     const mbstate_t initial = {0};
     bool begun = mbsinit(state) == 0;
     size_t used = mbrtowc(character, &byte, 1, state);
 
     if (used == (size_t)-1 && begun) {
-        refuse_bytes(editing);
+        refuse_bytes(libedit);
         *state = initial;
         used = mbrtowc(character, &byte, 1, state);
     }
     if (used == (size_t)-1) {
-        refuse_bytes(editing);
+        refuse_bytes(libedit);
         *state = initial;
     }
     return used <= 1;
@@ -95,38 +95,38 @@ static bool decode(struct line_editing *editing, char byte, mbstate_t *state, wc
 /* libedit calls it for each character: 1 and the character, 0 at the end, -1 otherwise. */
 static int get_character(EditLine *editline, wchar_t *character)
 {
-    struct line_editing *editing = NULL;
+    struct libedit *libedit = NULL;
     mbstate_t state = {0};
 
-    (void)el_get(editline, EL_CLIENTDATA, &editing);
+    (void)el_get(editline, EL_CLIENTDATA, &libedit);
     for (;;) {
         char byte;
-        if (!await_byte(editing))
+        if (!await_byte(libedit))
             return -1;
         ssize_t size = terminal_read(&byte, 1);
         if (size < 0 && (errno == EAGAIN || errno == EINTR))
             continue;
         if (size <= 0) {
-            editing->result = size == 0 ? LINE_EDITOR_END : LINE_EDITOR_FAILED;
-            editing->error = errno;
+            libedit->result = size == 0 ? LINE_EDITOR_END : LINE_EDITOR_FAILED;
+            libedit->error = errno;
             return size == 0 ? 0 : -1;
         }
-        if (decode(editing, byte, &state, character))
+        if (decode(libedit, byte, &state, character))
             return 1;
     }
 }
 
-static bool open_history(struct line_editing *editing)
+static bool open_history(struct libedit *libedit)
 {
     HistEvent event;
 
-    editing->history = history_init();
-    if (editing->history == NULL)
+    libedit->history = history_init();
+    if (libedit->history == NULL)
         return false;
-    (void)history(editing->history, &event, H_SETSIZE, HISTORY_LINES);
-    (void)history(editing->history, &event, H_SETUNIQUE, 1);
-    if (editing->settings->history != NULL) /* the first run has none */
-        (void)history(editing->history, &event, H_LOAD, editing->settings->history);
+    (void)history(libedit->history, &event, H_SETSIZE, HISTORY_LINES);
+    (void)history(libedit->history, &event, H_SETUNIQUE, 1);
+    if (libedit->settings->history != NULL) /* the first run has none */
+        (void)history(libedit->history, &event, H_LOAD, libedit->settings->history);
     return true;
 }
 
@@ -134,130 +134,126 @@ static bool open_history(struct line_editing *editing)
  * libedit lets the terminal edit between two lines. But what is typed then, or when the prompt was
  * just shown, is for the next line: keys are to be keys, Ctrl-D too.
  */
-static void listen_to_keys(struct line_editing *editing)
+static void listen_to_keys(struct libedit *libedit)
 {
-    (void)el_set(editing->editline, EL_PREP_TERM, 1);
+    (void)el_set(libedit->editline, EL_PREP_TERM, 1);
 }
 
-static bool open_editline(struct line_editing *editing)
+static bool open_editline(struct libedit *libedit)
 {
     int copy = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
 
-    editing->screen = copy < 0 ? NULL : fdopen(copy, "w");
-    if (editing->screen == NULL) {
+    libedit->screen = copy < 0 ? NULL : fdopen(copy, "w");
+    if (libedit->screen == NULL) {
         if (copy >= 0)
             (void)close(copy); /* nothing was written to it */
         return false;
     }
-    editing->editline = el_init("tcpack", stdin, editing->screen, editing->screen);
-    if (editing->editline == NULL)
+    libedit->editline = el_init("tcpack", stdin, libedit->screen, libedit->screen);
+    if (libedit->editline == NULL)
         return false;
-    (void)el_set(editing->editline, EL_CLIENTDATA, editing);
-    (void)el_set(editing->editline, EL_PROMPT, show_prompt);
-    (void)el_set(editing->editline, EL_EDITOR, "emacs");
-    (void)el_set(editing->editline, EL_BIND, "^R", "em-inc-search-prev", NULL);
-    (void)el_set(editing->editline, EL_BIND, "^I", "ed-insert", NULL);
-    (void)el_set(editing->editline, EL_SIGNAL, 0);
-    (void)el_set(editing->editline, EL_HIST, history, editing->history);
-    (void)el_source(editing->editline, NULL); /* what the user set in ~/.editrc */
-    if (el_set(editing->editline, EL_GETCFN, get_character) != 0)
+    (void)el_set(libedit->editline, EL_CLIENTDATA, libedit);
+    (void)el_set(libedit->editline, EL_PROMPT, show_prompt);
+    (void)el_set(libedit->editline, EL_EDITOR, "emacs");
+    (void)el_set(libedit->editline, EL_BIND, "^R", "em-inc-search-prev", NULL);
+    (void)el_set(libedit->editline, EL_BIND, "^I", "ed-insert", NULL);
+    (void)el_set(libedit->editline, EL_SIGNAL, 0);
+    (void)el_set(libedit->editline, EL_HIST, history, libedit->history);
+    (void)el_source(libedit->editline, NULL); /* what the user set in ~/.editrc */
+    if (el_set(libedit->editline, EL_GETCFN, get_character) != 0)
         return false;
-    listen_to_keys(editing);
+    listen_to_keys(libedit);
     return true;
 }
 
-struct line_editing *line_editing_open(const struct line_editor_settings *settings,
-                                       enum outcome *outcome)
+struct libedit *libedit_open(const struct line_editor_settings *settings, enum outcome *outcome)
 {
-    struct line_editing *editing = calloc(1, sizeof *editing);
+    struct libedit *libedit = calloc(1, sizeof *libedit);
 
-    if (editing == NULL)
+    if (libedit == NULL)
         return NULL;
-    editing->settings = settings;
-    editing->outcome = outcome;
+    libedit->settings = settings;
+    libedit->outcome = outcome;
     terminal_keep_modes();
-    if (open_history(editing) && open_editline(editing))
-        return editing;
-    line_editing_close(editing);
+    if (open_history(libedit) && open_editline(libedit))
+        return libedit;
+    libedit_close(libedit);
     return NULL;
 }
 
-enum line_editor_result line_editing_read(struct line_editing *editing, const char **line,
-                                          size_t *size)
+enum line_editor_result libedit_read(struct libedit *libedit, const char **line, size_t *size)
 {
     HistEvent event;
     int length = 0;
 
-    editing->result = LINE_EDITOR_END;
-    const char *text = el_gets(editing->editline, &length);
-    listen_to_keys(editing);
+    libedit->result = LINE_EDITOR_END;
+    const char *text = el_gets(libedit->editline, &length);
+    listen_to_keys(libedit);
     if (text == NULL || length <= 0) {
-        errno = editing->error;
-        return editing->result;
+        errno = libedit->error;
+        return libedit->result;
     }
     if (text[length - 1] == '\n')
         length--;
-    editing->line.size = 0;
-    if (!buffer_append(&editing->line, text, (size_t)length) ||
-        !buffer_append(&editing->line, "", 1))
+    libedit->line.size = 0;
+    if (!buffer_append(&libedit->line, text, (size_t)length) ||
+        !buffer_append(&libedit->line, "", 1))
         return LINE_EDITOR_FAILED;
-    *line = (const char *)editing->line.bytes;
+    *line = (const char *)libedit->line.bytes;
     *size = (size_t)length;
     if (length > 0)
-        (void)history(editing->history, &event, H_ENTER, *line);
+        (void)history(libedit->history, &event, H_ENTER, *line);
     return LINE_EDITOR_LINE;
 }
 
 /* By a descriptor: libedit itself would write to, and change the mode of, whatever is there. */
-static void save_history(struct line_editing *editing)
+static void save_history(struct libedit *libedit)
 {
     HistEvent event;
-    FILE *file = history_rewrite(editing->settings->history);
+    FILE *file = history_rewrite(libedit->settings->history);
 
     if (file == NULL)
         return;
-    (void)history(editing->history, &event, H_SAVE_FP, file);
+    (void)history(libedit->history, &event, H_SAVE_FP, file);
     (void)fclose(file); /* a history that is not kept is no reason to fail */
 }
 
-void line_editing_close(struct line_editing *editing)
+void libedit_close(struct libedit *libedit)
 {
-    if (editing->history != NULL && editing->editline != NULL && editing->settings->history != NULL)
-        save_history(editing);
-    if (editing->editline != NULL)
-        el_end(editing->editline);
-    if (editing->history != NULL)
-        history_end(editing->history);
-    if (editing->screen != NULL)
-        (void)fclose(editing->screen); /* only what was shown */
-    buffer_free(&editing->line);
-    free(editing);
+    if (libedit->history != NULL && libedit->editline != NULL && libedit->settings->history != NULL)
+        save_history(libedit);
+    if (libedit->editline != NULL)
+        el_end(libedit->editline);
+    if (libedit->history != NULL)
+        history_end(libedit->history);
+    if (libedit->screen != NULL)
+        (void)fclose(libedit->screen); /* only what was shown */
+    buffer_free(&libedit->line);
+    free(libedit);
 }
 
 #else
 
 #include <stddef.h>
 
-struct line_editing *line_editing_open(const struct line_editor_settings *settings,
-                                       enum outcome *outcome)
+struct libedit *libedit_open(const struct line_editor_settings *settings, enum outcome *outcome)
 {
     (void)settings;
     (void)outcome;
     return NULL;
 }
 
-enum line_editor_result line_editing_read(struct line_editing *editing, const char **line,
-                                          size_t *size)
+enum line_editor_result libedit_read(struct libedit *libedit, const char **line, size_t *size)
 {
-    (void)editing;
+    (void)libedit;
     (void)line;
     (void)size;
     return LINE_EDITOR_END;
 }
 
-void line_editing_close(struct line_editing *editing)
+void libedit_close(struct libedit *libedit)
 {
-    (void)editing;
+    (void)libedit;
 }
 
 #endif

@@ -14,9 +14,9 @@ enum { READ_SIZE = 4096 }; /* a terminal gives a line of at most that many bytes
 
 struct line_editor {
     const struct line_editor_settings *settings;
-    struct line_editing *editing; /* libedit; NULL: the terminal edits */
-    struct lines lines;           /* without libedit: what was read */
-    enum outcome outcome;         /* what stopped reading */
+    struct libedit *libedit; /* libedit; NULL: the terminal edits */
+    struct lines lines;      /* without libedit: what was read */
+    enum outcome outcome;    /* what stopped reading */
 };
 
 static bool is_able(void)
@@ -35,7 +35,7 @@ struct line_editor *line_editor_open(const struct line_editor_settings *settings
         return NULL;
     editor->settings = settings;
     if (is_able())
-        editor->editing = line_editing_open(settings, &editor->outcome);
+        editor->libedit = libedit_open(settings, &editor->outcome);
     return editor;
 }
 
@@ -97,8 +97,8 @@ enum line_editor_result line_editor_read(struct line_editor *editor, const char 
 {
     enum line_editor_result result;
 
-    if (editor->editing != NULL) {
-        result = line_editing_read(editor->editing, line, size);
+    if (editor->libedit != NULL) {
+        result = libedit_read(editor->libedit, line, size);
     } else {
         const unsigned char *bytes = NULL;
         show(editor->settings->prompt);
@@ -126,8 +126,8 @@ void line_editor_close(struct line_editor *editor)
 {
     if (editor == NULL)
         return;
-    if (editor->editing != NULL)
-        line_editing_close(editor->editing);
+    if (editor->libedit != NULL)
+        libedit_close(editor->libedit);
     lines_free(&editor->lines);
     free(editor);
 }

@@ -2,7 +2,6 @@
 
 #include "client/exchange.h"
 #include "client/progress.h"
-#include "client/retry.h"
 #include "client/signals.h"
 #include "client/totals.h"
 #include "client/wait_set.h"
@@ -23,8 +22,8 @@ enum {
 };
 
 struct load_client {
-    struct session session;
-    uint64_t given; /* messages handed to the session: its first is message `index` of the load */
+    struct exchange exchange;
+    uint64_t given; /* messages handed to the exchange: its first is message `index` of the load */
 };
 
 struct load {
@@ -33,8 +32,8 @@ struct load {
     size_t opened;              /* of them */
     struct load_client **by_fd; /* whose connection a descriptor is */
     size_t by_fd_count;
-    struct figures *figures;
-    struct waiting waiting;
+    struct totals *totals;
+    struct wait_set wait_set;
     struct progress progress;
     char *text;        /* the message being made */
     uint64_t released; /* messages whose time to be sent has come */
@@ -84,26 +83,26 @@ static bool remember_descriptor(struct load *load, int fd, struct load_client *c
 
 static enum outcome open_client(struct load *load, struct load_client *client)
 {
-    const struct session_settings settings = {
+    const struct exchange_settings settings = {
         .framing = load->settings->framing,
         .window = load->settings->window,
         .timeout_us = load->settings->target.timeout_us,
         .acknowledged = ignore_acknowledgement,
     };
     struct buffer problems = {0};
-    struct connection connection;
+    struct client_connection connection;
 
-    if (!session_init(&client->session, &settings, load->figures))
+    if (!exchange_init(&client->exchange, &settings, load->totals))
         return failed("a window of that many messages");
     load->opened++;
-    enum outcome outcome = connection_open(&load->settings->target, &connection, &problems);
+    enum outcome outcome = connect_open(&load->settings->target, &connection, &problems);
     if (outcome == OUTCOME_DONE) {
-        session_begin(&client->session, &connection, clock_monotonic_us());
+        exchange_begin(&client->exchange, &connection, clock_monotonic_us());
         if (!remember_descriptor(load, connection.fd, client) ||
-            !waiting_watch(&load->waiting, connection.fd, true, false))
+            !wait_set_watch(&load->wait_set, connection.fd, true, false))
             outcome = failed("cannot watch that many connections");
     } else if (outcome != OUTCOME_INTERRUPTED) {
-        link_log_problems(&problems, log_error);
+        connect_log_problems(&problems, log_error);
         log_error("%zu of %" PRIu64 " connections were open by then", load->opened - 1,
                   load->settings->clients);
     }
@@ -129,7 +128,7 @@ static enum outcome open_clients(struct load *load)
 /* When message `number` is to be sent. */
 static int64_t send_time(const struct load *load, uint64_t number)
 {
-    return load->figures->begin_us + (int64_t)((double)number * 1e6 / (double)load->settings->rate);
+    return load->totals->begin_us + (int64_t)((double)number * 1e6 / (double)load->settings->rate);
 }
 
 /* The number of the next message that the client is to send. */
@@ -144,13 +143,13 @@ static uint64_t next_number(const struct load *load, const struct load_client *c
  */
 static enum outcome watch(struct load *load, const struct load_client *client)
 {
-    const struct session *session = &client->session;
-    bool done = session->window.count == 0 && next_number(load, client) >= load->settings->count;
+    const struct exchange *exchange = &client->exchange;
+    bool done = exchange->window.count == 0 && next_number(load, client) >= load->settings->count;
 
-    if (session_due(session) < load->look_us)
-        load->look_us = session_due(session);
-    return waiting_watch(&load->waiting, session->connection.fd, !done,
-                         session_wants_to_send(session))
+    if (exchange_due(exchange) < load->look_us)
+        load->look_us = exchange_due(exchange);
+    return wait_set_watch(&load->wait_set, exchange->connection.fd, !done,
+                          exchange_wants_to_send(exchange))
                ? OUTCOME_DONE
                : failed("cannot wait");
 }
@@ -162,16 +161,16 @@ static enum outcome feed(struct load *load, struct load_client *client, int64_t 
 
     for (;;) {
         uint64_t number = next_number(load, client);
-        if (number >= load->released || !session_has_room(&client->session))
+        if (number >= load->released || !exchange_has_room(&client->exchange))
             break;
         make_message(number, load->text, settings->size);
         int64_t start_us = settings->rate > 0 ? send_time(load, number) : now_us;
-        if (!session_add(&client->session, number + 1, start_us, now_us, load->text,
-                         settings->size))
+        if (!exchange_add(&client->exchange, number + 1, start_us, now_us, load->text,
+                          settings->size))
             return failed("cannot keep a message until it is acknowledged");
         client->given++;
     }
-    session_send(&client->session, now_us);
+    exchange_send(&client->exchange, now_us);
     return watch(load, client);
 }
 
@@ -193,7 +192,7 @@ static enum outcome release(struct load *load, int64_t now_us)
 static enum outcome lost(struct load *load, const struct load_client *client)
 {
     progress_hide(&load->progress);
-    log_error("connection %zu: %s", (size_t)(client - load->clients) + 1, client->session.problem);
+    log_error("connection %zu: %s", (size_t)(client - load->clients) + 1, client->exchange.problem);
     return OUTCOME_LOST;
 }
 
@@ -204,8 +203,8 @@ static enum outcome serve(struct load *load, int fd)
     enum outcome outcome = OUTCOME_DONE;
     int64_t now_us = clock_monotonic_us();
 
-    if (waiting_can_read(&load->waiting, fd))
-        outcome = session_receive(&client->session, now_us);
+    if (wait_set_can_read(&load->wait_set, fd))
+        outcome = exchange_receive(&client->exchange, now_us);
     if (outcome == OUTCOME_LOST)
         return lost(load, client);
     if (outcome != OUTCOME_DONE)
@@ -218,7 +217,7 @@ static enum outcome serve_ready(struct load *load)
     enum outcome outcome = OUTCOME_DONE;
     int fd = -1;
 
-    while (outcome == OUTCOME_DONE && (fd = waiting_next(&load->waiting, fd + 1)) >= 0)
+    while (outcome == OUTCOME_DONE && (fd = wait_set_next(&load->wait_set, fd + 1)) >= 0)
         outcome = serve(load, fd);
     return outcome;
 }
@@ -230,7 +229,7 @@ static enum outcome look_at_all(struct load *load, int64_t now_us)
     load->look_us = now_us + LOOK_US;
     for (size_t i = 0; i < load->opened; i++) {
         now_us = clock_monotonic_us();
-        enum outcome outcome = session_tick(&load->clients[i].session, now_us);
+        enum outcome outcome = exchange_tick(&load->clients[i].exchange, now_us);
         if (outcome == OUTCOME_LOST)
             return lost(load, &load->clients[i]);
         if (outcome != OUTCOME_DONE)
@@ -245,9 +244,9 @@ static enum outcome look_at_all(struct load *load, int64_t now_us)
 static struct progress_view view_of(const struct load *load)
 {
     return (struct progress_view){
-        .messages = load->figures->acknowledged,
-        .acknowledged = load->figures->acknowledged,
-        .done = load->figures->acknowledged,
+        .messages = load->totals->acknowledged,
+        .acknowledged = load->totals->acknowledged,
+        .done = load->totals->acknowledged,
         .total = load->settings->count,
     };
 }
@@ -268,15 +267,15 @@ static enum outcome turn(struct load *load)
 {
     enum outcome outcome = OUTCOME_DONE;
 
-    switch (waiting_wait(&load->waiting, next_due(load))) {
-    case WAITING_SIGNAL:
+    switch (wait_set_wait(&load->wait_set, next_due(load))) {
+    case WAIT_SIGNAL:
         return signals_interrupt() != 0 ? OUTCOME_INTERRUPTED : OUTCOME_DONE;
-    case WAITING_FAILED:
+    case WAIT_FAILED:
         return failed("cannot wait");
-    case WAITING_READY:
+    case WAIT_READY:
         outcome = serve_ready(load);
         break;
-    case WAITING_DUE:
+    case WAIT_DUE:
         break;
     }
     int64_t now_us = clock_monotonic_us();
@@ -291,11 +290,11 @@ static enum outcome send_all(struct load *load)
 {
     enum outcome outcome = OUTCOME_DONE;
 
-    load->figures->begin_us = clock_monotonic_us();
+    load->totals->begin_us = clock_monotonic_us();
     load->released = load->settings->rate > 0 ? 0 : load->settings->count;
     if (load->settings->progress)
-        progress_start(&load->progress, load->figures->begin_us);
-    while (outcome == OUTCOME_DONE && load->figures->acknowledged < load->settings->count)
+        progress_start(&load->progress, load->totals->begin_us);
+    while (outcome == OUTCOME_DONE && load->totals->acknowledged < load->settings->count)
         outcome = turn(load);
     struct progress_view view = view_of(load);
     progress_end(&load->progress, &view, clock_monotonic_us());
@@ -304,13 +303,13 @@ static enum outcome send_all(struct load *load)
 
 static enum outcome print_summary(struct load *load)
 {
-    struct figures *figures = load->figures;
+    struct totals *totals = load->totals;
     struct buffer text = {0};
 
-    figures->sent = figures->acknowledged;
+    totals->sent = totals->acknowledged;
     for (size_t i = 0; i < load->opened; i++)
-        figures->sent += window_count_sent(&load->clients[i].session.window);
-    bool printed = figures_summary(figures, &text) && buffer_append(&text, "\n", 1) &&
+        totals->sent += window_count_sent(&load->clients[i].exchange.window);
+    bool printed = totals_summary(totals, &text) && buffer_append(&text, "\n", 1) &&
                    fwrite(text.bytes, 1, text.size, stdout) == text.size && fflush(stdout) == 0;
     buffer_free(&text);
     return printed ? OUTCOME_DONE : failed("cannot write to standard output");
@@ -319,16 +318,16 @@ static enum outcome print_summary(struct load *load)
 static void close_clients(struct load *load)
 {
     for (size_t i = 0; i < load->opened; i++)
-        session_free(&load->clients[i].session);
+        exchange_free(&load->clients[i].exchange);
     free(load->clients);
     free(load->by_fd);
     free(load->text);
-    waiting_free(&load->waiting);
+    wait_set_free(&load->wait_set);
 }
 
-enum outcome load_run(const struct load_settings *settings, struct figures *figures)
+enum outcome load_run(const struct load_settings *settings, struct totals *totals)
 {
-    struct load load = {.settings = settings, .figures = figures};
+    struct load load = {.settings = settings, .totals = totals};
     enum outcome outcome = open_clients(&load);
 
     if (outcome == OUTCOME_DONE) {

@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 struct load_settings {
-    struct connection_target target;
+    struct connect_target target;
     enum framing framing;
     size_t window;    /* messages under way on each connection */
     uint64_t count;   /* messages in all */
@@ -27,13 +27,13 @@ struct load_settings {
 };
 
 /*
- * Runs it, counts in *figures, and prints the summary on standard output. OUTCOME_DONE when all was
+ * Runs it, counts in *totals, and prints the summary on standard output. OUTCOME_DONE when all was
  * acknowledged; else what went wrong, which was logged but for OUTCOME_INTERRUPTED.
  *
  * With a rate, each latency counts from the time at which the message was to be sent, also where
  * the server's slowness kept it from being sent then: what is left out otherwise is what a user of
  * a slow server feels most (coordinated omission).
  */
-enum outcome load_run(const struct load_settings *settings, struct figures *figures) MUST_USE;
+enum outcome load_run(const struct load_settings *settings, struct totals *totals) MUST_USE;
 
 #endif

@@ -7,7 +7,7 @@
 enum outcome {
     OUTCOME_DONE,         /* nothing went wrong */
     OUTCOME_UNSENDABLE,   /* a message that this framing cannot carry */
-    OUTCOME_REFUSED,      /* a message that the server does not take, see link.h */
+    OUTCOME_REFUSED,      /* a message that the server does not take, see retry.h */
     OUTCOME_UNKNOWN_HOST, /* the host has no address */
     OUTCOME_UNREACHABLE,  /* no address of it took the connection */
     OUTCOME_LOST,         /* the connection broke, was silent too long or made no sense */

@@ -54,7 +54,7 @@ static bool ends_word(const unsigned char *bytes, size_t size, size_t at)
     return !is_of_word(bytes[at]);
 }
 
-bool answer_seq(const unsigned char *reply, size_t size, uint64_t *seq)
+bool output_format_seq(const unsigned char *reply, size_t size, uint64_t *seq)
 {
     for (size_t at = 0; at < size;) {
         size_t begin = at;
@@ -78,7 +78,7 @@ static bool append_json(const struct acknowledgement *acknowledgement, struct bu
 
     if (!buffer_printf(out, "{\"line\":%" PRIu64 ",", acknowledgement->line))
         return false;
-    if (answer_seq(acknowledgement->reply, acknowledgement->size, &seq) &&
+    if (output_format_seq(acknowledgement->reply, acknowledgement->size, &seq) &&
         !buffer_printf(out, "\"seq\":%" PRIu64 ",", seq))
         return false;
     return buffer_printf(out, "\"latency_us\":%" PRId64 ",", acknowledgement->latency_us) &&
@@ -86,29 +86,29 @@ static bool append_json(const struct acknowledgement *acknowledgement, struct bu
            buffer_append(out, "}\n", 2);
 }
 
-static bool append(enum answer_form form, const struct acknowledgement *acknowledgement,
+static bool append(enum output_format format, const struct acknowledgement *acknowledgement,
                    struct buffer *out)
 {
-    switch (form) {
-    case ANSWER_NONE:
+    switch (format) {
+    case OUTPUT_FORMAT_NONE:
         return true;
-    case ANSWER_RAW:
+    case OUTPUT_FORMAT_RAW:
         return buffer_append(out, acknowledgement->reply, acknowledgement->size) &&
                buffer_append(out, "\n", 1);
-    case ANSWER_ESCAPED:
+    case OUTPUT_FORMAT_ESCAPED:
         return escape_text(acknowledgement->reply, acknowledgement->size, out) &&
                buffer_append(out, "\n", 1);
-    case ANSWER_JSON:
+    case OUTPUT_FORMAT_JSON:
         return append_json(acknowledgement, out);
     }
     return true;
 }
 
-bool answer_append(enum answer_form form, const struct acknowledgement *acknowledgement,
-                   struct buffer *out)
+bool output_format_append(enum output_format format, const struct acknowledgement *acknowledgement,
+                          struct buffer *out)
 {
     size_t before = out->size;
-    bool appended = append(form, acknowledgement, out);
+    bool appended = append(format, acknowledgement, out);
 
     if (!appended)
         out->size = before;

@@ -91,7 +91,7 @@ void progress_start(struct progress *progress, int64_t begin_us)
 
 int64_t progress_due(const struct progress *progress)
 {
-    return progress->on ? progress->due_us : WAITING_FOREVER;
+    return progress->on ? progress->due_us : WAIT_FOREVER;
 }
 
 static size_t columns_of_screen(void)

@@ -42,7 +42,7 @@ struct progress {
 /* Makes it show itself. `begin_us` is when the work began, monotonic. */
 void progress_start(struct progress *progress, int64_t begin_us);
 
-/* When progress_paint() is due, WAITING_FOREVER (waiting.h) where it is not on. */
+/* When progress_paint() is due, WAIT_FOREVER (wait_set.h) where it is not on. */
 int64_t progress_due(const struct progress *progress);
 
 /* Repaints if it is due. Sets view->rate and view->elapsed_us itself. */

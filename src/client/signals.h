@@ -1,5 +1,5 @@
 /*
- * signals.h: the signals that tcpack takes. They are blocked but while it waits (waiting.h), so
+ * signals.h: the signals that tcpack takes. They are blocked but while it waits (wait_set.h), so
  * none is lost between looking and waiting, and none interrupts anything else.
  */
 #ifndef TCPACK_CLIENT_SIGNALS_H

@@ -63,13 +63,13 @@ static bool load_config(const struct arguments *arguments, struct config *config
     return config_load(&source, &report, config);
 }
 
-static enum answer_form form_of(const struct arguments *arguments)
+static enum output_format format_of(const struct arguments *arguments)
 {
     if (arguments->quiet)
-        return ANSWER_NONE;
+        return OUTPUT_FORMAT_NONE;
     if (arguments->json)
-        return ANSWER_JSON;
-    return isatty(STDOUT_FILENO) ? ANSWER_ESCAPED : ANSWER_RAW;
+        return OUTPUT_FORMAT_JSON;
+    return isatty(STDOUT_FILENO) ? OUTPUT_FORMAT_ESCAPED : OUTPUT_FORMAT_RAW;
 }
 
 /* Unless told otherwise, where somebody looks and no replies are in the way. */
@@ -104,19 +104,19 @@ static struct transfer_settings settings_of(const struct arguments *arguments,
         .retries = arguments->retries,
         .nul = arguments->nul,
         .from = arguments->from,
-        .form = form_of(arguments),
+        .format = format_of(arguments),
         .progress = wants_progress(arguments),
     };
 }
 
 /* What is left to say of `messages` that were to be acknowledged. */
-static void log_counts(enum outcome outcome, const struct figures *figures, uint64_t messages)
+static void log_counts(enum outcome outcome, const struct totals *totals, uint64_t messages)
 {
     if (outcome == OUTCOME_INTERRUPTED)
         log_error("interrupted");
     if (status_of(outcome) == EX_TEMPFAIL || outcome == OUTCOME_REFUSED)
-        log_error("%" PRIu64 " sent, %" PRIu64 " acknowledged, %" PRIu64 " not", figures->sent,
-                  figures->acknowledged, messages - figures->acknowledged);
+        log_error("%" PRIu64 " sent, %" PRIu64 " acknowledged, %" PRIu64 " not", totals->sent,
+                  totals->acknowledged, messages - totals->acknowledged);
 }
 
 static enum outcome run_load(const struct arguments *arguments,
@@ -133,10 +133,10 @@ static enum outcome run_load(const struct arguments *arguments,
         .progress = arguments->progress == SWITCH_UNSET ? isatty(STDERR_FILENO) != 0
                                                         : arguments->progress == SWITCH_ON,
     };
-    struct figures figures = {0};
-    enum outcome outcome = load_run(&load, &figures);
+    struct totals totals = {0};
+    enum outcome outcome = load_run(&load, &totals);
 
-    log_counts(outcome, &figures, load.count);
+    log_counts(outcome, &totals, load.count);
     return outcome;
 }
 
@@ -165,16 +165,16 @@ static bool sends_lines(const struct arguments *arguments)
 static void log_end(const struct transfer *transfer, const struct arguments *arguments,
                     enum outcome outcome)
 {
-    const struct figures *figures = &transfer->figures;
+    const struct totals *totals = &transfer->totals;
     struct buffer summary = {0};
 
-    log_counts(outcome, figures, transfer->added);
+    log_counts(outcome, totals, transfer->added);
     if (status_of(outcome) == EX_TEMPFAIL && sends_lines(arguments))
         log_error("to resume: --from %" PRIu64, transfer_resume_line(transfer));
     if (outcome == OUTCOME_REFUSED && sends_lines(arguments))
         log_error("to resume: --from %" PRIu64 "; without that message: --from %" PRIu64,
                   transfer_resume_line(transfer), transfer_resume_line(transfer) + 1);
-    if (arguments->verbose && figures_summary(figures, &summary) && buffer_append(&summary, "", 1))
+    if (arguments->verbose && totals_summary(totals, &summary) && buffer_append(&summary, "", 1))
         log_info("%s", (const char *)summary.bytes);
     buffer_free(&summary);
 }

@@ -2,28 +2,27 @@
 
 #include <inttypes.h>
 
-static double seconds(const struct figures *figures)
+static double seconds(const struct totals *totals)
 {
-    return (double)(figures->end_us - figures->begin_us) / 1e6;
+    return (double)(totals->end_us - totals->begin_us) / 1e6;
 }
 
 /* Acknowledgements a second, from the beginning to the last of them. */
-static double rate(const struct figures *figures)
+static double rate(const struct totals *totals)
 {
-    return figures->end_us > figures->begin_us ? (double)figures->acknowledged / seconds(figures)
-                                               : 0;
+    return totals->end_us > totals->begin_us ? (double)totals->acknowledged / seconds(totals) : 0;
 }
 
-bool figures_summary(const struct figures *figures, struct buffer *out)
+bool totals_summary(const struct totals *totals, struct buffer *out)
 {
-    const struct latency *latency = &figures->latency;
+    const struct latency *latency = &totals->latency;
 
     if (!buffer_printf(out, "%" PRIu64 " sent, %" PRIu64 " acknowledged, %" PRIu64 " resent",
-                       figures->sent, figures->acknowledged, figures->resent))
+                       totals->sent, totals->acknowledged, totals->resent))
         return false;
     if (latency->count == 0)
         return true;
-    return buffer_printf(out, " in %.3f s: %.0f/s\n", seconds(figures), rate(figures)) &&
+    return buffer_printf(out, " in %.3f s: %.0f/s\n", seconds(totals), rate(totals)) &&
            buffer_printf(out,
                          "latency p50 %" PRId64 " us, p90 %" PRId64 " us, p99 %" PRId64
                          " us, p99.9 %" PRId64 " us, max %" PRId64 " us",

@@ -1,5 +1,5 @@
 /*
- * figures.h: what is counted while messages are sent, and the summary of it. Pure.
+ * totals.h: what is counted while messages are sent, and the summary of it. Pure.
  */
 #ifndef TCPACK_CLIENT_TOTALS_H
 #define TCPACK_CLIENT_TOTALS_H
@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 /* Zeroed: nothing happened. Times are monotonic. */
-struct figures {
+struct totals {
     uint64_t sent;         /* messages that went out whole, each once */
     uint64_t acknowledged; /* messages */
     uint64_t resent;       /* times that a message which had gone out went out again */
@@ -25,6 +25,6 @@ struct figures {
  * Appends `1000 sent, 998 acknowledged, 0 resent in 0.520 s: 1919/s` and, where there were
  * acknowledgements, another line: `latency p50 512 us, p90 ..., max ...`. False with errno ENOMEM.
  */
-bool figures_summary(const struct figures *figures, struct buffer *out) MUST_USE;
+bool totals_summary(const struct totals *totals, struct buffer *out) MUST_USE;
 
 #endif

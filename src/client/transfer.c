@@ -33,17 +33,18 @@ static enum outcome failed(struct transfer *transfer, const char *what)
     return OUTCOME_FAILED;
 }
 
-/* For session.h: an acknowledgement becomes a line of output. */
+/* For exchange.h: an acknowledgement becomes a line of output. */
 static bool take_acknowledgement(void *context, const struct acknowledgement *acknowledgement)
 {
     struct transfer *transfer = context;
 
-    return answer_append(transfer->settings.form, acknowledgement, &transfer->output.pending);
+    return output_format_append(transfer->settings.format, acknowledgement,
+                                &transfer->output.pending);
 }
 
 bool transfer_init(struct transfer *transfer, const struct transfer_settings *settings)
 {
-    const struct session_settings session_settings = {
+    const struct exchange_settings exchange_settings = {
         .framing = settings->framing,
         .window = settings->window,
         .timeout_us = settings->target.timeout_us,
@@ -55,9 +56,9 @@ bool transfer_init(struct transfer *transfer, const struct transfer_settings *se
     *transfer = (struct transfer){.settings = *settings, .input = -1, .next_line = settings->from};
     transfer->lines.nul = settings->nul;
     output_init(&transfer->output, STDOUT_FILENO);
-    link_init(&transfer->link, &settings->target, settings->resend, settings->retries);
-    transfer->figures.begin_us = clock_monotonic_us();
-    if (session_init(&transfer->session, &session_settings, &transfer->figures))
+    retry_init(&transfer->retry, &settings->target, settings->resend, settings->retries);
+    transfer->totals.begin_us = clock_monotonic_us();
+    if (exchange_init(&transfer->exchange, &exchange_settings, &transfer->totals))
         return true;
     (void)failed(transfer, "a window of that many messages");
     return false;
@@ -65,9 +66,9 @@ bool transfer_init(struct transfer *transfer, const struct transfer_settings *se
 
 void transfer_free(struct transfer *transfer)
 {
-    session_free(&transfer->session);
+    exchange_free(&transfer->exchange);
     output_free(&transfer->output);
-    waiting_free(&transfer->waiting);
+    wait_set_free(&transfer->wait_set);
     lines_free(&transfer->lines);
 }
 
@@ -126,7 +127,7 @@ static enum outcome add_message(struct transfer *transfer, const void *text, siz
                   framing_names[FRAMING_OCTET]);
         return OUTCOME_UNSENDABLE;
     }
-    if (!session_add(&transfer->session, transfer->next_line, now_us, now_us, text, size))
+    if (!exchange_add(&transfer->exchange, transfer->next_line, now_us, now_us, text, size))
         return failed(transfer, "cannot keep a message until it is acknowledged");
     transfer->next_line++;
     transfer->added++;
@@ -140,7 +141,7 @@ static enum outcome take_lines(struct transfer *transfer, int64_t now_us)
     size_t size;
 
     while (transfer->input >= 0 && transfer->ending == OUTCOME_DONE &&
-           session_has_room(&transfer->session) && lines_take(&transfer->lines, &line, &size)) {
+           exchange_has_room(&transfer->exchange) && lines_take(&transfer->lines, &line, &size)) {
         if (transfer->lines.taken < transfer->settings.from)
             continue;
         transfer->next_line = transfer->lines.taken;
@@ -160,7 +161,7 @@ static enum outcome take_lines(struct transfer *transfer, int64_t now_us)
 static bool wants_input(const struct transfer *transfer)
 {
     return transfer->input >= 0 && transfer->ending == OUTCOME_DONE && !transfer->lines.ended &&
-           (session_has_room(&transfer->session) || lines_are_taken(&transfer->lines));
+           (exchange_has_room(&transfer->exchange) || lines_are_taken(&transfer->lines));
 }
 
 static bool input_is_done(const struct transfer *transfer)
@@ -174,11 +175,11 @@ static bool input_is_done(const struct transfer *transfer)
 static struct progress_view view_of(const struct transfer *transfer)
 {
     uint64_t read = transfer->lines.offset;
-    uint64_t framed = window_bytes(&transfer->session.window); /* perhaps longer than the lines */
+    uint64_t framed = window_bytes(&transfer->exchange.window); /* perhaps longer than the lines */
 
     return (struct progress_view){
         .messages = transfer->added,
-        .acknowledged = transfer->figures.acknowledged,
+        .acknowledged = transfer->totals.acknowledged,
         .done = read > framed ? read - framed : 0,
         .total = transfer->input_size,
     };
@@ -192,7 +193,7 @@ static void start_progress(struct transfer *transfer, int fd)
     if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && position >= 0 &&
         position < status.st_size)
         transfer->input_size = (uint64_t)(status.st_size - position);
-    progress_start(&transfer->progress, transfer->figures.begin_us);
+    progress_start(&transfer->progress, transfer->totals.begin_us);
 }
 
 /* ---------------------------------------------------------------------------------------- loop */
@@ -209,32 +210,32 @@ static bool is_stalled(const struct transfer *transfer)
  */
 static bool needs_connection(const struct transfer *transfer)
 {
-    return transfer->session.window.count > 0 || !input_is_done(transfer) ||
-           (transfer->conversing && output_pending(&transfer->output) == 0);
+    return transfer->exchange.window.count > 0 || !input_is_done(transfer) ||
+           (transfer->interactive && output_pending(&transfer->output) == 0);
 }
 
 static bool watch(struct transfer *transfer)
 {
-    struct session *session = &transfer->session;
-    struct waiting *waiting = &transfer->waiting;
+    struct exchange *exchange = &transfer->exchange;
+    struct wait_set *wait_set = &transfer->wait_set;
 
     if (transfer->input >= 0 &&
-        !waiting_watch(waiting, transfer->input, wants_input(transfer), false))
+        !wait_set_watch(wait_set, transfer->input, wants_input(transfer), false))
         return false;
-    if (session_connected(session) &&
-        !waiting_watch(waiting, session->connection.fd,
-                       needs_connection(transfer) && !is_stalled(transfer),
-                       session_wants_to_send(session)))
+    if (exchange_connected(exchange) &&
+        !wait_set_watch(wait_set, exchange->connection.fd,
+                        needs_connection(transfer) && !is_stalled(transfer),
+                        exchange_wants_to_send(exchange)))
         return false;
-    return waiting_watch(waiting, transfer->output.fd, false,
-                         output_pending(&transfer->output) > 0);
+    return wait_set_watch(wait_set, transfer->output.fd, false,
+                          output_pending(&transfer->output) > 0);
 }
 
 /* Names the oldest message, which the server does not take. */
 static void log_refusal(const struct transfer *transfer)
 {
     enum { SHOWN = 40 };
-    const struct window *window = &transfer->session.window;
+    const struct window *window = &transfer->exchange.window;
     struct framing_state state = {0};
     struct buffer text = {0};
     struct frame frame;
@@ -255,33 +256,33 @@ static void log_refusal(const struct transfer *transfer)
 /* With resend there will be another connection, once there is something to send. */
 static enum outcome lose_connection(struct transfer *transfer)
 {
-    struct session *session = &transfer->session;
+    struct exchange *exchange = &transfer->exchange;
 
     /* What broke it may have been the last reply. If it matters again, it will be lost again. */
     if (!needs_connection(transfer))
         return OUTCOME_DONE;
-    waiting_forget(&transfer->waiting, session->connection.fd);
+    wait_set_forget(&transfer->wait_set, exchange->connection.fd);
     make_room(transfer);
-    enum outcome outcome = link_lost(&transfer->link, session);
+    enum outcome outcome = retry_after_loss(&transfer->retry, exchange);
     if (outcome == OUTCOME_REFUSED)
         log_refusal(transfer);
     return outcome;
 }
 
-static enum outcome look_after_session(struct transfer *transfer)
+static enum outcome look_after_exchange(struct transfer *transfer)
 {
-    struct session *session = &transfer->session;
+    struct exchange *exchange = &transfer->exchange;
     enum outcome outcome = OUTCOME_DONE;
     int64_t now_us = clock_monotonic_us();
 
-    if (!session_connected(session))
+    if (!exchange_connected(exchange))
         return OUTCOME_DONE;
     if (is_stalled(transfer))
-        session_excuse(session, now_us);
-    else if (waiting_can_read(&transfer->waiting, session->connection.fd))
-        outcome = session_receive(session, now_us);
+        exchange_restart_timeout(exchange, now_us);
+    else if (wait_set_can_read(&transfer->wait_set, exchange->connection.fd))
+        outcome = exchange_receive(exchange, now_us);
     if (outcome == OUTCOME_DONE)
-        outcome = session_tick(session, now_us);
+        outcome = exchange_tick(exchange, now_us);
     if (outcome == OUTCOME_FAILED)
         return failed(transfer, "cannot keep a reply");
     return outcome == OUTCOME_LOST ? lose_connection(transfer) : outcome;
@@ -294,34 +295,34 @@ static bool write_output(struct transfer *transfer)
     return output_write(&transfer->output);
 }
 
-/* One turn: waits, then does what can be done without waiting. */
+/* One turn: waits, then does what can be done without wait_set. */
 static enum outcome turn(struct transfer *transfer)
 {
-    int64_t due_us = is_stalled(transfer) ? WAITING_FOREVER : session_due(&transfer->session);
+    int64_t due_us = is_stalled(transfer) ? WAIT_FOREVER : exchange_due(&transfer->exchange);
 
     if (progress_due(&transfer->progress) < due_us)
         due_us = progress_due(&transfer->progress);
     if (!watch(transfer))
         return failed(transfer, "cannot wait");
-    switch (waiting_wait(&transfer->waiting, due_us)) {
-    case WAITING_SIGNAL:
+    switch (wait_set_wait(&transfer->wait_set, due_us)) {
+    case WAIT_SIGNAL:
         return signals_interrupt() != 0 ? OUTCOME_INTERRUPTED : OUTCOME_DONE;
-    case WAITING_FAILED:
+    case WAIT_FAILED:
         return failed(transfer, "cannot wait");
-    case WAITING_READY:
-    case WAITING_DUE:
+    case WAIT_READY:
+    case WAIT_DUE:
         break;
     }
     struct progress_view view = view_of(transfer);
     progress_paint(&transfer->progress, &view, clock_monotonic_us());
     enum outcome outcome = OUTCOME_DONE;
-    if (transfer->input >= 0 && waiting_can_read(&transfer->waiting, transfer->input))
+    if (transfer->input >= 0 && wait_set_can_read(&transfer->wait_set, transfer->input))
         outcome = read_input(transfer);
     if (outcome == OUTCOME_DONE && needs_connection(transfer))
-        outcome = look_after_session(transfer);
+        outcome = look_after_exchange(transfer);
     if (outcome != OUTCOME_DONE)
         return outcome;
-    if (waiting_can_write(&transfer->waiting, transfer->output.fd) && !write_output(transfer))
+    if (wait_set_can_write(&transfer->wait_set, transfer->output.fd) && !write_output(transfer))
         return failed(transfer, "cannot write to standard output");
     return OUTCOME_DONE;
 }
@@ -329,7 +330,7 @@ static enum outcome turn(struct transfer *transfer)
 /* There was a connection before: without another one, what counts is what is not acknowledged. */
 static enum outcome reconnect(struct transfer *transfer)
 {
-    enum outcome outcome = link_connect(&transfer->link, &transfer->session);
+    enum outcome outcome = retry_connect(&transfer->retry, &transfer->exchange);
 
     if (outcome == OUTCOME_UNREACHABLE || outcome == OUTCOME_UNKNOWN_HOST)
         return OUTCOME_LOST;
@@ -339,24 +340,24 @@ static enum outcome reconnect(struct transfer *transfer)
 /* Turns until all that the input gives is acknowledged and written. */
 static enum outcome run(struct transfer *transfer)
 {
-    struct session *session = &transfer->session;
+    struct exchange *exchange = &transfer->exchange;
 
     for (;;) {
         enum outcome outcome = take_lines(transfer, clock_monotonic_us());
         if (outcome != OUTCOME_DONE)
             return outcome;
-        if (input_is_done(transfer) && session->window.count == 0 &&
+        if (input_is_done(transfer) && exchange->window.count == 0 &&
             output_pending(&transfer->output) == 0)
             return transfer->ending;
         /* Replies that are there come first: connecting may take long. */
-        if (!session_connected(session) && session->window.count > 0 &&
+        if (!exchange_connected(exchange) && exchange->window.count > 0 &&
             output_pending(&transfer->output) == 0) {
             outcome = reconnect(transfer);
             if (outcome != OUTCOME_DONE)
                 return outcome;
         }
-        if (session_connected(session))
-            session_send(session, clock_monotonic_us());
+        if (exchange_connected(exchange))
+            exchange_send(exchange, clock_monotonic_us());
         outcome = turn(transfer);
         if (outcome != OUTCOME_DONE)
             return outcome;
@@ -365,7 +366,7 @@ static enum outcome run(struct transfer *transfer)
 
 enum outcome transfer_connect(struct transfer *transfer)
 {
-    return link_connect(&transfer->link, &transfer->session);
+    return retry_connect(&transfer->retry, &transfer->exchange);
 }
 
 enum outcome transfer_message(struct transfer *transfer, const void *text, size_t size)
@@ -385,40 +386,40 @@ enum outcome transfer_lines(struct transfer *transfer, int fd)
 
 static enum outcome idle(struct transfer *transfer, int fd)
 {
-    struct session *session = &transfer->session;
+    struct exchange *exchange = &transfer->exchange;
     bool can_read = false;
 
     for (;;) {
         /* Before it waits, too: the last reply may have come with what broke the connection. */
-        enum outcome outcome = look_after_session(transfer);
+        enum outcome outcome = look_after_exchange(transfer);
         if (outcome != OUTCOME_DONE)
             return outcome;
         if (!transfer->prompting) /* something was logged */
             return OUTCOME_INTERRUPTED;
         if (can_read)
             return OUTCOME_DONE;
-        if (!waiting_watch(&transfer->waiting, fd, true, false) ||
-            !waiting_watch(&transfer->waiting, transfer->output.fd, false, false) ||
-            (session_connected(session) &&
-             !waiting_watch(&transfer->waiting, session->connection.fd, true, false)))
+        if (!wait_set_watch(&transfer->wait_set, fd, true, false) ||
+            !wait_set_watch(&transfer->wait_set, transfer->output.fd, false, false) ||
+            (exchange_connected(exchange) &&
+             !wait_set_watch(&transfer->wait_set, exchange->connection.fd, true, false)))
             return failed(transfer, "cannot wait");
-        switch (waiting_wait(&transfer->waiting, WAITING_FOREVER)) {
-        case WAITING_SIGNAL:
+        switch (wait_set_wait(&transfer->wait_set, WAIT_FOREVER)) {
+        case WAIT_SIGNAL:
             return OUTCOME_INTERRUPTED;
-        case WAITING_FAILED:
+        case WAIT_FAILED:
             return failed(transfer, "cannot wait");
-        case WAITING_READY:
-        case WAITING_DUE:
+        case WAIT_READY:
+        case WAIT_DUE:
             break;
         }
-        can_read = waiting_can_read(&transfer->waiting, fd);
-        waiting_forget(&transfer->waiting, fd); /* what is typed ahead ends no other wait */
+        can_read = wait_set_can_read(&transfer->wait_set, fd);
+        wait_set_forget(&transfer->wait_set, fd); /* what is typed ahead ends no other wait */
     }
 }
 
 enum outcome transfer_idle(struct transfer *transfer, int fd)
 {
-    transfer->conversing = true;
+    transfer->interactive = true;
     transfer->prompting = true;
     enum outcome outcome = idle(transfer, fd);
     transfer->prompting = false;
@@ -434,16 +435,16 @@ enum outcome transfer_finish(struct transfer *transfer)
     struct progress_view view = view_of(transfer);
 
     progress_end(&transfer->progress, &view, clock_monotonic_us());
-    transfer->figures.sent =
-        transfer->figures.acknowledged + window_count_sent(&transfer->session.window);
+    transfer->totals.sent =
+        transfer->totals.acknowledged + window_count_sent(&transfer->exchange.window);
     while (output_pending(output) > 0) {
-        int64_t due_us = signals_interrupt() != 0 ? 0 : WAITING_FOREVER;
-        enum waiting_result result = waiting_for_one(output->fd, false, true, due_us);
-        if (result == WAITING_FAILED)
+        int64_t due_us = signals_interrupt() != 0 ? 0 : WAIT_FOREVER;
+        enum wait_result result = wait_for_one(output->fd, false, true, due_us);
+        if (result == WAIT_FAILED)
             return failed(transfer, "cannot wait");
-        if (result == WAITING_DUE) /* interrupted, which is said */
+        if (result == WAIT_DUE) /* interrupted, which is said */
             return OUTCOME_FAILED;
-        if (result == WAITING_READY && !write_output(transfer))
+        if (result == WAIT_READY && !write_output(transfer))
             return failed(transfer, "cannot write to standard output");
     }
     return OUTCOME_DONE;
@@ -451,7 +452,7 @@ enum outcome transfer_finish(struct transfer *transfer)
 
 uint64_t transfer_resume_line(const struct transfer *transfer)
 {
-    const struct window *window = &transfer->session.window;
+    const struct window *window = &transfer->exchange.window;
 
     return window->count > 0 ? window->ring[window->first].line : transfer->next_line;
 }

@@ -21,29 +21,29 @@
 #include <stdint.h>
 
 struct transfer_settings {
-    struct connection_target target;
+    struct connect_target target;
     enum framing framing;
     size_t window;    /* messages */
-    bool resend;      /* see link.h */
-    uint64_t retries; /* see link.h */
+    bool resend;      /* see retry.h */
+    uint64_t retries; /* see retry.h */
     bool nul;         /* messages on standard input end with NUL, not with LF */
     uint64_t from;    /* the first line of the input to send, from 1 */
-    enum answer_form form;
+    enum output_format format;
     bool progress; /* show how far the lines of the input are */
 };
 
 /* The fields may be read by anyone; only these functions change them. */
 struct transfer {
     struct transfer_settings settings;
-    struct session session;
-    struct link link;
-    struct figures figures;
+    struct exchange exchange;
+    struct retry retry;
+    struct totals totals;
     struct output output;
-    struct waiting waiting;
+    struct wait_set wait_set;
     int input;           /* what is read; -1: nothing */
     struct lines lines;  /* of the input */
     bool prompting;      /* the screen's last line is the prompt and what was typed */
-    bool conversing;     /* more messages may come, whatever the input says: transfer_idle() */
+    bool interactive;    /* more messages may come, whatever the input says: transfer_idle() */
     uint64_t added;      /* messages taken from the input */
     uint64_t next_line;  /* behind the last message that was taken */
     uint64_t input_size; /* bytes, where the input is a file; 0: not known */
@@ -76,7 +76,7 @@ enum outcome transfer_lines(struct transfer *transfer, int fd) MUST_USE;
 enum outcome transfer_idle(struct transfer *transfer, int fd) MUST_USE;
 
 /*
- * Writes what standard output has not taken yet, unless interrupted, and completes the figures.
+ * Writes what standard output has not taken yet, unless interrupted, and completes the totals.
  * OUTCOME_DONE or OUTCOME_FAILED.
  */
 enum outcome transfer_finish(struct transfer *transfer) MUST_USE;

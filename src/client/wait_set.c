@@ -16,27 +16,27 @@ static void put(struct descriptor_set *set, int fd, bool in)
         descriptor_set_remove(set, fd);
 }
 
-bool waiting_watch(struct waiting *waiting, int fd, bool to_read, bool to_write)
+bool wait_set_watch(struct wait_set *wait_set, int fd, bool to_read, bool to_write)
 {
-    if (fd >= waiting->count) {
-        if (!descriptor_set_grow(&waiting->watch_read, fd) ||
-            !descriptor_set_grow(&waiting->watch_write, fd) ||
-            !descriptor_set_grow(&waiting->can_read, fd) ||
-            !descriptor_set_grow(&waiting->can_write, fd))
+    if (fd >= wait_set->count) {
+        if (!descriptor_set_grow(&wait_set->watch_read, fd) ||
+            !descriptor_set_grow(&wait_set->watch_write, fd) ||
+            !descriptor_set_grow(&wait_set->can_read, fd) ||
+            !descriptor_set_grow(&wait_set->can_write, fd))
             return false;
-        waiting->count = fd + 1;
+        wait_set->count = fd + 1;
     }
-    put(&waiting->watch_read, fd, to_read);
-    put(&waiting->watch_write, fd, to_write);
+    put(&wait_set->watch_read, fd, to_read);
+    put(&wait_set->watch_write, fd, to_write);
     return true;
 }
 
-void waiting_forget(struct waiting *waiting, int fd)
+void wait_set_forget(struct wait_set *wait_set, int fd)
 {
-    descriptor_set_remove(&waiting->watch_read, fd);
-    descriptor_set_remove(&waiting->watch_write, fd);
-    descriptor_set_remove(&waiting->can_read, fd);
-    descriptor_set_remove(&waiting->can_write, fd);
+    descriptor_set_remove(&wait_set->watch_read, fd);
+    descriptor_set_remove(&wait_set->watch_write, fd);
+    descriptor_set_remove(&wait_set->can_read, fd);
+    descriptor_set_remove(&wait_set->can_write, fd);
 }
 
 static void clear(struct descriptor_set *set)
@@ -45,66 +45,66 @@ static void clear(struct descriptor_set *set)
         memset(set->words, 0, set->count * sizeof *set->words);
 }
 
-enum waiting_result waiting_wait(struct waiting *waiting, int64_t due_us)
+enum wait_result wait_set_wait(struct wait_set *wait_set, int64_t due_us)
 {
     struct timespec time = {0};
 
-    if (due_us != WAITING_FOREVER) {
+    if (due_us != WAIT_FOREVER) {
         int64_t left = due_us - clock_monotonic_us();
         if (left > 0)
             time = (struct timespec){left / 1000000, left % 1000000 * 1000};
     }
-    descriptor_set_copy(&waiting->can_read, &waiting->watch_read, waiting->count);
-    descriptor_set_copy(&waiting->can_write, &waiting->watch_write, waiting->count);
-    int ready = pselect(waiting->count, descriptor_set_for_select(&waiting->can_read),
-                        descriptor_set_for_select(&waiting->can_write), NULL,
-                        due_us == WAITING_FOREVER ? NULL : &time, signals_mask_to_wait());
+    descriptor_set_copy(&wait_set->can_read, &wait_set->watch_read, wait_set->count);
+    descriptor_set_copy(&wait_set->can_write, &wait_set->watch_write, wait_set->count);
+    int ready = pselect(wait_set->count, descriptor_set_for_select(&wait_set->can_read),
+                        descriptor_set_for_select(&wait_set->can_write), NULL,
+                        due_us == WAIT_FOREVER ? NULL : &time, signals_mask_to_wait());
     bool signal = ready >= 0 && signals_let_in();
     if (ready > 0 && !signal)
-        return WAITING_READY;
-    clear(&waiting->can_read); /* after an error they would still say what was asked */
-    clear(&waiting->can_write);
+        return WAIT_READY;
+    clear(&wait_set->can_read); /* after an error they would still say what was asked */
+    clear(&wait_set->can_write);
     if (signal)
-        return WAITING_SIGNAL;
+        return WAIT_SIGNAL;
     if (ready == 0)
-        return WAITING_DUE;
-    return errno == EINTR ? WAITING_SIGNAL : WAITING_FAILED;
+        return WAIT_DUE;
+    return errno == EINTR ? WAIT_SIGNAL : WAIT_FAILED;
 }
 
-bool waiting_can_read(const struct waiting *waiting, int fd)
+bool wait_set_can_read(const struct wait_set *wait_set, int fd)
 {
-    return descriptor_set_has(&waiting->can_read, fd);
+    return descriptor_set_has(&wait_set->can_read, fd);
 }
 
-bool waiting_can_write(const struct waiting *waiting, int fd)
+bool wait_set_can_write(const struct wait_set *wait_set, int fd)
 {
-    return descriptor_set_has(&waiting->can_write, fd);
+    return descriptor_set_has(&wait_set->can_write, fd);
 }
 
-int waiting_next(const struct waiting *waiting, int from)
+int wait_set_next(const struct wait_set *wait_set, int from)
 {
-    int reads = descriptor_set_next(&waiting->can_read, from);
-    int writes = descriptor_set_next(&waiting->can_write, from);
+    int reads = descriptor_set_next(&wait_set->can_read, from);
+    int writes = descriptor_set_next(&wait_set->can_write, from);
 
     return writes < 0 || (reads >= 0 && reads < writes) ? reads : writes;
 }
 
-enum waiting_result waiting_for_one(int fd, bool to_read, bool to_write, int64_t due_us)
+enum wait_result wait_for_one(int fd, bool to_read, bool to_write, int64_t due_us)
 {
-    struct waiting waiting = {0};
-    enum waiting_result result = WAITING_FAILED;
+    struct wait_set wait_set = {0};
+    enum wait_result result = WAIT_FAILED;
 
-    if (fd < 0 || waiting_watch(&waiting, fd, to_read, to_write))
-        result = waiting_wait(&waiting, due_us);
-    waiting_free(&waiting);
+    if (fd < 0 || wait_set_watch(&wait_set, fd, to_read, to_write))
+        result = wait_set_wait(&wait_set, due_us);
+    wait_set_free(&wait_set);
     return result;
 }
 
-void waiting_free(struct waiting *waiting)
+void wait_set_free(struct wait_set *wait_set)
 {
-    descriptor_set_free(&waiting->watch_read);
-    descriptor_set_free(&waiting->watch_write);
-    descriptor_set_free(&waiting->can_read);
-    descriptor_set_free(&waiting->can_write);
-    *waiting = (struct waiting){0};
+    descriptor_set_free(&wait_set->watch_read);
+    descriptor_set_free(&wait_set->watch_write);
+    descriptor_set_free(&wait_set->can_read);
+    descriptor_set_free(&wait_set->can_write);
+    *wait_set = (struct wait_set){0};
 }

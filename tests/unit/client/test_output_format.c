@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-static void expect(enum answer_form form, const char *reply, size_t size, const char *wanted)
+static void expect(enum output_format format, const char *reply, size_t size, const char *wanted)
 {
     struct buffer out = {0};
     const struct acknowledgement acknowledgement = {
@@ -24,44 +24,46 @@ static void expect(enum answer_form form, const char *reply, size_t size, const 
     };
 
     assert_true(buffer_append(&out, "before|", 7));
-    assert_true(answer_append(form, &acknowledgement, &out));
+    assert_true(output_format_append(format, &acknowledgement, &out));
     assert_int_equal(out.size - 7, strlen(wanted));
     if (wanted[0] != '\0')
         assert_memory_equal(out.bytes + 7, wanted, out.size - 7);
     buffer_free(&out);
 }
 
-static void expect_text(enum answer_form form, const char *reply, const char *wanted)
+static void expect_text(enum output_format format, const char *reply, const char *wanted)
 {
-    expect(form, reply, strlen(reply), wanted);
+    expect(format, reply, strlen(reply), wanted);
 }
 
 static void test_forms(void **state)
 {
     (void)state;
-    expect_text(ANSWER_NONE, "ok", "");
-    expect_text(ANSWER_RAW, "ok \x1b[2J\xff", "ok \x1b[2J\xff\n");
-    expect_text(ANSWER_RAW, "", "\n");
-    expect_text(ANSWER_ESCAPED, "ok \x1b[2J\xff", "ok \\x1B[2J\\xFF\n");
-    expect_text(ANSWER_ESCAPED, "gr\xc3\xbc\xc3\x9f", "gr\xc3\xbc\xc3\x9f\n");
+    expect_text(OUTPUT_FORMAT_NONE, "ok", "");
+    expect_text(OUTPUT_FORMAT_RAW, "ok \x1b[2J\xff", "ok \x1b[2J\xff\n");
+    expect_text(OUTPUT_FORMAT_RAW, "", "\n");
+    expect_text(OUTPUT_FORMAT_ESCAPED, "ok \x1b[2J\xff", "ok \\x1B[2J\\xFF\n");
+    expect_text(OUTPUT_FORMAT_ESCAPED, "gr\xc3\xbc\xc3\x9f", "gr\xc3\xbc\xc3\x9f\n");
 }
 
 static void test_json(void **state)
 {
     (void)state;
-    expect_text(ANSWER_JSON, "server received you message.",
+    expect_text(OUTPUT_FORMAT_JSON, "server received you message.",
                 "{\"line\":7,\"latency_us\":345,\"reply\":\"server received you message.\"}\n");
-    expect_text(ANSWER_JSON, "OK 12",
+    expect_text(OUTPUT_FORMAT_JSON, "OK 12",
                 "{\"line\":7,\"seq\":12,\"latency_us\":345,\"reply\":\"OK 12\"}\n");
-    expect_text(ANSWER_JSON, "", "{\"line\":7,\"latency_us\":345,\"reply\":\"\"}\n");
-    expect_text(ANSWER_JSON, "\"\\\t\n\r\x01\x7f\xc2\x9b\xc3\xa4",
+    expect_text(OUTPUT_FORMAT_JSON, "", "{\"line\":7,\"latency_us\":345,\"reply\":\"\"}\n");
+    expect_text(OUTPUT_FORMAT_JSON, "\"\\\t\n\r\x01\x7f\xc2\x9b\xc3\xa4",
                 "{\"line\":7,\"latency_us\":345,\"reply\":\"\\\"\\\\\\t\\n\\r"
                 "\\u0001\\u007f\\u009b\xc3\xa4\"}\n");
-    expect(ANSWER_JSON, "a\0b", 3, "{\"line\":7,\"latency_us\":345,\"reply\":\"a\\u0000b\"}\n");
-    expect_text(ANSWER_JSON, "\xff", "{\"line\":7,\"latency_us\":345,\"reply_base64\":\"/w==\"}\n");
-    expect_text(ANSWER_JSON, "\xff\xfe",
+    expect(OUTPUT_FORMAT_JSON, "a\0b", 3,
+           "{\"line\":7,\"latency_us\":345,\"reply\":\"a\\u0000b\"}\n");
+    expect_text(OUTPUT_FORMAT_JSON, "\xff",
+                "{\"line\":7,\"latency_us\":345,\"reply_base64\":\"/w==\"}\n");
+    expect_text(OUTPUT_FORMAT_JSON, "\xff\xfe",
                 "{\"line\":7,\"latency_us\":345,\"reply_base64\":\"//4=\"}\n");
-    expect_text(ANSWER_JSON, "\xff\xfe\xfd",
+    expect_text(OUTPUT_FORMAT_JSON, "\xff\xfe\xfd",
                 "{\"line\":7,\"latency_us\":345,\"reply_base64\":\"//79\"}\n");
 }
 
@@ -96,7 +98,7 @@ static void test_seq(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         uint64_t seq = 0;
         const unsigned char *reply = (const unsigned char *)cases[i].reply;
-        bool found = answer_seq(reply, strlen(cases[i].reply), &seq);
+        bool found = output_format_seq(reply, strlen(cases[i].reply), &seq);
         if (found != cases[i].found || seq != cases[i].seq)
             fail_msg("%s: %d %llu", cases[i].reply, found, (unsigned long long)seq);
     }
