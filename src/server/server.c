@@ -144,8 +144,8 @@ struct server *server_new(const struct config_source *source, struct config *con
         return NULL;
     }
     limits_apply(server);
-    if (!readiness_rings(server->readiness))
-        log_notice("sockets do not ring here: each wait looks at all of them, which costs time");
+    if (!readiness_uses_signals(server->readiness))
+        log_notice("sockets send no signals here (no F_SETSIG): select() watches every socket");
     for (size_t at = 0; at < server->listeners.count; at++)
         log_notice("server start at %s", server->listeners.all[at].address);
     housekeeping_begin(server);
