@@ -55,7 +55,7 @@ static bool add_gauge(struct buffer *out, const char *name, uint64_t value, cons
            buffer_printf(out, "%s %" PRIu64 "\n", name, value);
 }
 
-/* One counter a reason. */
+/* One counter for each reason. */
 static bool add_reasons(struct buffer *out, const char *name, const char *const *reasons,
                         const uint64_t *values, size_t count, const char *help)
 {
@@ -66,7 +66,7 @@ static bool add_reasons(struct buffer *out, const char *name, const char *const 
     return done;
 }
 
-/* Microseconds as seconds, without a detour over floating point and its locale. */
+/* Microseconds as seconds; no floating point, whose format depends on the locale. */
 static bool add_seconds(struct buffer *out, const char *name, int64_t us)
 {
     return buffer_printf(out, "%s %" PRId64 ".%06" PRId64 "\n", name, us / US_PER_SECOND,
@@ -94,7 +94,7 @@ static bool add_messages(struct buffer *out, const struct metrics *metrics)
 {
     return add_counter(out, "tcpackd_messages_total", metrics->messages, "Messages recorded.") &&
            add_counter(out, "tcpackd_message_bytes_total", metrics->message_bytes,
-                       "Bytes of the messages recorded, without what ends them.") &&
+                       "Bytes of the messages recorded, without terminators.") &&
            add_counter(out, "tcpackd_received_bytes_total", metrics->received_bytes,
                        "Bytes received from clients.") &&
            add_counter(out, "tcpackd_sent_bytes_total", metrics->replied_bytes,
@@ -118,13 +118,13 @@ static bool add_connections(struct buffer *out, const struct metrics *metrics)
 {
     return add_gauge(out, "tcpackd_connections", metrics->open, "Connections open now.") &&
            add_counter(out, "tcpackd_connections_accepted_total", metrics->accepted,
-                       "Connections accepted, the refused ones too.") &&
+                       "Connections accepted, including those refused.") &&
            add_reasons(out, "tcpackd_connections_refused_total", refusal_names, metrics->refused,
                        METRICS_REFUSALS, "Connections closed before a message, by reason.") &&
            add_reasons(out, "tcpackd_connections_closed_total", end_names, metrics->ended,
                        METRICS_ENDS, "Connections that ended, by reason.") &&
            add_counter(out, "tcpackd_accept_pauses_total", metrics->accept_pauses,
-                       "Times that accepting paused because there was no place left.") &&
+                       "Times that accepting paused because a limit was reached.") &&
            add_counter(out, "tcpackd_health_checks_total", metrics->health_checks,
                        "Health checks of balancers, which are not recorded.");
 }
@@ -186,7 +186,7 @@ bool metrics_write_file(const char *path, const struct buffer *text, const char 
         problem);
 
     if (fd >= 0)
-        (void)close(fd); /* the next file is due soon */
+        (void)close(fd); /* a new file will replace it soon */
     return fd >= 0;
 }
 

@@ -14,13 +14,13 @@
 
 enum {
     WRITTEN_MAX = 7, /* journal, .seq, .seq.new, metrics, .tmp, standard error, configuration */
-    LINKS_MAX = 40,  /* as the kernel: path_resolution(7) */
-    SHOWN_PATH_BYTES = 150,
+    LINKS_MAX = 40,  /* the limit of the kernel: path_resolution(7) */
+    SHOWN_PATH_BYTES = 150, /* of a path in a problem */
 };
 
-/* A file, if `exists`; and the name of one in a directory, if `named`. */
+/* A file if `exists`, and a name in a directory if `named`. */
 struct output {
-    const char *what; /* for people */
+    const char *what; /* its description in messages */
     bool exists;
     dev_t device;
     ino_t inode;
@@ -31,7 +31,7 @@ struct output {
     char path[PATH_MAX]; /* as configured; "": a standard descriptor */
 };
 
-/* All that were examined so far. */
+/* The files examined so far. */
 struct outputs {
     struct output all[WRITTEN_MAX];
     size_t count;
@@ -41,8 +41,8 @@ struct outputs {
 /* --------------------------------------------------------------------------- which file it is */
 
 /*
- * Replaces `path` by what it links to, if it is a link, whether or not there is such a file. False:
- * it is no link, or the path would be too long.
+ * Replaces a symbolic link `path` by its target, even if the target does not exist. False: it is
+ * not a link, or the new path would be too long.
  */
 static bool follow_link(char path[PATH_MAX])
 {
@@ -59,8 +59,8 @@ static bool follow_link(char path[PATH_MAX])
     return length < PATH_MAX;
 }
 
-/* The directory and the name in it, after the last link. */
-static void name(struct output *output)
+/* Finds the directory and the name in it, after following all links. */
+static void find_name(struct output *output)
 {
     char path[PATH_MAX];
     char copy[PATH_MAX];
@@ -82,7 +82,7 @@ static void name(struct output *output)
     output->folder_inode = status.st_ino;
 }
 
-/* False: it cannot be known which file that is, or it may be shared. */
+/* Finds the identity of a file. False: it cannot be examined, or may be shared. */
 static bool examine(struct output *output, int fd)
 {
     bool standard = output->path[0] == '\0';
@@ -96,7 +96,7 @@ static bool examine(struct output *output, int fd)
     output->device = output->exists ? status.st_dev : 0;
     output->inode = output->exists ? status.st_ino : 0;
     if (!standard)
-        name(output);
+        find_name(output);
     return true;
 }
 
@@ -129,7 +129,7 @@ static bool is_free(const struct outputs *outputs, const struct output *output)
     return true;
 }
 
-/* Adds the file `path` followed by `suffix`. False: it is one that was added before. */
+/* Adds the file `path` followed by `suffix`. False: it was added before. */
 static bool add_path(struct outputs *outputs, const char *what, const char *path,
                      const char *suffix)
 {
@@ -177,14 +177,14 @@ static bool add_metrics(struct outputs *outputs, const char *file)
                              add_path(outputs, "FILE.tmp of [metrics] file", file, ".tmp"));
 }
 
-/* Sockets are compared with the files only: binding them says where two are one. */
+/* Compares a socket with the files only; bind() reports two sockets at one path. */
 static bool check_socket(const struct outputs *outputs, const char *host)
 {
     struct output socket = {.what = "a Unix socket"};
 
     if (host[0] != '/')
         return true;
-    (void)snprintf(socket.path, sizeof socket.path, "%s", host); /* it has fewer bytes */
+    (void)snprintf(socket.path, sizeof socket.path, "%s", host); /* a host is shorter */
     return !examine(&socket, -1) || is_free(outputs, &socket);
 }
 

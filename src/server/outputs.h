@@ -1,10 +1,11 @@
 /*
- * outputs.h: the files that the server writes, judged before it writes them: no two of them may be
- * the same one, nor the configuration, nor at the path of a Unix socket; and standard output that
- * the service manager reads is no journal. For the start, for -t and for a reload.
+ * outputs.h: checks the files that the server would write before it writes them. No two of them may
+ * be the same file, or the configuration, or at the path of a Unix socket; and if the service
+ * manager reads standard output, standard output must not be the journal by default. Used at the
+ * start, by -t, and by a reload.
  *
- * Files are the same by device and inode, or, also if there is none yet, by name in the same
- * directory; links are followed. Devices, pipes and terminals may be shared.
+ * Files are the same if they have the same device and inode or, even if they do not exist yet, the
+ * same name in the same directory. Links are followed. Devices, pipes and terminals may be shared.
  */
 #ifndef TCPACK_SERVER_OUTPUTS_H
 #define TCPACK_SERVER_OUTPUTS_H
@@ -14,18 +15,19 @@
 
 #include <stdbool.h>
 
+/* Bytes for a problem of outputs_check(). */
 enum { OUTPUTS_PROBLEM_SIZE = 512 };
 
 /*
- * Whether the outputs of `config`, read from `path`, are files of their own. `standard`: standard
- * output and error are this process's outputs, too; false for -t, whose own they are not. False
- * with `problem` (OUTPUTS_PROBLEM_SIZE bytes) saying which are not. A file that cannot be examined
- * is not judged: opening it says why.
+ * Whether the outputs of `config`, read from `path`, are all different files. `standard`: include
+ * standard output and standard error; false for -t, which runs outside the service. False with the
+ * two files in `problem` (OUTPUTS_PROBLEM_SIZE bytes). Ignores a file that cannot be examined:
+ * opening it will give the reason.
  */
 bool outputs_check(const struct config *config, const char *path, bool standard,
                    char *problem) MUST_USE;
 
-/* What to warn of though outputs_check() passed, static text; NULL: nothing. */
+/* A warning about outputs that passed outputs_check(); static text; NULL: no warning. */
 const char *outputs_warning(const struct config *config) MUST_USE;
 
 #endif

@@ -14,7 +14,7 @@
 #include <string.h>
 #include <sysexits.h>
 
-/* How long, in microseconds, peers have at the end to take the replies that are on their way. */
+/* Microseconds that peers have at the end to receive the last replies. */
 enum { PARTING_US = 2 * 1000 * 1000 };
 
 static bool out_of_memory(int *status)
@@ -24,7 +24,7 @@ static bool out_of_memory(int *status)
     return false;
 }
 
-/* Takes over the sockets that the service manager passed to us. */
+/* Adds the sockets that the service manager passed. */
 static bool adopt_passed(struct server *server, int *status)
 {
     struct activation activation;
@@ -59,7 +59,7 @@ static bool listen_everywhere(struct server *server, int *status)
     return accept_begin(server) || out_of_memory(status);
 }
 
-/* Becomes the user of the configuration, where it names one. */
+/* Changes to the configured user, if there is one. */
 static bool drop_privileges(const struct server *server, int *status)
 {
     const struct config *config = &server->settings->config;
@@ -144,8 +144,8 @@ struct server *server_new(const struct config_source *source, struct config *con
         return NULL;
     }
     limits_apply(server);
-    if (!readiness_rings(server->readiness))
-        log_notice("sockets do not ring here: each wait looks at all of them, which costs time");
+    if (!readiness_uses_signals(server->readiness))
+        log_notice("sockets send no signals here (no F_SETSIG): select() watches every socket");
     for (size_t at = 0; at < server->listeners.count; at++)
         log_notice("server start at %s", server->listeners.all[at].address);
     housekeeping_begin(server);
@@ -154,8 +154,8 @@ struct server *server_new(const struct config_source *source, struct config *con
 }
 
 /*
- * The last rounds: nobody is accepted, nothing is recorded any more. Those whose replies are on
- * their way get PARTING_US to take them: a connection that is closed before can lose them.
+ * The last rounds, which accept no connection and record nothing. Peers have PARTING_US to receive
+ * replies that are already sent: an earlier close could lose them.
  */
 static void part(struct server *server)
 {

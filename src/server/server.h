@@ -1,6 +1,6 @@
 /*
- * server.h: the server as a whole: listeners, connections, journal, and the round that serves them
- * until a signal asks it to stop. The program's edge: it logs.
+ * server.h: the server as a whole: starts and ends its parts, and runs the loop until a signal asks
+ * it to stop. It logs what goes wrong.
  */
 #ifndef TCPACK_SERVER_SERVER_H
 #define TCPACK_SERVER_SERVER_H
@@ -11,14 +11,15 @@
 struct server;
 
 /*
- * Listens and opens the journal as `config` says, which it takes over, and logs that it is ready.
- * `source` is where the configuration came from; it is read again on SIGHUP and must stay valid.
- * NULL, with the reason logged and *status the exit status, when something could not be done.
+ * Opens the listeners and the journal of `config`, changes the user, and logs that it is ready.
+ * Takes ownership of the contents of `config`, even on failure. `source` is what `config` was read
+ * from; SIGHUP reads it again, so it must outlive the server. NULL with the reason logged and the
+ * exit status (sysexits.h) in *status.
  */
 struct server *server_new(const struct config_source *source, struct config *config,
                           int *status) MUST_USE;
 
-/* Serves until it is asked to stop or the journal fails. Returns the exit status. */
+/* Serves until it is told to stop or the journal fails. Returns the exit status (sysexits.h). */
 int server_run(struct server *server) MUST_USE;
 
 /* Closes everything. NULL is allowed. */

@@ -12,7 +12,7 @@ static bool parse_networks(const char *text, struct network_list *list, const ch
 
     if (network_list_parse(text, list, ignored))
         return true;
-    *problem = strerror(ENOMEM); /* the configuration is valid: nothing else can be wrong */
+    *problem = strerror(ENOMEM); /* the configuration is valid: it can only be memory */
     return false;
 }
 
@@ -89,16 +89,6 @@ const struct listener_settings *settings_find(const struct settings *settings, c
         if (strcmp(settings->sections[at].config->name, name) == 0)
             return &settings->sections[at];
     return NULL;
-}
-
-struct journal_options settings_journal(const struct settings *settings)
-{
-    return (struct journal_options){
-        .file = settings->config.journal.file,
-        .format = (enum journal_format)settings->config.journal.format,
-        .sync = settings->config.journal.sync,
-        .mode = (unsigned)settings->config.journal.mode,
-    };
 }
 
 size_t settings_buffer_size(const struct settings *settings)

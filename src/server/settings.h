@@ -1,6 +1,6 @@
 /*
- * settings.h: a configuration that the server works by, with what is compiled from it. A reload
- * makes a new one; the old one lives as long as a connection came in by a section that is gone.
+ * settings.h: a configuration as the server uses it, with what is compiled from it. A reload
+ * creates new settings; the old ones live as long as a connection of a removed section holds them.
  */
 #ifndef TCPACK_SERVER_SETTINGS_H
 #define TCPACK_SERVER_SETTINGS_H
@@ -10,45 +10,41 @@
 #include "common/config/config.h"
 #include "common/network.h"
 #include "common/reply.h"
-#include "server/journal/journal.h"
 
 #include <stddef.h>
 
 struct settings;
 
-/* What holds for the connections of a [server] or [listener NAME] section. */
+/* The settings of the connections of a [server] or [listener NAME] section. */
 struct listener_settings {
-    struct settings *all;                 /* that it is part of */
+    struct settings *all;                 /* which contain this section */
     const struct config_listener *config; /* in all->config */
     struct reply *reply;                  /* compiled from config->reply; owned */
     struct network_list allow, deny, proxy_from;
-    struct buffer health_check; /* the message's bytes; empty: there is none */
+    struct buffer health_check; /* the bytes of the message; empty: not configured */
 };
 
 struct settings {
     struct config config;
     struct listener_settings *sections; /* [server] first, then each [listener NAME] */
     size_t count;
-    size_t holders;
+    size_t holders; /* references; the last release frees the settings */
 };
 
 /*
- * The settings of a valid configuration, held once: by the caller. Takes the configuration over,
- * whatever it returns. NULL, and *problem says why (static text).
+ * The settings of a valid configuration, which the caller holds. Takes ownership of the
+ * configuration's contents, even on failure. NULL with the reason in *problem (static text).
  */
 struct settings *settings_new(struct config *config, const char **problem) MUST_USE;
 
-/* One holder more, one less: the last one frees them. NULL is allowed. */
+/* Adds or removes a holder; removing the last one frees the settings. Release allows NULL. */
 void settings_hold(struct settings *settings);
 void settings_release(struct settings *settings);
 
-/* The section of that name ("" is [server]'s); NULL where there is none. */
+/* The section with this name ("": [server]); NULL: there is none. */
 const struct listener_settings *settings_find(const struct settings *settings, const char *name);
 
-/* What the journal is to be opened with; valid as long as the settings. */
-struct journal_options settings_journal(const struct settings *settings);
-
-/* The largest buffer_size of all sections, bytes. */
+/* The largest buffer_size of all sections, in bytes. */
 size_t settings_buffer_size(const struct settings *settings);
 
 #endif

@@ -1,4 +1,4 @@
-/* tcpackd: reads its command line and configuration, and serves. See tcpackd(8). */
+/* tcpackd.c: main(): reads the command line and the configuration, and serves. See tcpackd(8). */
 #include "common/compiler.h"
 #include "common/config/config.h"
 #include "common/descriptors.h"
@@ -28,7 +28,7 @@ static const char help[] =
     "\n"
     "  -c, --config FILE     read this configuration (default: " SYSCONFDIR "/tcpack.ini)\n"
     "  -o, --option section.key=value\n"
-    "                        set one option, stronger than the file\n"
+    "                        set one option; overrides the file\n"
     "  -t, --check           check the configuration and exit\n"
     "  -T, --print           print the whole configuration and exit\n"
     "  -q, --quiet           log less\n"
@@ -71,13 +71,13 @@ static void exit_usage(const char *format, ...)
     va_list args;
 
     va_start(args, format);
-    (void)vsnprintf(problem, sizeof problem, format, args); /* a longer one is cut */
+    (void)vsnprintf(problem, sizeof problem, format, args); /* a long text is cut */
     va_end(args);
     log_error("%s (try: tcpackd -h)", problem);
     exit(EX_USAGE);
 }
 
-/* Prints what was asked for instead of serving. */
+/* Exits after printing what an option asked for. */
 static NORETURN void exit_printed(bool printed)
 {
     if (!printed || fflush(stdout) != 0) {
@@ -87,7 +87,7 @@ static NORETURN void exit_printed(bool printed)
     exit(EX_OK);
 }
 
-/* getopt_long() met an option that is none, one without its value, or one with a value too much. */
+/* getopt_long() found an unknown option, a missing argument, or an argument too many. */
 static NORETURN void exit_wrong_option(int what, const char *argument)
 {
     bool is_known = optopt > 0 && strchr(options, optopt) != NULL;
@@ -101,7 +101,7 @@ static NORETURN void exit_wrong_option(int what, const char *argument)
     exit_usage("there is no option %s", argument);
 }
 
-/* `argument` is the last one that getopt_long() has finished. */
+/* `argument` is the last argument that getopt_long() has processed. */
 static void parse_option(struct command_line *line, int option, const char *argument)
 {
     switch (option) {
@@ -138,17 +138,16 @@ static struct command_line parse_command_line(int argc, char **argv)
     struct command_line line = {.source = {.path = default_path}};
     int option;
 
-    line.overrides = calloc((size_t)argc, sizeof *line.overrides); /* more than enough */
+    line.overrides = calloc((size_t)argc, sizeof *line.overrides); /* an upper bound */
     if (line.overrides == NULL) {
         log_error("cannot read the command line: %s", strerror(errno));
         exit(EX_OSERR);
     }
-    opterr = 0; /* we say it ourselves */
+    opterr = 0; /* exit_wrong_option() reports errors */
     while ((option = getopt_long(argc, argv, options, long_options, NULL)) != -1)
         parse_option(&line, option, argv[optind - 1]);
     if (optind < argc)
-        exit_usage("unexpected argument: %s; the configuration is named with -c FILE",
-                   argv[optind]);
+        exit_usage("unexpected argument: %s; name the configuration with -c FILE", argv[optind]);
     if (line.check && line.print)
         exit_usage("-t and -T exclude each other");
     if (line.quiet && line.verbose)
@@ -163,13 +162,14 @@ static struct command_line parse_command_line(int argc, char **argv)
 
 static void report_error(void *context, const char *text)
 {
-    (void)context; /* the log needs none */
+    (void)context; /* not needed */
     log_error("%s", text);
 }
 
 /*
- * The journal that a service manager's state directory (systemd.exec(5)) makes the default: that
- * directory is the one place of ours that stays. The first, if there are several. NULL: none.
+ * The default journal in the state directory of the service manager (systemd.exec(5)), the only
+ * directory of the service that is kept. The first directory if there are several. NULL: there is
+ * none.
  */
 static const char *state_journal(char path[PATH_BYTES])
 {
@@ -182,7 +182,7 @@ static const char *state_journal(char path[PATH_BYTES])
     return path;
 }
 
-/* Whether each file that the server would write is one of its own. `standard`: see outputs.h. */
+/* Whether the files that the server would write are all different. `standard`: see outputs.h. */
 static bool check_outputs(const struct config *config, const char *path, bool standard)
 {
     char problem[OUTPUTS_PROBLEM_SIZE];
@@ -202,7 +202,7 @@ static int serve(const struct config_source *source, struct config *config)
         return EX_CONFIG;
     }
     log_open("tcpackd", (enum log_level)config->log.level, (enum log_to)config->log.to);
-    log_never_wait(); /* only now: an error in the configuration is worth waiting for */
+    log_never_wait(); /* only now: errors in the configuration must not be dropped */
     if (outputs_warning(config) != NULL)
         log_warning("%s", outputs_warning(config));
     struct server *server = server_new(source, config, &status);

@@ -228,11 +228,11 @@ def test_second_server_by_standard_output_is_refused(recording, refusing, server
     """Each would cut off what a failed write of its own left, and with it what the other wrote."""
     one = recording()
     with open(journal, "ab") as shared:
-        assert "another tcpackd records into it" in refusing({"journal.file": "-"}, stdout=shared)
+        assert "another tcpackd is using it" in refusing({"journal.file": "-"}, stdout=shared)
     one.stop()
     with open(journal, "ab") as shared:
         first = server(stdout=shared)
-        assert "another tcpackd records into it" in refusing({"journal.file": str(journal)})
+        assert "another tcpackd is using it" in refusing({"journal.file": str(journal)})
         first.stop()
     recording()  # now it is free, though somebody else still has it open
 

@@ -114,7 +114,7 @@ def refused(arguments, **options):
     result = subprocess.run([programs.tcpackd(), "-c", "/dev/null", "-o", "server.port=0", *arguments],
                             stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=DEADLINE,
                             check=False, **options)
-    return result.returncode == 74 and b"another tcpackd records into it" in result.stderr
+    return result.returncode == 74 and b"another tcpackd is using it" in result.stderr
 
 
 def test_second_server_with_the_same_standard_output(tmp_path):

@@ -208,7 +208,7 @@ def test_unfinished_header_closes(server):
         assert ended.receive_all() == b""
         one.log.wait("its PROXY header is invalid: it is unfinished")
         assert stalled.receive_all() == b""
-        one.log.wait("its PROXY header was not there within stall_timeout")
+        one.log.wait("its PROXY header did not arrive within stall_timeout")
 
 
 @pytest.mark.parametrize("header", [V1, V2 + b"\n", V2_IPV6 + b"\n", LOCAL + b"\n",

@@ -85,7 +85,7 @@ def test_without_root(folder):
     result = programs.run("setpriv", "--reuid=nobody", "--clear-groups", program, "-c", config)
     assert result.returncode == 77
     assert result.stderr == \
-        "tcpackd: error: cannot take the groups of user daemon: Operation not permitted\n"
+        "tcpackd: error: cannot set the groups of user daemon: Operation not permitted\n"
 
 
 def test_socket_that_cannot_be_given_is_named(folder):
@@ -137,7 +137,7 @@ def test_groups_that_cannot_be_given_up(folder):
     result = programs.run(*become, "--groups=4711", program, "-c", config, timeout=DEADLINE)
     assert result.returncode == 77
     assert result.stderr == \
-        "tcpackd: error: cannot take the groups of user nobody: Operation not permitted\n"
+        "tcpackd: error: cannot set the groups of user nobody: Operation not permitted\n"
 
 
 def test_own_groups_are_nothing_to_give_up(server, folder):

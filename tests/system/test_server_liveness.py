@@ -1,8 +1,8 @@
 """
-Why: sockets ring once when something comes, and a ring that is lost or heeded too little is a client
-that waits for ever. So: clients that send in odd pieces, read late, half-close, or send urgent data,
-through buffers of any size, while the configuration is read again and again; with a queue for all
-rings, for few, and without any. Nothing ends a wait here but the server: there are no timeouts.
+Why: a socket signals once when something arrives. If that signal is lost, or not enough is read after
+it, a client waits forever. So clients send in pieces of odd sizes, read late, half-close and send
+urgent data, through buffers of any size, while the configuration is read again and again; with a
+queue for all signals, for few, and for none. Only the server ends a wait here: there are no timeouts.
 """
 
 import random
@@ -21,8 +21,8 @@ REPLY = b"r" * 99 + b"\n"  # long: replies to a large burst must wait for their 
 RECEIVE_BUFFER = 16384
 BUFFER_SIZES = [1, 2, 5, 64, 16384, 1000000]
 ways = pytest.mark.parametrize("wrap, environment", [
-    pytest.param((), {}, id="ringing"),
-    pytest.param(("prlimit", "--sigpending=0"), {}, id="rings-lost"),
+    pytest.param((), {}, id="signals"),
+    pytest.param(("prlimit", "--sigpending=0"), {}, id="signals-lost"),
     pytest.param((), {"TCPACKD_READINESS": "plain"}, id="plain"),
 ])
 

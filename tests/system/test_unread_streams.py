@@ -213,7 +213,7 @@ def test_stop_with_half_a_record_in_the_pipe(tmp_path):
             wait_until(lambda: unread(client) == 0, "the message to be taken")
             other.send(b"later\n")
             one.send_signal(signal.SIGTERM)
-            one.log.wait("took no more until the server was asked to stop: the last messages are not "
+            one.log.wait("took no more data until the server was told to stop: the last messages are not "
                          "acknowledged")
             rest = bytearray()
             while one.running:  # the reader wakes up: what comes is not acknowledged either

@@ -8,11 +8,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* How long, in microseconds, a peer that is refused has to read its last replies and go. */
+/* Microseconds that a refused peer has to read its last replies and close. */
 enum { DISCARDING_US = 2 * 1000 * 1000 };
 
-/* Reads that may come to nothing though there are bytes, in a row. */
-enum { VAIN_MAX = 64 };
+/* Reads in a row that may return nothing though there are bytes. */
+enum { FUTILE_MAX = 64 };
 
 struct connection *connection_new(int fd, const struct listener_settings *settings, int64_t now)
 {
@@ -38,34 +38,34 @@ void connection_adopt(struct connection *connection, const struct listener_setti
 void connection_free(struct connection *connection)
 {
     settings_release(connection->settings->all);
-    (void)close(connection->fd); /* a socket's errors were seen by recv() and send() */
+    (void)close(connection->fd); /* recv() and send() have reported the socket's errors */
     buffer_free(&connection->in);
     buffer_free(&connection->out);
     free(connection);
 }
 
 /*
- * Whether there are bytes though recv() said EAGAIN, as Linux does at urgent data while a signal is
- * pending: whatever signal, also one that is ignored or from a debugger. Not for ever: a kernel
- * that counts bytes which it does not give must not keep us busy.
+ * Whether there are bytes though recv() failed with EAGAIN. Linux does that at urgent data while
+ * any signal is pending, even an ignored one or a debugger's. The number of tries is limited, in
+ * case a kernel counts bytes that it never returns.
  */
 static bool holds_bytes(struct connection *connection)
 {
     int unread;
 
-    if (connection->vain == VAIN_MAX || ioctl(connection->fd, FIONREAD, &unread) != 0 ||
+    if (connection->futile == FUTILE_MAX || ioctl(connection->fd, FIONREAD, &unread) != 0 ||
         unread == 0)
         return false;
-    connection->vain++;
+    connection->futile++;
     return true;
 }
 
-/* What recv() made of a request for `asked` bytes. */
+/* Interprets the result `count` of a recv() of `asked` bytes. */
 static enum connection_received received(struct connection *connection, ssize_t count, size_t asked)
 {
     if (count > 0) {
-        connection->vain = 0;
-        if (count == (ssize_t)asked) /* a short count leaves it open: the end may be behind it */
+        connection->futile = 0;
+        if (count == (ssize_t)asked) /* a full read: there may be more */
             connection->undrained = true;
         return CONNECTION_RECEIVED;
     }
@@ -82,11 +82,10 @@ static enum connection_received received(struct connection *connection, ssize_t 
 }
 
 /*
- * Receives behind what is unfinished. Through `scratch` as long as that is short: an unfinished
- * message takes memory in proportion to itself, not to buffer_size.
+ * Receives more of an unfinished message. While it is short, the bytes go through `scratch`, so
+ * that the message takes memory in proportion to its own size, not to buffer_size.
  */
-static enum connection_received receive_behind(struct connection *connection,
-                                               unsigned char *scratch)
+static enum connection_received receive_rest(struct connection *connection, unsigned char *scratch)
 {
     size_t room = connection->settings->config->buffer_size;
     bool in_place = connection->in.size >= room;
@@ -117,9 +116,9 @@ enum connection_received connection_receive(struct connection *connection, unsig
         if (connection->ended)
             result = CONNECTION_ENDED;
         else if (connection->more)
-            connection->undrained = true; /* news from the kernel may have come meanwhile */
+            connection->undrained = true; /* more may have arrived meanwhile */
         else
-            result = receive_behind(connection, scratch);
+            result = receive_rest(connection, scratch);
         *bytes = connection->in.bytes;
         *size = connection->in.size;
     }
@@ -152,7 +151,7 @@ static enum connection_sent send_failed(struct connection *connection)
 
     buffer_free(&connection->out);
     errno = error;
-    if (error == EPIPE) /* the peer has finished sending before */
+    if (error == EPIPE) /* the peer has closed its end */
         return CONNECTION_GONE;
     if (!connection_is_broken_by(error))
         return CONNECTION_FAILED;
@@ -228,13 +227,13 @@ void connection_discard(struct connection *connection, int64_t now)
 {
     buffer_free(&connection->in);
     buffer_free(&connection->out);
-    (void)shutdown(connection->fd,
-                   SHUT_WR); /* fails where the peer is gone: the next recv() tells */
+    /* It fails if the peer is gone; the next recv() reports that. */
+    (void)shutdown(connection->fd, SHUT_WR);
     connection->state = CONNECTION_DISCARDING;
-    connection->more = false; /* nothing of `in` is left */
+    connection->more = false; /* `in` is empty */
     connection->unfinished_since = 0;
     connection->unsent_since = now;
-    connection->sent_since = 0; /* there is a time limit of its own */
+    connection->sent_since = 0; /* DISCARDING has its own time limit */
 }
 
 bool connection_drain(struct connection *connection, unsigned char *scratch, size_t size)
@@ -245,7 +244,7 @@ bool connection_drain(struct connection *connection, unsigned char *scratch, siz
     return result == CONNECTION_RECEIVED || result == CONNECTION_NOTHING;
 }
 
-/* Takes the earlier of *due and since + seconds; true when that is over. */
+/* Lowers *due to since + seconds if that is earlier. True if that time has passed. */
 static bool is_over(int64_t since, uint64_t seconds, int64_t now, int64_t *due)
 {
     int64_t end = since + (int64_t)seconds * 1000000;
@@ -262,18 +261,18 @@ struct overdue connection_overdue(const struct connection *connection, int64_t n
     const struct config_listener *config = connection->settings->config;
     struct overdue overdue = {"", connection->end, DEADLINE_NEVER};
 
-    if (connection->state == CONNECTION_DISCARDING) { /* it ends for another reason */
+    if (connection->state == CONNECTION_DISCARDING) { /* it ends for the reason noted before */
         overdue.due = connection->unsent_since + DISCARDING_US;
         if (overdue.due <= now)
             overdue.why = "it did not close a refused connection";
         return overdue;
     }
     overdue.end = METRICS_ENDED_STALLED;
-    /* While replies are unsent nothing is received: what would finish a message may be waiting. */
+    /* Nothing is received while replies are unsent, so the rest of a message may be waiting. */
     if (connection->out.size == 0 &&
         is_over(connection->unfinished_since, config->stall_timeout, now, &overdue.due)) {
         overdue.why = connection->state == CONNECTION_PROXY
-                          ? "its PROXY header was not there within stall_timeout"
+                          ? "its PROXY header did not arrive within stall_timeout"
                           : "an unfinished message is older than stall_timeout";
         return overdue;
     }

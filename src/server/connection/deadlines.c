@@ -65,7 +65,7 @@ static void move_down(struct deadlines *deadlines, size_t at, struct entry entry
     put(deadlines, at, entry);
 }
 
-/* Puts an entry where index `at` has become free, wherever it belongs from there. */
+/* Puts an entry at the free index `at`, and moves it up or down from there. */
 static void settle(struct deadlines *deadlines, size_t at, struct entry entry)
 {
     if (at > 0 && entry.due < deadlines->heap[(at - 1) / 2].due)

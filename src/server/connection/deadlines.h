@@ -1,10 +1,10 @@
 /*
- * deadlines.h: which descriptor's time is up first. A heap: setting, clearing and taking cost the
- * logarithm of how many there are, and looking costs nothing. Pure.
+ * deadlines.h: which descriptor's deadline comes first. A heap: to set, clear or take a deadline
+ * costs the logarithm of their number, to look at the first one costs nothing. Pure.
  *
- * Times are microseconds of clock_monotonic_us(). A deadline may be early: who takes it looks
- * whether it is really due and sets it again. So what is postponed all the time, such as the idle
- * timeout of a busy connection, costs nothing until the time that was set first.
+ * Times are microseconds of clock_monotonic_us(). A deadline may be too early: its taker checks
+ * whether it is really due, and if not sets it again. A deadline that moves all the time, such as
+ * the idle timeout of a busy connection, therefore costs nothing until the time set first.
  */
 #ifndef TCPACK_SERVER_CONNECTION_DEADLINES_H
 #define TCPACK_SERVER_CONNECTION_DEADLINES_H
@@ -14,28 +14,30 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* What deadlines_first() and deadlines_of() return where there is none. */
+/* deadlines_first() and deadlines_of() return this if there is no deadline. */
 #define DEADLINE_NEVER INT64_MAX
 
 struct deadlines;
 
-/* None yet. NULL with errno ENOMEM. */
+/* Has no deadlines at first. The caller frees it. NULL with errno ENOMEM. */
 struct deadlines *deadlines_new(void) MUST_USE;
 
+/* NULL is allowed. */
 void deadlines_free(struct deadlines *deadlines);
 
 /* Sets the one deadline of descriptor `fd`. False with errno ENOMEM, and the old one stays. */
 bool deadlines_set(struct deadlines *deadlines, int fd, int64_t due) MUST_USE;
 
-/* Any fd; one that has no deadline is let be. */
+/* Removes the deadline of `fd`, if there is one. */
 void deadlines_clear(struct deadlines *deadlines, int fd);
 
+/* The deadline of `fd`. */
 int64_t deadlines_of(const struct deadlines *deadlines, int fd);
 
 /* The earliest deadline. */
 int64_t deadlines_first(const struct deadlines *deadlines);
 
-/* Removes a deadline that is not after `now` and returns its descriptor; -1 where there is none. */
+/* Removes the first deadline if it is not after `now`, and returns its descriptor; -1: none is. */
 int deadlines_take(struct deadlines *deadlines, int64_t now);
 
 #endif

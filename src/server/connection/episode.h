@@ -1,7 +1,7 @@
 /*
- * episode.h: a trouble that peers can make come and go as often as they like: said once when it
- * begins, and once when it is over, which it is after a second without it. Pure: the caller says
- * what time it is (microseconds, monotonic), and logs.
+ * episode.h: a problem that peers can cause and end as often as they like. It is logged once when
+ * it begins and once when it is over, which is after a second without it. Pure: the caller passes
+ * the time (microseconds of clock_monotonic_us()) and logs.
  */
 #ifndef TCPACK_SERVER_CONNECTION_EPISODE_H
 #define TCPACK_SERVER_CONNECTION_EPISODE_H
@@ -11,24 +11,25 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Microseconds without the problem after which it is over. */
 enum { EPISODE_CALM_US = 1000 * 1000 };
 
-/* A zeroed struct is no episode. */
+/* In a zeroed struct, no episode has begun. */
 struct episode {
     bool begun;
-    int64_t calm_since; /* 0: the trouble is there */
+    int64_t calm_since; /* 0: the problem exists now */
 };
 
-/* The trouble is there. True where it begins an episode: the caller says so. */
+/* The problem exists. True if an episode begins: the caller logs that. */
 bool episode_begins(struct episode *episode) MUST_USE;
 
-/* The trouble is not there. */
+/* The problem does not exist at the moment. */
 void episode_calms(struct episode *episode, int64_t now);
 
-/* When the episode will be over, if the trouble does not come back; or DEADLINE_NEVER. */
+/* When the episode will be over unless the problem returns; or DEADLINE_NEVER. */
 int64_t episode_due(const struct episode *episode);
 
-/* True once, when it is over: the caller says so. */
+/* True once, when the episode is over: the caller logs that. */
 bool episode_ends(struct episode *episode, int64_t now) MUST_USE;
 
 #endif

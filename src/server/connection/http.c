@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-/* RFC 9110, section 5.6.2: what a method consists of. */
+/* Whether `byte` can be part of a method (RFC 9110, section 5.6.2). */
 static bool is_token(unsigned char byte)
 {
     return (byte >= '0' && byte <= '9') || (byte >= 'A' && byte <= 'Z') ||

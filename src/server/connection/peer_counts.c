@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* Slots at first. The table is at most half full, so that a search is short. */
+/* Initial number of slots. The table is at most half full, which keeps a search short. */
 enum { CAPACITY_MIN = 64 };
 
 struct peer_count {
@@ -23,7 +23,7 @@ static size_t home_slot(const struct peer_counts *counts, const struct peer_key 
     return (size_t)peer_key_hash(key, counts->seed) & (counts->capacity - 1);
 }
 
-/* The slot of `key`, or the free one where it would go. The table has a free slot. */
+/* The slot of `key`, or the free slot for it. The table always has a free slot. */
 static size_t find_slot(const struct peer_counts *counts, const struct peer_key *key)
 {
     size_t slot = home_slot(counts, key);
@@ -38,7 +38,7 @@ static bool grow(struct peer_counts *counts)
     struct peer_counts grown = *counts;
 
     if (counts->capacity == 0 && getentropy(&grown.seed, sizeof grown.seed) != 0)
-        grown.seed = (uint64_t)clock_wall_us(); /* a kernel without: harder to guess than nothing */
+        grown.seed = (uint64_t)clock_wall_us(); /* no getentropy(): better than 0 */
     grown.capacity = counts->capacity == 0 ? CAPACITY_MIN : 2 * counts->capacity;
     grown.slots = calloc(grown.capacity, sizeof *grown.slots);
     if (grown.slots == NULL)
@@ -63,13 +63,13 @@ size_t peer_counts_add(struct peer_counts *counts, const struct peer_key *key)
     return ++slot->connections;
 }
 
-/* Whether `slot` lies on the way from `home` to `end`, around the end of the table. */
+/* Whether `slot` lies in [home, end), in a circular table. */
 static bool lies_between(size_t home, size_t slot, size_t end)
 {
     return home <= end ? home <= slot && slot < end : home <= slot || slot < end;
 }
 
-/* Frees the slot and moves those behind it up that are found by passing it. */
+/* Frees the slot, and moves up the entries whose search passes through it. */
 static void free_slot(struct peer_counts *counts, size_t slot)
 {
     for (size_t i = next_slot(counts, slot); counts->slots[i].connections > 0;

@@ -1,7 +1,7 @@
 /*
- * peer_counts.h: how many connections each address has, for max_clients_per_address. A hash table
- * of the addresses that have one at all. (No limit is for peers that have no internet address: that
- * is up to the caller.)
+ * peer_counts.h: the number of connections of each address, for max_clients_per_address. A hash
+ * table of the addresses that have a connection. (Peers without an internet address have no such
+ * limit; the caller does not count them.)
  */
 #ifndef TCPACK_SERVER_CONNECTION_PEER_COUNTS_H
 #define TCPACK_SERVER_CONNECTION_PEER_COUNTS_H
@@ -12,22 +12,24 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A zeroed struct is an empty table. Who declares it owns it and calls peer_counts_free(). */
+/* A zeroed struct is an empty table. Its owner calls peer_counts_free(). */
 struct peer_counts {
     struct peer_count *slots; /* NULL while capacity is 0 */
     size_t capacity;          /* a power of two */
-    size_t used;
-    uint64_t seed;
+    size_t used;              /* slots in use */
+    uint64_t seed;            /* of peer_key_hash() */
 };
 
-/* One connection more from `key`. How many it has then; 0, errno ENOMEM, without memory. */
+/* Counts a new connection of `key`. Returns their new number; 0 with errno ENOMEM. */
 size_t peer_counts_add(struct peer_counts *counts, const struct peer_key *key) MUST_USE;
 
-/* One less, of those that were added. */
+/* Counts the end of a connection of `key`. Does nothing if there is none. */
 void peer_counts_remove(struct peer_counts *counts, const struct peer_key *key);
 
+/* The number of connections of `key`. */
 size_t peer_counts_of(const struct peer_counts *counts, const struct peer_key *key);
 
+/* Leaves an empty table. */
 void peer_counts_free(struct peer_counts *counts);
 
 #endif

@@ -35,7 +35,7 @@ bool peer_key_equal(const struct peer_key *one, const struct peer_key *other)
     return memcmp(&one->address, &other->address, sizeof one->address) == 0;
 }
 
-/* The finalizer of splitmix64: every bit of the input changes half of the output's. */
+/* The finalizer of splitmix64: each input bit changes half of the output bits on average. */
 static uint64_t mix(uint64_t value)
 {
     value = (value ^ (value >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);

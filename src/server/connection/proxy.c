@@ -8,7 +8,7 @@
 #include <string.h>
 
 enum {
-    V1_SIZE_MAX = 107, /* with CR LF; the specification's worst case */
+    V1_SIZE_MAX = 107, /* with CR LF; the worst case in the specification */
     V1_FIELDS = 4,     /* source, destination, source port, destination port */
     V2_HEAD_SIZE = 16, /* signature, version and command, family and protocol, length */
 };
@@ -44,7 +44,7 @@ static struct address ipv6_address(struct in6_addr address, in_port_t port)
 
 static struct address unix_address(void)
 {
-    struct address result = {.size = sizeof(sa_family_t)}; /* a client's socket seldom has a path */
+    struct address result = {.size = sizeof(sa_family_t)}; /* a client's socket rarely has a path */
 
     result.storage.ss_family = AF_UNIX;
     return result;
@@ -80,7 +80,7 @@ static bool read_endpoint(int family, const char *address, const char *port,
     return true;
 }
 
-/* Reads what stands behind "PROXY ", without CR LF; cuts `text` into its fields. */
+/* Parses the text after "PROXY ", without CR LF. Cuts `text` into its fields. */
 static enum proxy_result read_v1(char *text, struct proxy_header *header)
 {
     char *fields[V1_FIELDS];
@@ -104,7 +104,7 @@ static enum proxy_result read_v1(char *text, struct proxy_header *header)
         text = strchr(text, ' ');
     }
     if (text != NULL)
-        return malformed(header, "there is more than two addresses and two ports");
+        return malformed(header, "it has more than two addresses and two ports");
     if (!read_endpoint(family, fields[0], fields[2], &header->peer) ||
         !read_endpoint(family, fields[1], fields[3], &destination))
         return malformed(header, "an address or port is invalid");
@@ -127,7 +127,7 @@ static enum proxy_result parse_v1(const unsigned char *bytes, size_t size,
     memcpy(text, bytes + sizeof v1_signature, length);
     text[length] = '\0';
     if (strlen(text) != length)
-        return malformed(header, "there is a NUL in it");
+        return malformed(header, "it contains a NUL");
     header->consumed = (size_t)(end - bytes) + 1;
     return read_v1(text, header);
 }
@@ -176,7 +176,7 @@ static enum proxy_result parse_v2(const unsigned char *bytes, size_t size,
         return PROXY_UNFINISHED;
     header->consumed = V2_HEAD_SIZE + length;
     if ((command & 0x0fU) == 0)
-        return PROXY_REAL; /* LOCAL: addresses that follow mean nothing */
+        return PROXY_REAL; /* LOCAL: ignore the addresses that follow */
     return read_v2(bytes[13], bytes + V2_HEAD_SIZE, length, header);
 }
 

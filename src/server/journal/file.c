@@ -14,11 +14,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* What is wrong with a file that no crash of ours can have left so, and what to do. */
+/* Why a file is refused that no crash of tcpackd can have left. */
 #define FOREIGN_TAIL                                                                               \
-    "it does not end with records of tcpackd; the file is untouched: name another one, or move "   \
-    "it "                                                                                          \
-    "away"
+    "it does not end with records of tcpackd; the file is untouched "                              \
+    "(name another file, or move it away)"
 
 static bool fail(char *problem, const char *what, const char *path)
 {
@@ -46,7 +45,7 @@ static bool identify(struct journal_file *file, const char *path, char *problem)
     return true;
 }
 
-/* Locks what of the file is not committed; also again, where the lock may have been lost. */
+/* Locks the file after its committed bytes. Call it again if the lock may have been lost. */
 static bool lock(const struct journal_file *file, const char *path, char *problem)
 {
     if (journal_lock_take(file->fd, file->committed))
@@ -54,46 +53,47 @@ static bool lock(const struct journal_file *file, const char *path, char *proble
     if (errno != EAGAIN)
         return fail(problem, "lock", path);
     (void)snprintf(problem, JOURNAL_TEXT_MAX,
-                   "cannot use %s as journal: another tcpackd records into it", path);
+                   "cannot use %s as journal: another tcpackd is using it", path);
     return false;
 }
 
-/* All that the file has, `end` bytes, is committed. */
+/* Moves the lock: all `end` bytes of the file are committed. */
 static void note_committed(struct journal_file *file, off_t end)
 {
     if (end > 0)
         journal_lock_move(file->fd, &file->committed, end);
 }
 
-/* Whether standard output, a file, has an unfinished line before where it is to be written. */
+/* Whether an unfinished line precedes the write position of standard output, a regular file. */
 static bool line_is_open(bool appending)
 {
-    /* It is open for writing only, more often than not. */
+    /* Standard output itself is often open for writing only. */
     int fd = open("/proc/self/fd/1", O_RDONLY | O_CLOEXEC);
     off_t end = appending ? lseek(fd, 0, SEEK_END) : lseek(STDOUT_FILENO, 0, SEEK_CUR);
     char last = '\n';
 
     if (fd < 0)
-        return false; /* nobody can tell */
+        return false; /* it cannot be found out */
     if (end > 0 && pread(fd, &last, 1, end - 1) != 1)
         last = '\n'; /* a hole */
     (void)close(fd); /* it was only read */
     return last != '\n';
 }
 
-/* Ends what a crash left unfinished, so that the first record has a line of its own. */
+/* Ends a line that a crash left unfinished, so that the first record begins a new line. */
 static bool end_line(struct journal_file *file, bool appending, char *problem)
 {
     bool open = line_is_open(appending);
 
-    if (!lock(file, "standard output", problem)) /* again: it closed a descriptor of the file */
+    if (!lock(file, "standard output", problem)) /* again: line_is_open() closed a descriptor */
         return false;
     if (!open)
         return true;
     if (write(file->fd, "\n", 1) != 1)
         return fail(problem, "end the unfinished last line of", "standard output");
     (void)snprintf(file->note, sizeof file->note,
-                   "standard output ended in an unfinished line, as after a crash: it is ended");
+                   "standard output ended with an unfinished line, as after a crash: added a line "
+                   "end");
     return true;
 }
 
@@ -120,7 +120,7 @@ bool journal_file_standard_output(struct journal_file *file, char *problem)
     return true;
 }
 
-/* Reads exactly bytes[0..size) at `offset`; an end of file in between is EIO. */
+/* Reads exactly bytes[0..size) at `offset`. False with errno; EIO: the file ends before that. */
 static bool read_at(int fd, unsigned char *bytes, size_t size, off_t offset)
 {
     while (size > 0) {
@@ -139,7 +139,7 @@ static bool read_at(int fd, unsigned char *bytes, size_t size, off_t offset)
     return true;
 }
 
-/* For struct recovery_source: the context is the descriptor. */
+/* For struct recovery_source: the context points to the descriptor. */
 static bool read_source(void *context, unsigned char *bytes, size_t size, off_t offset)
 {
     return read_at(*(const int *)context, bytes, size, offset);
@@ -158,7 +158,7 @@ static void note_cut(struct journal_file *file, const char *path, uintmax_t cut,
 
     if (salvaged > 0 && length > 0 && (size_t)length < sizeof file->note)
         (void)snprintf(file->note + length, sizeof file->note - (size_t)length,
-                       "; %" PRIu64 " whole records after them stay", salvaged);
+                       "; kept %" PRIu64 " whole records after them", salvaged);
 }
 
 /* Appends all bytes. False with errno. */
@@ -173,27 +173,28 @@ static bool append_all(int fd, const struct buffer *bytes)
     return true;
 }
 
-/* Cuts what a crash left unfinished, and moves whole records after it up. */
-static bool mend(struct journal_file *file, const char *path, const struct recovery_source *source,
-                 const struct recovery *found, char *problem)
+/* Cuts off what a crash left unfinished, and appends the whole records that followed it. */
+static bool repair(struct journal_file *file, const char *path,
+                   const struct recovery_source *source, const struct recovery *found,
+                   char *problem)
 {
     struct buffer salvaged = {0};
-    bool mended = journal_recovery_salvage(source, found, &salvaged);
+    bool repaired = journal_recovery_salvage(source, found, &salvaged);
 
-    if (!mended)
+    if (!repaired)
         (void)fail(problem, "read", path);
     else if (ftruncate(file->fd, found->keep) != 0 || !append_all(file->fd, &salvaged))
-        mended = fail(problem, "cut the unfinished last record of", path);
+        repaired = fail(problem, "cut the unfinished last record of", path);
     else if (fdatasync(file->fd) != 0)
-        mended = fail(problem, "sync", path);
+        repaired = fail(problem, "sync", path);
     else
         note_cut(file, path, (uintmax_t)(source->size - found->keep) - salvaged.size,
                  found->salvaged);
     buffer_free(&salvaged);
-    return mended;
+    return repaired;
 }
 
-/* Finds the last record of the file, and cuts what a crash left unfinished. */
+/* Finds the last record of the file and cuts off what a crash left unfinished. */
 static bool recover(struct journal_file *file, const char *path, off_t size, bool synced,
                     char *problem)
 {
@@ -205,7 +206,7 @@ static bool recover(struct journal_file *file, const char *path, off_t size, boo
     case RECOVERY_WHOLE:
         break;
     case RECOVERY_DAMAGED:
-        recovered = mend(file, path, &source, &found, problem);
+        recovered = repair(file, path, &source, &found, problem);
         break;
     case RECOVERY_FOREIGN:
         recovered = refuse_foreign(path, problem);
@@ -225,8 +226,8 @@ static bool sync_directory(const char *path, char *problem)
     return sync_directory_of(path) || fail(problem, "sync the directory of", path);
 }
 
-/* Opens the file, or makes it with just this mode, whatever the umask. */
-static int open_or_make(const char *path, mode_t mode)
+/* Opens the file, or creates it with exactly this mode, whatever the umask. */
+static int open_or_create(const char *path, mode_t mode)
 {
     const int flags = O_RDWR | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
     int fd = open(path, flags);
@@ -239,7 +240,7 @@ static int open_or_make(const char *path, mode_t mode)
     return fd;
 }
 
-/* Records of two formats in one file would be more than most readers expect. */
+/* Most readers do not expect records of two formats in one file. */
 static bool check_format(const struct journal_file *file, const struct journal_options *options,
                          char *problem)
 {
@@ -248,13 +249,13 @@ static bool check_format(const struct journal_file *file, const struct journal_o
     if (!file->has_records || file->format == options->format)
         return true;
     (void)snprintf(problem, JOURNAL_TEXT_MAX,
-                   "cannot use %s as journal: its records are format = %s, not %s (rename it, and "
-                   "a new one is begun)",
+                   "cannot use %s as journal: its records are format = %s, not %s (rename it; "
+                   "tcpackd will create a new one)",
                    options->file, names[file->format], names[options->format]);
     return false;
 }
 
-/* Sets the SEQ after which numbers go on. */
+/* Sets the SEQ after which the journal continues. */
 static bool find_seq(struct journal_file *file, const char *path,
                      const struct journal_seq_note *note, char *problem)
 {
@@ -266,7 +267,7 @@ static bool find_seq(struct journal_file *file, const char *path,
         return true;
     (void)snprintf(problem, JOURNAL_TEXT_MAX,
                    "cannot use %s as journal: no SEQ is left after its last one (name another "
-                   "file, whose numbers begin with 1)",
+                   "file; its numbers begin with 1)",
                    path);
     return false;
 }
@@ -280,7 +281,7 @@ static bool take_over(struct journal_file *file, const struct journal_options *o
 
     if (!lock(file, path, problem) || (!seq_held && !journal_seq_read(path, &note, problem)))
         return false;
-    if (fstat(file->fd, &status) != 0) /* again: the lock's last owner may have written */
+    if (fstat(file->fd, &status) != 0) /* again: the previous owner of the lock may have written */
         return fail(problem, "examine journal", path);
     bool synced = note.running ? note.synced : options->sync;
     if (status.st_size > 0 && !recover(file, path, status.st_size, synced, problem))
@@ -314,10 +315,10 @@ bool journal_file_open(struct journal_file *file, const struct journal_options *
     const char *path = options->file;
 
     *file = (struct journal_file){.fd = -1};
-    /* Opening and closing the file that is open would lose its lock. */
+    /* Opening and closing the current file again would lose its lock. */
     if (current != NULL && current->fd >= 0 && journal_file_is_at(current, path))
         return keep_current(current, path, options->sync, problem);
-    file->fd = open_or_make(path, (mode_t)options->mode);
+    file->fd = open_or_create(path, (mode_t)options->mode);
     if (file->fd < 0)
         return fail(problem, "open journal", path);
     stream_open(&file->stream, file->fd);
@@ -334,6 +335,6 @@ void journal_file_close(struct journal_file *file)
     if (file->fd >= 0 && file->borrowed && file->regular)
         journal_lock_drop(file->fd);
     else if (file->fd >= 0 && !file->borrowed)
-        (void)close(file->fd); /* what matters was synced at the commit */
+        (void)close(file->fd); /* each commit has synced what it had to */
     file->fd = -1;
 }

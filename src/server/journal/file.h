@@ -1,6 +1,6 @@
 /*
- * journal_file.h: opening a journal's file: is it ours, is it free, where does SEQ go on. Used by
- * journal.c alone.
+ * file.h: opens a journal's file: checks that it is a journal and that no other server uses it, and
+ * finds the last SEQ. Only journal.c uses this part.
  */
 #ifndef TCPACK_SERVER_JOURNAL_FILE_H
 #define TCPACK_SERVER_JOURNAL_FILE_H
@@ -20,35 +20,38 @@ enum { JOURNAL_TEXT_MAX = 512 };
 struct journal_file {
     int fd;        /* -1: not open */
     bool regular;  /* a regular file: it can be synced and cut */
-    bool borrowed; /* standard output: not ours to close */
+    bool borrowed; /* standard output, which is never closed */
     bool named;    /* a regular file that had a name when it was opened */
-    dev_t device;  /* with inode: which file it is */
+    dev_t device;  /* with inode: the identity of the file */
     ino_t inode;
-    off_t committed;             /* a regular file's bytes before our lock (journal_lock.h) */
-    struct stream stream;        /* what to write through */
-    uint64_t last_seq;           /* after which numbers go on, as far as this file knows */
-    bool has_records;            /* known for regular files but standard output */
+    off_t committed;             /* bytes of a regular file before the lock (lock.h) */
+    struct stream stream;        /* writes to fd */
+    uint64_t last_seq;           /* the last SEQ according to this file and its FILE.seq */
+    bool has_records;            /* false for standard output and devices: not examined */
     enum journal_format format;  /* of its last record */
-    char note[JOURNAL_TEXT_MAX]; /* what was found and mended, "": nothing */
+    char note[JOURNAL_TEXT_MAX]; /* a warning about what was repaired, or "" */
 };
 
-/* Standard output as a journal. False with `problem`, JOURNAL_TEXT_MAX bytes, filled. */
+/* Standard output as a journal. False with the reason in `problem` (JOURNAL_TEXT_MAX bytes). */
 bool journal_file_standard_output(struct journal_file *file, char *problem) MUST_USE;
 
 /*
- * Opens `options->file`, makes it if it is absent, locks it, cuts what a crash left unfinished and
- * finds the last SEQ; FILE.seq is read unless `seq_held`: the caller knows better. With
- * `options->sync`, the directory is synced. If it is the same file as `current` (may be NULL),
- * *file gets fd -1 and the file is not touched, but locked again. False with `problem` filled and
- * the file untouched (but made). A file that is refused for its format or its SEQ may have been
- * mended.
+ * Opens `options->file`, creates it if it is absent, locks it, cuts off what a crash left
+ * unfinished, and finds the last SEQ. Reads FILE.seq unless `seq_held`, which means that the caller
+ * knows the last SEQ. Syncs the directory if `options->sync` is set.
+ *
+ * If the file is `current` (may be NULL), stores fd -1 in *file and only locks the file again.
+ *
+ * False with the reason in `problem`. The file is then untouched, except that it may have been
+ * created, and that a file refused for its format or its SEQ may have been repaired.
  */
 bool journal_file_open(struct journal_file *file, const struct journal_options *options,
                        bool seq_held, const struct journal_file *current, char *problem) MUST_USE;
 
-/* Whether the file that `path` leads to is this one. */
+/* Whether `path` leads to this file. */
 bool journal_file_is_at(const struct journal_file *file, const char *path) MUST_USE;
 
+/* Closes the file, or gives up the lock on standard output. A closed file is allowed. */
 void journal_file_close(struct journal_file *file);
 
 #endif

@@ -15,26 +15,27 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A batch buffer beyond this is given back after its commit: one huge message must not stay. */
-enum { BATCH_KEPT_MAX = 8 * 1024 * 1024 };
+/* A larger batch buffer is freed after its commit: a huge message must not hold memory. */
+enum { BATCH_KEPT_MAX = 8 * 1024 * 1024 }; /* bytes */
 
 struct journal {
     struct journal_file file;
     struct journal_seq numbers; /* FILE.seq */
     char *path;
-    bool lost; /* its path leads elsewhere, or nowhere */
+    bool lost; /* its path leads to another file, or to none */
     enum journal_format format;
     bool sync;
     struct buffer batch;
     uint64_t messages;       /* in the batch */
-    uint64_t message_bytes;  /* of them */
-    uint64_t seq;            /* of the last record, those in the batch too */
-    uint64_t committed_seq;  /* of the last record that is in the file */
+    uint64_t message_bytes;  /* bytes of these */
+    uint64_t seq;            /* of the last record, including the batch */
+    uint64_t committed_seq;  /* of the last record in the file */
     struct record_time time; /* of the batch */
-    int64_t sync_us;         /* that the last commit's fdatasync() took; -1: there was none */
-    off_t torn_begin;        /* with torn_end: what a failed write left at the file's end, and */
-    off_t torn_end;          /* must be cut; equal: nothing */
-    bool stopped;            /* JOURNAL_STOPPED: a record in the pipe may be unfinished */
+    int64_t sync_us;         /* duration of the last commit's fdatasync(); -1: not called */
+    /* What a failed write left at the end of the file, to be cut off; equal: nothing. */
+    off_t torn_begin;
+    off_t torn_end;
+    bool stopped; /* JOURNAL_STOPPED: the last record in the pipe may be unfinished */
     char problem[JOURNAL_TEXT_MAX];
     char note[JOURNAL_TEXT_MAX];
 };
@@ -69,8 +70,8 @@ static bool fail(struct journal *journal, const char *what)
 }
 
 /*
- * Cuts off what a failed write left behind, and nothing else: the file may have changed since. May
- * be tried again until it succeeds.
+ * Cuts off what a failed write left at the end of the file, and nothing else: the file may have
+ * changed since. If it fails, it can be tried again.
  */
 static bool cut_back(struct journal *journal)
 {
@@ -83,13 +84,13 @@ static bool cut_back(struct journal *journal)
     if (status.st_size > journal->torn_end) {
         (void)snprintf(journal->problem, sizeof journal->problem,
                        "cannot cut an unfinished record off journal %s: another program has "
-                       "written behind it (rename the file and send HUP)",
+                       "written after it (rename the file and send HUP)",
                        journal->path);
         return false;
     }
-    /* Somebody may have cut it (by hand) or emptied the file (copytruncate). */
+    /* It may have been cut by hand, or the file emptied (copytruncate). */
     off_t end = status.st_size < journal->torn_begin ? status.st_size : journal->torn_begin;
-    /* The position is for standard output that was not opened for appending. */
+    /* The position matters if standard output was not opened for appending. */
     if (lseek(journal->file.fd, end, SEEK_SET) < 0 || ftruncate(journal->file.fd, end) != 0)
         return fail(journal, "cut back journal");
     journal->torn_begin = journal->torn_end = 0;
@@ -109,13 +110,13 @@ bool journal_is_lost(const struct journal *journal)
     return journal->lost || !has_name(journal);
 }
 
-/* Whether the server uses the FILE.seq of `path`, and so knows better than the file. */
+/* Whether the server uses the FILE.seq of `path` and therefore knows the last SEQ. */
 static bool holds_seq(const struct journal *journal, const char *path)
 {
     return journal->numbers.path != NULL && strcmp(journal->numbers.path, path) == 0;
 }
 
-/* Standard output, in *file; fd -1 if it is what is open. */
+/* Opens standard output as *file; fd -1: it is open already. */
 static bool open_standard_output(struct journal *journal, struct journal_file *file)
 {
     if (!journal->file.borrowed || journal->file.fd < 0)
@@ -124,11 +125,11 @@ static bool open_standard_output(struct journal *journal, struct journal_file *f
     if (has_name(journal))
         return true;
     (void)snprintf(journal->problem, sizeof journal->problem,
-                   "the file that is standard output was deleted (restart the server)");
+                   "the file at standard output was deleted (restart the server)");
     return false;
 }
 
-/* Refuses to put records of another format into the file that is open. */
+/* False if the open file has records of another format than `options`. */
 static bool keeps_format(struct journal *journal, const struct journal_options *options)
 {
     struct stat status = {0};
@@ -139,13 +140,13 @@ static bool keeps_format(struct journal *journal, const struct journal_options *
     if (journal->format == options->format || !filled)
         return true;
     (void)snprintf(journal->problem, sizeof journal->problem,
-                   "cannot change format of journal %s: it has records of the other one (rename "
-                   "it, and a new one is begun)",
+                   "cannot change format of journal %s: it has records of the other format (rename "
+                   "it; tcpackd will create a new one)",
                    journal->path);
     return false;
 }
 
-/* The file that `options` name, in *file; fd -1 if it is the one that is open. */
+/* Opens the file that `options` name as *file; fd -1: it is open already. */
 static bool open_file(struct journal *journal, const struct journal_options *options,
                       struct journal_file *file)
 {
@@ -157,29 +158,29 @@ static bool open_file(struct journal *journal, const struct journal_options *opt
     return opened && (file->fd >= 0 || keeps_format(journal, options));
 }
 
-/*
- * Reserves numbers in the FILE.seq of `path`, which is the journal `file` with `last` as its last
- * SEQ.
- */
+/* Reserves numbers in the FILE.seq of `path`: the journal `file`, whose last SEQ is `last`. */
 static bool reserve(struct journal *journal, const char *path, const struct journal_file *file,
                     uint64_t last, bool synced)
 {
     struct journal_seq_note note = {
         .inode = file->inode, .from = last, .last = last, .synced = synced};
-    uint64_t needed = journal->seq > last ? journal->seq : last; /* those of the batch, too */
+    uint64_t needed = journal->seq > last ? journal->seq : last; /* including the batch */
 
     journal_seq_boot(note.boot);
     return journal_seq_reserve(&journal->numbers, path, needed, note, journal->problem);
 }
 
-/* Leaves FILE.seq with the last SEQ in it. A failure is a note: the number ahead is there still. */
+/*
+ * Writes the last SEQ to FILE.seq. A failure is only a note: the reserved number is still in the
+ * file.
+ */
 static void finish_numbers(struct journal *journal, struct journal_seq *numbers)
 {
     if (!journal_seq_finish(numbers, journal->seq, journal->problem))
         memcpy(journal->note, journal->problem, sizeof journal->note);
 }
 
-/* Goes over to the FILE.seq of what `options` name: `file`. */
+/* Changes to the FILE.seq of `file`, which `options` name. */
 static bool replace_numbers(struct journal *journal, const struct journal_options *options,
                             const struct journal_file *file)
 {
@@ -198,7 +199,7 @@ static bool replace_numbers(struct journal *journal, const struct journal_option
             finish_numbers(journal, &before);
         return true;
     }
-    if (held) /* it holds what was reserved before, whatever file is the journal */
+    if (held) /* the previous reservation holds for any file at this path */
         memcpy(journal->note, journal->problem, sizeof journal->note);
     journal->numbers = before;
     return held;
@@ -209,20 +210,20 @@ static void replace_journal(struct journal *journal, const struct journal_file *
     if (file->fd < 0)
         return;
     if (!cut_back(journal)) {
-        /* The old file keeps a torn line; it was said when the write failed. */
+        /* The old file keeps a torn line; the failed write was reported. */
     }
     journal->torn_begin = journal->torn_end = 0;
     journal_file_close(&journal->file);
     journal->file = *file;
     if (file->regular && !journal_lock_take(file->fd, file->committed)) {
-        /* Only where both were one file, by two names, is it a lock that was lost. */
+        /* The lock is lost only if both were one file with two names. */
     }
     if (file->last_seq > journal->seq)
         journal->seq = file->last_seq;
     journal->committed_seq = journal->seq;
 }
 
-/* After opening it again failed: it goes on only if its path leads to the file still. */
+/* After a failed reopening: the journal is lost unless its path still leads to its file. */
 static void judge_path(struct journal *journal)
 {
     if (journal->file.named && !journal->file.borrowed &&
@@ -321,7 +322,7 @@ uint64_t journal_seq(const struct journal *journal)
     return journal->seq;
 }
 
-/* Whether a write() that failed with errno should be tried again; else errno says why not. */
+/* Whether to repeat a write() that failed with errno. False with errno; ECANCELED: told to stop. */
 static bool may_try_again(const struct journal *journal)
 {
     if (errno == EINTR)
@@ -335,9 +336,9 @@ static bool may_try_again(const struct journal *journal)
 }
 
 /*
- * Writes the whole batch and returns how much of it was written: less than all means that errno
- * says why. A short write is followed by another, which tells the reason or gets the rest done
- * (write() takes no more than 2 GiB at once).
+ * Writes the batch and returns the number of bytes written; fewer than all: with errno. After a
+ * short write it writes again, which writes the rest or gives the reason (one write() takes at most
+ * 2 GiB).
  */
 static size_t write_batch(const struct journal *journal)
 {
@@ -349,7 +350,7 @@ static size_t write_batch(const struct journal *journal)
         if (count < 0 && may_try_again(journal))
             continue;
         if (count == 0)
-            errno = EIO; /* no system does that to a write of some bytes */
+            errno = EIO; /* no known system returns 0 for a write of some bytes */
         if (count <= 0)
             break;
         written += (size_t)count;
@@ -357,13 +358,13 @@ static size_t write_batch(const struct journal *journal)
     return written;
 }
 
-/* Notes that the last write() left `written` bytes. False: see problem. */
+/* Notes that the last write() left `written` bytes. False with journal->problem set. */
 static bool note_torn(struct journal *journal, size_t written)
 {
     if (written == 0)
         return true;
     off_t end =
-        lseek(journal->file.fd, 0, SEEK_CUR); /* behind them, also when appending: write(2) */
+        lseek(journal->file.fd, 0, SEEK_CUR); /* after them, also when appending: write(2) */
     if (end < 0)
         return fail(journal, "examine journal");
     journal->torn_end = end;
@@ -371,17 +372,18 @@ static bool note_torn(struct journal *journal, size_t written)
     return true;
 }
 
-/* A part of the batch may be in the pipe: nothing may follow it that would be acknowledged. */
+/* A part of the batch may be in the pipe, so nothing may be acknowledged after it. */
 static enum journal_result stop(struct journal *journal)
 {
     journal->stopped = true;
-    (void)snprintf(journal->problem, sizeof journal->problem,
-                   "cannot write journal %s: it took no more until the server was asked to stop",
-                   journal->path);
+    (void)snprintf(
+        journal->problem, sizeof journal->problem,
+        "cannot write journal %s: it took no more data until the server was told to stop",
+        journal->path);
     return JOURNAL_STOPPED;
 }
 
-/* After a write that took only `written` bytes of the batch. */
+/* Handles a write that took only `written` bytes of the batch. */
 static enum journal_result give_up(struct journal *journal, size_t written)
 {
     bool gone = errno == EPIPE || errno == EBADF || errno == EIO;
@@ -401,8 +403,8 @@ static enum journal_result give_up(struct journal *journal, size_t written)
 }
 
 /*
- * Only an interrupted fdatasync() is tried again: it did not fail. After a failure the kernel may
- * have dropped the data and report success the next time.
+ * Repeats fdatasync() only if it was interrupted, which is not a failure. After a failure the
+ * kernel may have dropped the data and report success the next time.
  */
 static bool sync_file(struct journal *journal)
 {
@@ -415,7 +417,7 @@ static bool sync_file(struct journal *journal)
     return true;
 }
 
-/* Lets readers see what was committed: everything up to where the last write() ended. */
+/* Lets readers see what is committed: everything up to the end of the last write(). */
 static void show_committed(struct journal *journal)
 {
     off_t end = journal->file.regular ? lseek(journal->file.fd, 0, SEEK_CUR) : -1;
@@ -442,7 +444,7 @@ static enum journal_result write_and_sync(struct journal *journal)
     return JOURNAL_COMMITTED;
 }
 
-/* Reserves numbers for the batch if it has more than were reserved. */
+/* Reserves more numbers if the batch uses more than were reserved. */
 static bool reserve_more(struct journal *journal)
 {
     return journal->numbers.path == NULL || journal->seq <= journal->numbers.reserved ||
@@ -457,18 +459,18 @@ static enum journal_result refuse_lost(struct journal *journal, const char *why)
     return JOURNAL_REFUSED;
 }
 
-/* A file that lost its name before the batch was in it will be nowhere: it is looked at last. */
+/* Checks the file's name last: if the file lost it before the write, the batch is gone. */
 static enum journal_result commit_batch(struct journal *journal)
 {
     if (journal->lost)
-        return refuse_lost(journal, "is not at its path any more");
+        return refuse_lost(journal, "is no longer at its path");
     if (!reserve_more(journal))
         return JOURNAL_REFUSED;
     enum journal_result result = write_and_sync(journal);
     if (result != JOURNAL_COMMITTED)
         return result;
     if (!has_name(journal))
-        return refuse_lost(journal, "was deleted, and what is recorded in it is lost");
+        return refuse_lost(journal, "was deleted, and its records are lost");
     journal_seq_committed(&journal->numbers, journal->seq);
     return JOURNAL_COMMITTED;
 }

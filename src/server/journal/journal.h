@@ -1,13 +1,15 @@
 /*
  * journal.h: where messages are recorded. The server appends the records of a round to a batch and
- * commits it with one write() and, where `sync` says so, one fdatasync(); only then may it answer.
+ * commits the batch with one write() and, if `sync` is set, one fdatasync(). Only then may it
+ * acknowledge the messages.
  *
  * The journal is a regular file, a character device such as /dev/null, or standard output ("-").
- * Sync, the lock, the search for the last record and cutting back are for regular files. Another
- * program can read the file while it is written: the lock says how much is committed
- * (journal_lock.h). A pipe that takes no more is waited for, until SIGTERM or SIGINT comes.
+ * Sync, the lock, the search for the last record and cutting back apply to regular files only.
+ * Other programs can read the file while it is written: the lock tells them how much is committed
+ * (lock.h). If a pipe is full, a commit waits until there is room, or until SIGTERM or SIGINT.
  *
- * Nothing here logs: journal_problem() and journal_note() give the text of what happened last.
+ * This part does not log. journal_problem() and journal_note() return the text of what happened
+ * last.
  */
 #ifndef TCPACK_SERVER_JOURNAL_JOURNAL_H
 #define TCPACK_SERVER_JOURNAL_JOURNAL_H
@@ -23,82 +25,87 @@ struct journal_options {
     const char *file; /* "-": standard output; copied */
     enum journal_format format;
     bool sync;
-    unsigned mode; /* permissions of a file that is made */
+    unsigned mode; /* permissions of a new file */
 };
 
 struct journal;
 
-/* A journal that has no file yet; journal_free() it. NULL with errno ENOMEM. */
+/* A journal without a file; the caller frees it with journal_free(). NULL with errno ENOMEM. */
 struct journal *journal_new(void) MUST_USE;
 
-/* Closes the file and drops a batch that was not committed. NULL is allowed. */
+/* Closes the file and drops an uncommitted batch. NULL is allowed. */
 void journal_free(struct journal *journal);
 
 /*
- * Opens the journal; or, if it is open, goes over to what `options` say: a file of that name that
- * is another one than before (logrotate), another format. There must be no batch. SEQ goes on from
- * the last record of the file and what its FILE.seq says (journal_seq.h), or from where this
- * journal was, whichever is later. What a crash left unfinished is cut. False: see
- * journal_problem(); a journal that was open stays as it was, but is lost if its path does not lead
- * to it any more. Refused, untouched: a file that does not end with records, one with records of
- * another format, or one that another process has locked. Standard output is locked, too, where it
- * is a file, but not looked at.
+ * Opens the journal. If it is open already, changes to what `options` name: another file at the
+ * same path (after logrotate), another path, another format. The batch must be empty.
+ *
+ * SEQ continues after the last record of the file, after the number in FILE.seq (seq.h), or after
+ * the last SEQ of this journal, whichever is highest. An unfinished record that a crash left is
+ * cut off.
+ *
+ * False: journal_problem() has the reason. A journal that was open stays as it was, but is lost if
+ * its path no longer leads to it. A file is refused and left untouched if it does not end with
+ * records, if its records have another format, or if another process has locked it. A file at
+ * standard output is locked but not examined.
  */
 bool journal_open(struct journal *journal, const struct journal_options *options) MUST_USE;
 
 /*
- * Whether the journal is lost: the file has no name any more, so that nothing will be left of it;
- * or it could not be opened again after it was renamed. Nothing is committed then, until
- * journal_open() succeeds.
+ * Whether the journal is lost: the file no longer has a name, so its contents will vanish; or it
+ * was renamed and could not be opened again. Nothing is committed until journal_open() succeeds.
  */
 bool journal_is_lost(const struct journal *journal) MUST_USE;
 
 /*
- * To be called when the server stops: notes in FILE.seq how far SEQ got and closes the file: only
- * journal_free() may follow. False: see journal_problem().
+ * For the end of the server: writes the last SEQ to FILE.seq and closes the file. Only
+ * journal_free() may follow. False: journal_problem() has the reason.
  */
 bool journal_close(struct journal *journal) MUST_USE;
 
 /*
- * Appends a record to the batch; `listener` is "" or a name. Its SEQ goes to *seq. False: nothing
- * was appended, and journal_problem() says why: "out of memory", or "no SEQ is left".
+ * Appends a record to the batch and stores its SEQ in *seq. `listener` is a name or "". False:
+ * nothing was appended, and journal_problem() is "out of memory" or "no SEQ is left".
  */
 bool journal_append(struct journal *journal, const char *peer, const char *listener,
                     const void *message, size_t size, uint64_t *seq) MUST_USE;
 
-/* The time that the records of this batch bear: RECORD_TIME_LENGTH bytes (record.h) and a NUL. */
+/* The TIME of the records in this batch: RECORD_TIME_LENGTH bytes (record.h) and a NUL. */
 const char *journal_time(const struct journal *journal);
 
 struct journal_batch {
     size_t size;            /* bytes of its records */
-    uint64_t messages;      /* records */
-    uint64_t message_bytes; /* of their messages */
+    uint64_t messages;      /* number of records */
+    uint64_t message_bytes; /* bytes of their messages */
 };
 
-/* What was appended since the last commit. */
+/* The records appended since the last commit. */
 struct journal_batch journal_batch(const struct journal *journal);
 
-/* Microseconds that fdatasync() took in the last commit; negative where there was none. */
+/* Microseconds that fdatasync() took in the last commit; negative: it was not called. */
 int64_t journal_sync_us(const struct journal *journal);
 
-/* SEQ of the last record of the batch or, where the batch is empty, of the journal; 0: none. */
+/* SEQ of the last record of the batch or, if that is empty, of the journal; 0: no record. */
 uint64_t journal_seq(const struct journal *journal);
 
 enum journal_result {
     JOURNAL_COMMITTED, /* every record of the batch is recorded; an empty batch always is */
-    JOURNAL_REFUSED,   /* none is (disk full, lost...): the file is as before, SEQ too; go on */
-    JOURNAL_BROKEN, /* what is recorded is unknown (fdatasync failed, standard output gone): stop */
-    JOURNAL_STOPPED, /* nobody read the pipe until SIGTERM or SIGINT came: none is acknowledged, a
-                      * part may be in the pipe, and no batch will be committed any more: stop */
+    JOURNAL_REFUSED,   /* none is (disk full, lost...): file and SEQ are as before; continue */
+    JOURNAL_BROKEN, /* it is unknown what is recorded (fdatasync or standard output failed): stop */
+    JOURNAL_STOPPED, /* the pipe stayed full until SIGTERM or SIGINT: acknowledge no record of the
+                      * batch, though some may be in the pipe. No batch will be committed: stop */
 };
 
-/* Writes the batch and empties it, whatever the result. journal_problem() says what went wrong. */
+/*
+ * Writes the batch and empties it, whatever the result. If a record is not committed,
+ * journal_problem() has the reason.
+ */
 enum journal_result journal_commit(struct journal *journal) MUST_USE;
 
-/* What the last function that failed says, one line; valid until the next call. */
+/* Why the last function failed: one line, valid until the next call. Owned by the journal. */
 const char *journal_problem(const struct journal *journal);
 
-/* What the last journal_open() has to say though it succeeded, "": nothing. */
+/* A warning of the last successful journal_open(), or "". Owned by the journal. */
 const char *journal_note(const struct journal *journal);
 
 #endif

@@ -4,14 +4,14 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-/* F_SETLK never waits. A `size` of 0 is to infinity. */
+/* F_SETLK never waits. A `size` of 0 means to infinity. */
 static bool set(int fd, short type, off_t from, off_t size)
 {
     struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_start = from, .l_len = size};
 
     if (fcntl(fd, F_SETLK, &lock) == 0)
         return true;
-    if (errno == EACCES) /* POSIX lets systems choose */
+    if (errno == EACCES) /* POSIX allows either errno */
         errno = EAGAIN;
     return false;
 }
@@ -26,13 +26,13 @@ void journal_lock_move(int fd, off_t *from, off_t to)
     bool moved = to > *from ? set(fd, F_UNLCK, *from, to - *from)
                             : to == *from || set(fd, F_WRLCK, to, *from - to);
 
-    if (moved) /* else readers see less than there is, until the next record */
+    if (moved) /* if not, readers see too little until the next commit */
         *from = to;
 }
 
 void journal_lock_drop(int fd)
 {
     if (!set(fd, F_UNLCK, 0, 0)) {
-        /* There was none: it is no file that can be locked. */
+        /* There was no lock: this kind of file cannot be locked. */
     }
 }

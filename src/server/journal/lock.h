@@ -1,15 +1,15 @@
 /*
- * journal_lock.h: the lock on a journal's file, which says two things to other processes. Used by
- * journal.c and journal_file.c alone.
+ * lock.h: the lock on a journal's file, which tells other processes two things. Only journal.c and
+ * file.c use this part.
  *
  * It is a POSIX record lock for writing (fcntl(2), F_SETLK) from the end of the last committed
- * record to infinity. So a second server, which asks for the whole file, is refused; and a reader
- * that asks with F_GETLK for a read lock on the whole file gets, as l_start, how many bytes are
- * committed: what follows may be cut back. No lock: no server records there.
+ * record to infinity. A second server asks for the whole file and is refused. A reader asks with
+ * F_GETLK for a read lock on the whole file and gets in l_start how many bytes are committed; the
+ * bytes after them may still be cut off. No lock: no server is recording in this file.
  *
- * The lock belongs to the process: a descriptor that another server inherited does not share it.
- * But it is gone when ANY descriptor of the file is closed in this process. After that,
- * journal_lock_take() takes it again; it is no mistake to take it twice.
+ * The lock belongs to the process, so a descriptor inherited by another server does not share it.
+ * The process loses the lock when it closes ANY descriptor of the file. journal_lock_take() then
+ * takes it again; taking a lock twice does no harm.
  */
 #ifndef TCPACK_SERVER_JOURNAL_LOCK_H
 #define TCPACK_SERVER_JOURNAL_LOCK_H
@@ -19,13 +19,16 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-/* Locks from offset `from` on. False with errno: EAGAIN if another process has the lock. */
+/*
+ * Locks the file from offset `from` to infinity, without waiting. False with errno; EAGAIN: another
+ * process has the lock.
+ */
 bool journal_lock_take(int fd, off_t from) MUST_USE;
 
-/* Moves the beginning of the lock from *from to `to`, in one call. */
+/* Moves the beginning of the lock from *from to `to` in one call. Sets *from if it succeeds. */
 void journal_lock_move(int fd, off_t *from, off_t to);
 
-/* Gives the lock up, for a descriptor that stays open. */
+/* Gives up the lock of a descriptor that stays open. */
 void journal_lock_drop(int fd);
 
 #endif

@@ -5,14 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCK_SIZE = 65536 }; /* bytes read at once, from offsets that are multiples of it */
+enum { BLOCK_SIZE = 65536 }; /* bytes of one read, at a multiple of this offset */
 
-/* The source, of which one block is in memory. */
+/* The source, with one block of it in memory. */
 struct reader {
     const struct recovery_source *source;
     unsigned char *block;
-    off_t begin; /* of the block; -1: none was read */
-    size_t size; /* bytes of it */
+    off_t begin; /* of the block; -1: no block is in memory */
+    size_t size; /* bytes in it */
 };
 
 static bool open_reader(struct reader *reader, const struct recovery_source *source)
@@ -21,7 +21,7 @@ static bool open_reader(struct reader *reader, const struct recovery_source *sou
     return reader->block != NULL;
 }
 
-/* The bytes from `offset` to the end of its block, *size of them; NULL with errno. */
+/* The *size bytes from `offset` to the end of its block; NULL with errno. */
 static const unsigned char *bytes_at(struct reader *reader, off_t offset, size_t *size)
 {
     off_t begin = offset - offset % BLOCK_SIZE;
@@ -68,13 +68,13 @@ static bool find_line_begin(struct reader *reader, off_t end, off_t *begin)
     return true;
 }
 
-/* The front of a line, up to its end, its first NUL, or as much as tells what it is. */
+/* The beginning of a line, up to its end or first NUL, as far as needed to recognize a record. */
 struct head {
     unsigned char bytes[RECORD_HEAD_MAX];
     size_t size;
 };
 
-/* Of the line [begin, end), its LF included if it has one. */
+/* Reads the head of the line [begin, end), which includes its LF if there is one. */
 static bool read_head(struct reader *reader, off_t begin, off_t end, struct head *head)
 {
     head->size = 0;
@@ -93,7 +93,7 @@ static bool read_head(struct reader *reader, off_t begin, off_t end, struct head
     return true;
 }
 
-/* Sets *begin to the line from which on the journal must be examined. */
+/* Sets *begin to the beginning of the first line that must be examined. */
 static bool find_window(struct reader *reader, bool synced, off_t *begin)
 {
     off_t size = reader->source->size;
@@ -109,7 +109,7 @@ static bool find_window(struct reader *reader, bool synced, off_t *begin)
             return false;
         enum record_kind kind = record_parse(head.bytes, head.size, &seq);
         if (kind == RECORD_FOREIGN)
-            return true; /* it will be judged so */
+            return true; /* examine_lines() will find it */
         if (kind != RECORD_OURS)
             continue;
         const unsigned char *its = record_time_of(head.bytes);
@@ -128,10 +128,10 @@ struct line {
     off_t end;  /* with its LF */
     bool ended; /* it has one */
     struct head head;
-    bool damaged;      /* there is a NUL in it */
-    off_t hole;        /* bytes of the first run of NULs, ... */
-    bool hole_is_open; /* which is not over yet */
-    bool control;      /* after it, there are bytes that no record has */
+    bool damaged;      /* it contains a NUL */
+    off_t hole;        /* bytes of its first run of NULs */
+    bool hole_is_open; /* that run has not ended yet */
+    bool control;      /* after it there are bytes that no record contains */
 };
 
 static void add_head(struct head *head, const unsigned char *bytes, size_t size)
@@ -142,7 +142,7 @@ static void add_head(struct head *head, const unsigned char *bytes, size_t size)
     head->size += size < room ? size : room;
 }
 
-/* Takes over what is in a line from its first NUL on. */
+/* Adds bytes of a line from its first NUL on. */
 static void add_damaged(struct line *line, const unsigned char *bytes, size_t size)
 {
     for (size_t at = 0; at < size; at++) {
@@ -154,7 +154,7 @@ static void add_damaged(struct line *line, const unsigned char *bytes, size_t si
     }
 }
 
-/* Takes over some bytes of a line, without its LF. */
+/* Adds bytes of a line, without its LF. */
 static void add_bytes(struct line *line, const unsigned char *bytes, size_t size)
 {
     const unsigned char *nul = line->damaged || size == 0 ? NULL : memchr(bytes, '\0', size);
@@ -192,7 +192,7 @@ enum judgement {
     LINE_FOREIGN,
 };
 
-/* `known`: there is a record before it. Sets *seq for a record. */
+/* Classifies a line. `known`: there is a record before it. Sets *seq for a record. */
 static enum judgement judge(const struct line *line, bool known, uint64_t *seq)
 {
     enum record_kind kind = record_parse(line->head.bytes, line->head.size, seq);
@@ -209,7 +209,7 @@ static enum judgement judge(const struct line *line, bool known, uint64_t *seq)
     return kind == RECORD_OURS ? LINE_RECORD : LINE_FOREIGN;
 }
 
-/* ------------------------------------------------------------------------------- the judgement */
+/* ------------------------------------------------------------------------------ the examination */
 
 static void keep_record(struct recovery *found, const struct line *line, uint64_t seq)
 {

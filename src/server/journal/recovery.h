@@ -1,16 +1,16 @@
 /*
- * journal_recovery.h: what a crash left at the end of a journal, and what of it stays. Pure: the
- * bytes come from a function of the caller's.
+ * recovery.h: finds out what a crash left at the end of a journal, and how much of it to keep.
+ * Pure: the caller's function supplies the bytes.
  *
- * A killed server leaves an unfinished last line. A power cut can leave any of the sectors that
- * were not synced as zeros, with what was written after them in its place: in the last commit if
- * each was synced, else in any of the last seconds. So everything after the last record that is
- * certainly on the disk is examined. The records of one commit bear the same TIME: those before the
- * last TIME are of an earlier commit, which was synced before the next one began.
+ * A killed server leaves an unfinished last line. A power cut can leave any of the unsynced sectors
+ * as zeros while later sectors have their data: sectors of the last commit if each commit was
+ * synced, otherwise of the last seconds. So everything after the last record that is certainly on
+ * the disk is examined. The records of one commit have the same TIME. Records before the last TIME
+ * belong to an earlier commit, which was synced before the next one began.
  *
- * No record has a NUL in it: a line with one is damaged. Only if the rest of that line can be of
- * records, and each line after it is a record or damaged, a crash can have left it; a tail that is
- * anything else is foreign.
+ * No record contains a NUL: a line with a NUL is damaged. A crash can have left a damaged line only
+ * if the rest of it could be part of records, and if every line after it is a record or damaged.
+ * Any other tail is foreign.
  */
 #ifndef TCPACK_SERVER_JOURNAL_RECOVERY_H
 #define TCPACK_SERVER_JOURNAL_RECOVERY_H
@@ -25,14 +25,15 @@
 #include <sys/types.h>
 
 enum {
-    /* Without syncs, so many bytes from the end are examined: more than the kernel keeps unwritten
-     * in most settings; and the last commit in any case. */
+    /* Bytes at the end that are examined if commits were not synced: more than the kernel keeps
+     * unwritten in most settings. The last commit is always examined. */
     RECOVERY_UNSYNCED = 64 * 1024 * 1024,
-    /* A hole that begins the file is at least a sector: shorter ones are other programs' text. */
+    /* The least size of a hole at the beginning of a journal. A shorter run of NULs there belongs
+     * to another program's file. */
     RECOVERY_SECTOR = 512,
 };
 
-/* Where the journal's bytes come from. */
+/* The source of the journal's bytes. */
 struct recovery_source {
     /* Reads exactly bytes[0..size) at `offset`. False with errno. */
     bool (*read)(void *context, unsigned char *bytes, size_t size, off_t offset);
@@ -42,19 +43,19 @@ struct recovery_source {
 
 enum recovery_result {
     RECOVERY_WHOLE,      /* it ends with a whole record, or is empty */
-    RECOVERY_DAMAGED,    /* cut it at `keep`, then append the `salvaged` records */
-    RECOVERY_FOREIGN,    /* no crash leaves that: it must stay as it is */
-    RECOVERY_UNREADABLE, /* errno says why; out of memory, too */
+    RECOVERY_DAMAGED,    /* cut it to `keep` bytes, then append the `salvaged` records */
+    RECOVERY_FOREIGN,    /* no crash leaves such a file: leave it untouched */
+    RECOVERY_UNREADABLE, /* with errno, also ENOMEM */
 };
 
 struct recovery {
-    off_t keep;        /* bytes before the first damage */
-    uint64_t salvaged; /* whole records after it that stay; only if commits were not synced */
-    uint64_t last_seq; /* of the last record that stays; 0: there is none */
+    off_t keep;                 /* bytes before the first damage */
+    uint64_t salvaged;          /* whole records to keep after it; 0 if commits were synced */
+    uint64_t last_seq;          /* of the last record to keep; 0: there is none */
     enum journal_format format; /* of that record */
 };
 
-/* `synced`: each commit was. */
+/* Examines the end of a journal. `synced`: each commit was synced. */
 enum recovery_result journal_recovery_examine(const struct recovery_source *source, bool synced,
                                               struct recovery *found) MUST_USE;
 

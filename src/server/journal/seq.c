@@ -19,7 +19,7 @@ static const char before_last[] = " last ";
 
 /* ------------------------------------------------------------------------------ the file's text */
 
-/* Cuts the next word off *text; what separates it must be `separator`. NULL: there is no word. */
+/* Cuts the next word off *text. It must end with `separator`. NULL: there is no such word. */
 static char *take_word(char **text, char separator)
 {
     char *word = *text;
@@ -47,7 +47,7 @@ static bool take_number(char **text, char separator, uint64_t *number)
            number_parse(word, 10, 0, UINT64_MAX, number);
 }
 
-/* The second line, after which there must be nothing. */
+/* The second line, which must be the last one. */
 static bool parse_running(char *text, struct journal_seq_note *note)
 {
     note->running = true;
@@ -77,7 +77,7 @@ bool journal_seq_parse(const char *text, size_t size, struct journal_seq_note *n
     if (size == 0 || size >= JOURNAL_SEQ_TEXT_MAX || memchr(text, '\0', size) != NULL)
         return false;
     memcpy(copy, text, size);
-    if (copy[size - 1] != '\n') /* written by hand, it may have none */
+    if (copy[size - 1] != '\n') /* it may be missing if the file was written by hand */
         copy[size++] = '\n';
     copy[size] = '\0';
     return take_number(&rest, '\n', &note->reserved) &&
@@ -99,9 +99,9 @@ size_t journal_seq_format(const struct journal_seq_note *note, char text[JOURNAL
 }
 
 /*
- * The journal is enough if it is the file that the server had and has at least the last record that
- * was committed. LAST is exact while the kernel that took it runs; a power cut may have left an
- * older one, but if each commit was synced it took no record.
+ * The journal's last record is the last SEQ if the journal is the file that the server used and has
+ * at least the record LAST. LAST is exact as long as the same kernel runs. A power cut may leave an
+ * older LAST, but it takes no record if each commit was synced.
  */
 uint64_t journal_seq_resume(const struct journal_seq_note *note, uint64_t last_record,
                             uint64_t inode, const char *boot)
@@ -126,7 +126,7 @@ static bool fail(char *problem, const char *what, const char *path, const char *
     return false;
 }
 
-/* The name of FILE.seq; the caller frees it. NULL: no memory. */
+/* The name of FILE.seq; the caller frees it. NULL: out of memory. */
 static char *name_of(const char *path)
 {
     size_t size = strlen(path) + sizeof ".seq";
@@ -138,8 +138,8 @@ static char *name_of(const char *path)
 }
 
 /*
- * Reads a small file; a FIFO must not make us wait, and a link is not ours. The bytes read, at most
- * `size`; -1 with errno.
+ * Reads a small regular file. Does not wait for a FIFO and does not follow a symbolic link. Returns
+ * the number of bytes read, at most `size`; -1 with errno.
  */
 static ssize_t read_small(const char *name, char *text, size_t size)
 {
@@ -183,13 +183,14 @@ bool journal_seq_read(const char *path, struct journal_seq_note *note, char *pro
     if (got < 0 && errno != EINVAL && errno != ELOOP)
         return fail(problem, "read", path, strerror(errno));
     if (got < 0)
-        return fail(problem, "read", path, "it is no regular file (remove it, or move it away)");
+        return fail(problem, "read", path, "it is not a regular file (remove it, or move it away)");
     if (journal_seq_parse(text, (size_t)got, note))
         return true;
-    (void)snprintf(problem, JOURNAL_TEXT_MAX,
-                   "%s.seq does not say a SEQ: write a number into it that none given so far "
-                   "exceeds, or remove it to go on after the journal's last record",
-                   path);
+    (void)snprintf(
+        problem, JOURNAL_TEXT_MAX,
+        "%s.seq does not contain a SEQ: write the last SEQ (or a higher number) into it, "
+        "or remove it to continue after the journal's last record",
+        path);
     return false;
 }
 
@@ -205,7 +206,10 @@ static void close_file(struct journal_seq *seq)
     seq->fd = -1;
 }
 
-/* Writes FILE.seq. A descriptor of it, or -1 with `problem` filled: cannot `what` FILE.seq. */
+/*
+ * Writes FILE.seq and returns a descriptor of it. -1 with the reason in `problem`, which begins
+ * with "cannot `what` FILE.seq".
+ */
 static int write_note(const char *path, const struct journal_seq_note *note, const char *what,
                       size_t *last_at, char *problem)
 {
@@ -258,7 +262,7 @@ void journal_seq_committed(const struct journal_seq *seq, uint64_t last)
         return;
     (void)snprintf(digits, sizeof digits, "%0*" PRIu64, SEQ_DIGITS, last);
     if (pwrite(seq->fd, digits, SEQ_DIGITS, seq->last_at) != SEQ_DIGITS) {
-        /* An older LAST is a weaker check of the journal; the number ahead holds all the same. */
+        /* An older LAST weakens the check of the journal; the reserved number holds. */
     }
 }
 
@@ -269,7 +273,7 @@ bool journal_seq_finish(struct journal_seq *seq, uint64_t last, char *problem)
 
     if (seq->path == NULL)
         return true;
-    int fd = write_note(seq->path, &note, "note the last SEQ in", &last_at, problem);
+    int fd = write_note(seq->path, &note, "write the last SEQ to", &last_at, problem);
     if (fd >= 0)
         (void)close(fd); /* it is synced */
     journal_seq_drop(seq);

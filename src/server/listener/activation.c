@@ -19,7 +19,7 @@ static bool fail(char *problem, const char *why)
     return false;
 }
 
-/* How many descriptors the environment says are ours; 0 where it is not meant for this process. */
+/* Sets *count to the number of descriptors passed; 0 if they are for another process. */
 static bool read_count(uint64_t *count, char *problem)
 {
     const char *pid_text = getenv("LISTEN_PID"), *count_text = getenv("LISTEN_FDS");
@@ -36,7 +36,7 @@ static bool read_count(uint64_t *count, char *problem)
            fail(problem, "LISTEN_FDS is not a number from 0 to 1024");
 }
 
-/* False, with *why set, where it is not what we take. */
+/* Checks a passed socket and sets its flags. False with the reason in *why. */
 static bool prepare_socket(int fd, const char **why)
 {
     int type = 0, listening = 0;
@@ -61,7 +61,7 @@ static bool prepare_socket(int fd, const char **why)
     return true;
 }
 
-/* Takes the next of the names, separated by colons; "" behind the last. */
+/* Takes the next of the names, which colons separate; "" after the last one. */
 static char *next_name(const char **names)
 {
     size_t length = strcspn(*names, ":");
@@ -71,7 +71,7 @@ static char *next_name(const char **names)
     return name;
 }
 
-/* Takes descriptor `fd`, whose name comes next, into the list, which has room for it. */
+/* Adds descriptor `fd`, whose name comes next, to the list. The list has room for it. */
 static bool take_socket(struct activation *activation, int fd, const char **names, char *problem)
 {
     char *name = next_name(names);
@@ -113,7 +113,7 @@ bool activation_take(struct activation *activation, char problem[ACTIVATION_PROB
         activation_free(activation);
     if (unsetenv("LISTEN_PID") != 0 || unsetenv("LISTEN_FDS") != 0 ||
         unsetenv("LISTEN_FDNAMES") != 0) {
-        /* Only an invalid name can fail. */
+        /* It fails only for an invalid name. */
     }
     return done;
 }

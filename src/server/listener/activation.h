@@ -1,7 +1,7 @@
 /*
- * activation.h: listening sockets that a service manager opened for us before it started us, as
- * sd_listen_fds_with_names(3) describes: descriptors from 3 on, counted by $LISTEN_FDS, for the
- * process $LISTEN_PID, named by $LISTEN_FDNAMES.
+ * activation.h: listening sockets that a service manager opened before it started this process, see
+ * sd_listen_fds_with_names(3): descriptors from 3 on. $LISTEN_FDS is their number, $LISTEN_PID the
+ * process that they are for, and $LISTEN_FDNAMES their names.
  */
 #ifndef TCPACK_SERVER_LISTENER_ACTIVATION_H
 #define TCPACK_SERVER_LISTENER_ACTIVATION_H
@@ -13,7 +13,7 @@
 
 struct activation_socket {
     int fd;
-    char *name; /* "" where the service manager gave none */
+    char *name; /* owned; "": the service manager gave no name */
 };
 
 struct activation {
@@ -21,14 +21,15 @@ struct activation {
     size_t count;
 };
 
-/* Bytes that hold any problem of activation_take(). Longer ones are cut. */
+/* Bytes for a problem of activation_take(). A longer one is cut. */
 enum { ACTIVATION_PROBLEM_SIZE = 512 };
 
 /*
- * Takes the sockets passed to this process, none of which must be open otherwise: listening stream
- * sockets, now close-on-exec and non-blocking. True, also where there are none; the descriptors
- * belong to the caller, the rest goes to activation_free(). False, with *activation empty, and
- * `problem` says why. Removes the variables from the environment.
+ * Takes the sockets passed to this process and makes them close-on-exec and non-blocking. Each must
+ * be a listening stream socket. Call it before other descriptors are opened. True, even if there
+ * are no sockets; the caller then owns the descriptors, and calls activation_free() for the rest.
+ * False with the reason in `problem` and *activation empty. Removes the variables from the
+ * environment.
  */
 bool activation_take(struct activation *activation, char problem[ACTIVATION_PROBLEM_SIZE]) MUST_USE;
 

@@ -14,7 +14,7 @@ struct address listener_bound_address(const struct listener *listener)
     struct address bound = {.size = sizeof bound.storage};
 
     if (getsockname(listener->fd, (struct sockaddr *)&bound.storage, &bound.size) != 0)
-        bound = listener->wanted; /* a socket that listens has a name */
+        bound = listener->wanted; /* does not happen: a listening socket has a name */
     return bound;
 }
 
@@ -56,7 +56,7 @@ bool listeners_adopt(struct listeners *listeners, const struct activation *activ
     return true;
 }
 
-static void stays(const struct listener *listener, const char *what)
+static void warn_unchanged(const struct listener *listener, const char *what)
 {
     log_warning("cannot change %s of %s, which stays as it was: %s", what, listener->address,
                 strerror(errno));
@@ -68,14 +68,14 @@ static void refresh(const struct listener *listener)
     bool is_unix = listener->wanted.storage.ss_family == AF_UNIX;
 
     if (!is_unix && !listener_socket_set_inherited(listener->fd, config))
-        stays(listener, "keepalive");
+        warn_unchanged(listener, "keepalive");
     if (listener->passed_as != NULL)
         return;
     if (is_unix &&
         !unix_socket_set_mode(&listener->wanted, &listener->file, (mode_t)config->socket_mode))
-        stays(listener, "socket_mode");
+        warn_unchanged(listener, "socket_mode");
     if (listen(listener->fd, (int)config->backlog) != 0)
-        stays(listener, "backlog");
+        warn_unchanged(listener, "backlog");
 }
 
 void listeners_refresh(const struct listeners *listeners)
@@ -107,8 +107,9 @@ void listeners_warn_of_leftovers(const struct listeners *listeners)
         const struct listener *listener = &listeners->all[at];
         if (listener->wanted.storage.ss_family == AF_UNIX && listener->passed_as == NULL &&
             !unix_socket_may_remove(&listener->wanted))
-            log_warning("%s cannot be removed when the server ends, nor made again by a reload: %s",
-                        listener->address, strerror(errno));
+            log_warning(
+                "%s cannot be removed when the server ends, nor created again by a reload: %s",
+                listener->address, strerror(errno));
     }
 }
 
@@ -118,7 +119,7 @@ static void close_listener(struct listener *listener)
         return;
     if (listener->wanted.storage.ss_family == AF_UNIX && listener->passed_as == NULL &&
         !unix_socket_remove(&listener->wanted, &listener->file)) {
-        /* Where it stays, the next server replaces it. */
+        /* If it stays, the next server replaces it. */
     }
     (void)close(listener->fd); /* nothing was written through it */
     free(listener->passed_as);

@@ -1,6 +1,6 @@
 /*
- * listener.h: the sockets that connections come in by, from the moment that they are open, or
- * passed by the service manager, to their end. Which ones there shall be is listener_plan.h's.
+ * listener.h: listening sockets, from the moment that they are open (or were passed by the service
+ * manager) to their end. plan.h decides which sockets there must be.
  */
 #ifndef TCPACK_SERVER_LISTENER_LISTENER_H
 #define TCPACK_SERVER_LISTENER_LISTENER_H
@@ -15,17 +15,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* One listening socket; a section has one for each address that its host has. */
+/* One listening socket. A section has one for each address of its host. */
 struct listener {
     int fd; /* non-blocking; owned */
     const struct listener_settings *settings;
-    struct address wanted;           /* what it was opened for: with port 0 where that was asked */
-    struct unix_socket file;         /* of a Unix socket that we opened */
-    char *passed_as;                 /* the name under which it was passed to us; NULL: not so */
-    char address[ADDRESS_TEXT_SIZE]; /* as bound: with the port that the kernel chose */
+    struct address wanted;           /* what the section asks for; the port may be 0 */
+    struct unix_socket file;         /* of a Unix socket that this process opened */
+    char *passed_as;                 /* its name if it was passed, owned; NULL: it was not */
+    char address[ADDRESS_TEXT_SIZE]; /* as bound, with the port that the kernel chose */
 };
 
-/* A zeroed struct has none. */
+/* A zeroed struct is an empty list. */
 struct listeners {
     struct listener *all;
     size_t count;
@@ -34,31 +34,31 @@ struct listeners {
 /* Makes room for `more` listeners. False with errno ENOMEM. */
 bool listeners_make_room(struct listeners *listeners, size_t more) MUST_USE;
 
-/* What the listener's socket is bound to. */
+/* The address to which the listener's socket is bound. */
 struct address listener_bound_address(const struct listener *listener);
 
-/* The same, and sets the listener's `address` to that. */
+/* The same, and stores its text in the listener's `address`. */
 struct address listener_note_address(struct listener *listener);
 
-/* Brings what can change of an open socket (backlog, keepalive, permissions) to its settings. */
+/* Applies the settings to the open sockets: backlog, keepalive, permissions. Logs failures. */
 void listeners_refresh(const struct listeners *listeners);
 
-/* Takes over sockets that were passed, for listeners_open(). False with errno ENOMEM. */
+/* Adds sockets that were passed, for listeners_open(). False with errno ENOMEM. */
 bool listeners_adopt(struct listeners *listeners, const struct activation *activation) MUST_USE;
 
 /*
- * Makes the files of Unix sockets that we opened belong to a user and a group, all that it can.
- * NULL; or, with errno, the path of the first that does not.
+ * Gives the files of Unix sockets that this process opened to a user and a group. Continues after a
+ * failure. Returns NULL, or with errno the path of the first file that failed.
  */
 const char *listeners_give(const struct listeners *listeners, uid_t uid, gid_t gid) MUST_USE;
 
-/* Warns of Unix sockets whose folder we, as who we are now, may not remove them from at the end. */
+/* Warns of Unix sockets that the current user may not remove from their directory later. */
 void listeners_warn_of_leftovers(const struct listeners *listeners);
 
-/* Closes those that are not in `but` (may be NULL) as well, and empties the list. */
+/* Closes the listeners that are not in `but` (NULL: all), and empties the list. */
 void listeners_close(struct listeners *listeners, const struct listeners *but);
 
-/* Whether one of them is `fd`. */
+/* Whether `fd` is the socket of one of the listeners. */
 bool listeners_have(const struct listeners *listeners, int fd);
 
 #endif

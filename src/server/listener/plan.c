@@ -16,10 +16,10 @@ static bool open_socket(struct listener *listener, const struct address *address
     return listener->fd >= 0;
 }
 
-/* How often the kernel is asked for another port, where one is not free on all addresses. */
+/* How often to ask the kernel for another port if one is not free on all addresses. */
 enum { OTHER_PORTS_MAX = 100 };
 
-/* Adds a listener as it is, but for its section. */
+/* Adds a copy of a listener with other settings. */
 static struct listener *keep(struct listeners *listeners, const struct listener *listener,
                              const struct listener_settings *settings)
 {
@@ -30,7 +30,7 @@ static struct listener *keep(struct listeners *listeners, const struct listener 
     return kept;
 }
 
-/* Whether the listener can serve the address: also port 0's on the port that was chosen for it. */
+/* Whether the listener serves the address; port 0 matches the port that the kernel chose for it. */
 static bool serves(const struct listener *listener, const struct address *wanted)
 {
     const struct address bound = listener_bound_address(listener);
@@ -42,8 +42,8 @@ static bool serves(const struct listener *listener, const struct address *wanted
 }
 
 /*
- * The socket in `current` for an address that a section wants; NULL where there is none. A port
- * that the kernel chose belongs to the section it was chosen for.
+ * The socket in `current` for an address that a section asks for; NULL: there is none. A port that
+ * the kernel chose belongs to the section for which it was chosen.
  */
 static const struct listener *find_open(const struct listeners *current,
                                         const struct listeners *taken, const struct address *wanted,
@@ -61,7 +61,7 @@ static const struct listener *find_open(const struct listeners *current,
     return NULL;
 }
 
-/* Whether another section wants the address already; then `problem` says so. */
+/* Whether another section already has the address; then fills `problem`. */
 static bool is_taken(const struct listeners *listeners, const struct address *wanted,
                      const struct listener_settings *settings, char *problem)
 {
@@ -80,7 +80,7 @@ static bool is_taken(const struct listeners *listeners, const struct address *wa
     return false;
 }
 
-/* The addresses that `current` has for a host. False: it has none, or there is no memory. */
+/* The addresses that `current` has for a host. False: it has none, or out of memory. */
 static bool find_known(const struct listeners *current, const struct config_listener *config,
                        struct address_list *list)
 {
@@ -100,7 +100,7 @@ static bool find_known(const struct listeners *current, const struct config_list
     return list->count > 0;
 }
 
-/* The addresses of a section's host. False, with *why. */
+/* The addresses of a section's host. False with the reason in *why. */
 static bool find_addresses(const struct config_listener *config, const struct listeners *current,
                            enum listener_lookup lookup, struct address_list *list, const char **why)
 {
@@ -110,7 +110,7 @@ static bool find_addresses(const struct config_listener *config, const struct li
            (lookup == LISTENER_RUNNING && find_known(current, config, list));
 }
 
-/* Adds a listener for each of a section's addresses: one that is open, or one to be opened. */
+/* Adds a listener for each address of a section: an open one, or one with fd -1 to be opened. */
 static bool plan_section(struct listeners *listeners, const struct listener_settings *settings,
                          const struct listeners *current, enum listener_lookup lookup,
                          char *problem)
@@ -141,8 +141,8 @@ static bool plan_section(struct listeners *listeners, const struct listener_sett
 }
 
 /*
- * Lets the sockets that are about to be closed share `port`, or not any more. False where none of
- * them has it.
+ * Lets the sockets that are about to be closed share `port`, or ends that. False if none of them
+ * has the port.
  */
 static bool share_port(const struct listeners *current, const struct listeners *wanted, int port,
                        bool share)
@@ -159,9 +159,10 @@ static bool share_port(const struct listeners *current, const struct listeners *
 }
 
 /*
- * Listens on the address that is wanted; also where only sockets have its port that `current` has
- * and `listeners` has no more: from 127.0.0.1 to *, say. Where the port is left to the kernel and
- * `*port` is not 0, that is the one: a section's addresses share theirs.
+ * Listens on the address that is wanted. If its port is in use by sockets of `current` that are not
+ * in `listeners` (for example, a change from 127.0.0.1 to *), shares the port with them. If the
+ * kernel may choose the port and *port is not 0, uses *port: all addresses of a section have the
+ * same port. False with errno.
  */
 static bool listen_on(struct listener *listener, int *port, const struct listeners *listeners,
                       const struct listeners *current)
@@ -175,7 +176,7 @@ static bool listen_on(struct listener *listener, int *port, const struct listene
     if (!done && errno == EADDRINUSE && own >= 0 && share_port(current, listeners, own, true)) {
         done = open_socket(listener, &address, true);
         int saved = errno;
-        (void)share_port(current, listeners, own, false); /* it did so a moment ago */
+        (void)share_port(current, listeners, own, false); /* it worked a moment ago */
         errno = saved;
     }
     if (!done) {
@@ -188,7 +189,7 @@ static bool listen_on(struct listener *listener, int *port, const struct listene
     return true;
 }
 
-/* Whether the error of listening says that the system has no IPv6, or has it turned off. */
+/* Whether the error means that the system has no IPv6, or that it is turned off. */
 static bool is_without_ipv6(const struct listener *listener, int error)
 {
     return error == EAFNOSUPPORT ||
@@ -196,8 +197,8 @@ static bool is_without_ipv6(const struct listener *listener, int error)
 }
 
 /*
- * Drops the listener at `at`, for which listening failed with `error`, where the system has no IPv6
- * and its section has other addresses.
+ * Drops the listener at `at`, which failed with `error`, if the system has no IPv6 and the section
+ * has other addresses. False if the error counts.
  */
 static bool drop_unsupported(struct listeners *listeners, size_t at, int error)
 {
@@ -214,11 +215,10 @@ static bool drop_unsupported(struct listeners *listeners, size_t at, int error)
 }
 
 /*
- * The port that the kernel chose for an address of this section is not free on the one at `at`:
- * closes what was opened for it. Returns where the section begins.
+ * The port that the kernel chose for this section is in use on the address at `at`: closes the
+ * section's new sockets. Returns the index of its first listener.
  */
-static size_t give_port_back(struct listeners *listeners, size_t at,
-                             const struct listeners *current)
+static size_t give_up_port(struct listeners *listeners, size_t at, const struct listeners *current)
 {
     const struct listener_settings *settings = listeners->all[at].settings;
 
@@ -226,13 +226,13 @@ static size_t give_port_back(struct listeners *listeners, size_t at,
         struct listener *listener = &listeners->all[--at];
         if (listeners_have(current, listener->fd))
             continue;
-        (void)close(listener->fd); /* it never carried anything */
+        (void)close(listener->fd); /* it was never used */
         listener->fd = -1;
     }
     return at;
 }
 
-/* Opens those that are only planned. */
+/* Opens the listeners that are only planned. */
 static bool open_planned(struct listeners *listeners, const struct listeners *current,
                          char *problem)
 {
@@ -250,7 +250,7 @@ static bool open_planned(struct listeners *listeners, const struct listeners *cu
         int error = errno;
         if (error == EADDRINUSE && address_port(&listener->wanted) == 0 && port != 0 &&
             other_ports-- > 0) {
-            at = give_port_back(listeners, at, current);
+            at = give_up_port(listeners, at, current);
             continue;
         }
         (void)snprintf(problem, LISTENER_PROBLEM_MAX, "cannot listen on %s: %s", listener->address,
@@ -261,7 +261,7 @@ static bool open_planned(struct listeners *listeners, const struct listeners *cu
     return true;
 }
 
-/* The section that a passed socket is for: the one of its name, or [server]. */
+/* The section of a passed socket: the one with its name, or else [server]. */
 static const struct listener_settings *section_of(const struct listener *passed,
                                                   const struct settings *settings)
 {
@@ -270,7 +270,7 @@ static const struct listener_settings *section_of(const struct listener *passed,
     return named != NULL ? named : &settings->sections[0];
 }
 
-/* Adds the passed sockets of a section; *count says how many. */
+/* Adds the passed sockets of a section, and sets *count to their number. */
 static bool keep_passed(struct listeners *listeners, const struct listener_settings *settings,
                         const struct listeners *current, size_t *count, char *problem)
 {

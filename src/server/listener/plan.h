@@ -1,6 +1,6 @@
 /*
- * listener_plan.h: which listening sockets a configuration wants: those that are open already,
- * those that the service manager passed, and new ones, which it opens.
+ * plan.h: which listening sockets a configuration asks for: sockets that are open already, sockets
+ * that the service manager passed, and new ones, which this part opens.
  */
 #ifndef TCPACK_SERVER_LISTENER_PLAN_H
 #define TCPACK_SERVER_LISTENER_PLAN_H
@@ -14,17 +14,18 @@
 enum { LISTENER_PROBLEM_MAX = 512 };
 
 /*
- * Whether names are looked up, which can take a minute when the name server is away. When running,
- * with connections to serve, a name has the addresses that it had at the start.
+ * Whether host names are looked up, which can take a minute if the name server is down. A running
+ * server, which has connections to serve, does not look up names: they keep the addresses that they
+ * had at the start.
  */
 enum listener_lookup { LISTENER_AT_START, LISTENER_RUNNING };
 
 /*
- * Fills *listeners with the sockets that `settings` want: those of `current` that are wanted still,
- * with the settings that they have now, and new ones. A section for which sockets were passed has
- * these, and none for its own address. False, with `problem` (of LISTENER_PROBLEM_MAX bytes)
- * saying what could not be listened on and why; *listeners is empty then. Whatever happens, what
- * `current` has is open still.
+ * Fills *listeners with the sockets that `settings` ask for: those of `current` that are still
+ * needed, with their new settings, and new ones. A section with passed sockets uses these and opens
+ * no socket for its own address. False with the address and the reason in `problem`
+ * (LISTENER_PROBLEM_MAX bytes); *listeners is then empty. The sockets of `current` stay open in
+ * either case.
  */
 bool listeners_open(struct listeners *listeners, const struct settings *settings,
                     const struct listeners *current, enum listener_lookup lookup,

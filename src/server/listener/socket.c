@@ -11,7 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Unanswered keepalive probes after which a peer counts as gone: one may be lost on the way. */
+/* Unanswered keepalive probes after which a peer is gone. At least two: one may be lost. */
 enum { KEEPALIVE_PROBES = 5, KEEPALIVE_PROBES_MIN = 2 };
 
 static bool set_option(int fd, int level, int option, int value)
@@ -28,7 +28,7 @@ bool listener_socket_set_inherited(int fd, const struct config_listener *config)
 {
     int seconds = (int)config->keepalive;
 
-    /* No TCP_USER_TIMEOUT: the kernel would close by that instead of the number of probes. */
+    /* No TCP_USER_TIMEOUT: the kernel would use it instead of the number of probes. */
     if (!listener_socket_keep_urgent(fd) || !set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1) ||
         !set_option(fd, SOL_SOCKET, SO_KEEPALIVE, seconds > 0))
         return false;
@@ -54,7 +54,7 @@ static bool set_options(int fd, const struct address *address, const struct conf
         return true;
     if (!set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1))
         return false;
-    /* IPv4 has a socket of its own. */
+    /* There is a separate socket for IPv4. */
     if (address->storage.ss_family == AF_INET6 && !set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1))
         return false;
     return listener_socket_set_inherited(fd, config);
@@ -86,7 +86,7 @@ int listener_socket_open(const struct address *address, const struct config_list
         listen_at(fd, address, config, file) && (!beside || listener_socket_share(fd, false)))
         return fd;
     int saved = errno;
-    (void)close(fd); /* it never carried anything */
+    (void)close(fd); /* it was never used */
     errno = saved;
     return -1;
 }

@@ -16,23 +16,23 @@ static struct sockaddr_un name_of(const struct address *address)
 {
     struct sockaddr_un name;
 
-    memcpy(&name, &address->storage, sizeof name); /* a storage may not be read as another type */
+    memcpy(&name, &address->storage, sizeof name); /* aliasing rules forbid a cast */
     return name;
 }
 
-/* bind() makes the file with all permissions that the umask leaves. */
+/* bind() creates the file with all permissions that the umask allows. */
 static bool bind_with_mode(int fd, const struct address *address, mode_t mode)
 {
     mode_t saved = umask(0777 & ~mode);
     bool bound = bind(fd, (const struct sockaddr *)&address->storage, address->size) == 0;
 
-    (void)umask(saved); /* returns the one before, always */
+    (void)umask(saved); /* always succeeds */
     return bound;
 }
 
 /*
- * Whether at the path is a socket on which nobody listens. Leaves errno EADDRINUSE otherwise, or
- * EEXIST where it is no socket.
+ * Whether the file at the path is a socket on which no process listens. False with errno
+ * EADDRINUSE, or EEXIST if it is not a socket.
  */
 static bool is_stale(const struct address *address)
 {
@@ -45,7 +45,7 @@ static bool is_stale(const struct address *address)
             errno = EEXIST;
             return false;
         }
-        /* Non-blocking: one that is alive and has a full backlog says EAGAIN. */
+        /* Non-blocking: a live one with a full backlog fails with EAGAIN. */
         int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
         if (fd < 0)
             return false;
@@ -57,8 +57,8 @@ static bool is_stale(const struct address *address)
     return stale;
 }
 
-/* Opens the folder of the socket. -1 with errno. */
-static int open_folder(const struct address *address)
+/* Opens the directory of the socket. -1 with errno. */
+static int open_directory(const struct address *address)
 {
     struct sockaddr_un name = name_of(address);
 
@@ -66,15 +66,16 @@ static int open_folder(const struct address *address)
 }
 
 /*
- * Locks the folder, so that between bind() and listen() no other server takes this one's socket for
- * a stale one. Not for ever: anybody who can read the folder can lock it. Returns a descriptor to
- * be closed; -1 without a lock, and then *busy says whether another one has it.
+ * Locks the directory, so that no other server takes this socket for a stale one between bind() and
+ * listen(). Tries for two seconds only: any process that can read the directory can lock it.
+ * Returns a descriptor that the caller closes; -1 without a lock, and *busy tells whether another
+ * process has it.
  */
-static int lock_folder(const struct address *address, bool *busy)
+static int lock_directory(const struct address *address, bool *busy)
 {
     enum { TRIES = 200, PAUSE_NS = 10 * 1000 * 1000 };
     const struct timespec pause = {.tv_nsec = PAUSE_NS};
-    int fd = open_folder(address);
+    int fd = open_directory(address);
 
     *busy = false;
     for (int tries = 0; fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0; tries++) {
@@ -88,7 +89,7 @@ static int lock_folder(const struct address *address, bool *busy)
     return fd;
 }
 
-/* An O_PATH descriptor of the socket at the path, and which file it is; -1 with errno. */
+/* An O_PATH descriptor of the socket at the path, with its identity and mode; -1 with errno. */
 static int open_file(const struct sockaddr_un *name, struct unix_socket *file, mode_t *mode)
 {
     struct stat status;
@@ -106,7 +107,7 @@ static int open_file(const struct sockaddr_un *name, struct unix_socket *file, m
     return fd;
 }
 
-/* The same for the file that was bound; another one is ENOENT. */
+/* The same for the file that was bound. -1 with errno; ENOENT: there is another file. */
 static int open_ours(const struct address *address, const struct unix_socket *file, mode_t *mode)
 {
     const struct sockaddr_un name = name_of(address);
@@ -122,7 +123,7 @@ static int open_ours(const struct address *address, const struct unix_socket *fi
     return -1;
 }
 
-/* Binds and listens; the folder is locked, if it can be. */
+/* Binds and listens. The directory is locked, if possible. */
 static bool listen_locked(int fd, const struct address *address, mode_t mode, int backlog,
                           struct unix_socket *file)
 {
@@ -143,7 +144,7 @@ bool unix_socket_listen(int fd, const struct address *address, mode_t mode, int 
                         struct unix_socket *file)
 {
     bool busy;
-    int folder = lock_folder(address, &busy);
+    int directory = lock_directory(address, &busy);
 
     if (busy) {
         errno = EADDRINUSE;
@@ -151,22 +152,22 @@ bool unix_socket_listen(int fd, const struct address *address, mode_t mode, int 
     }
     bool listens = listen_locked(fd, address, mode, backlog, file);
     int saved = errno;
-    if (folder >= 0) {
-        (void)flock(folder, LOCK_UN); /* cannot fail; close() alone would do, but for its errors */
-        (void)close(folder);          /* nothing was written */
+    if (directory >= 0) {
+        (void)flock(directory, LOCK_UN); /* cannot fail, unlike close() */
+        (void)close(directory);          /* nothing was written */
     }
     errno = saved;
     return listens;
 }
 
-/* Whether at the path is the file that was bound. False with errno. */
+/* Whether the file that was bound is still at the path. False with errno. */
 static bool is_ours(const struct sockaddr_un *name, const struct unix_socket *file)
 {
     struct stat status;
 
     if (lstat(name->sun_path, &status) != 0)
         return false;
-    errno = ENOENT; /* for another one */
+    errno = ENOENT; /* for another file */
     return status.st_dev == file->device && status.st_ino == file->inode;
 }
 
@@ -177,7 +178,7 @@ bool unix_socket_is_gone(const struct address *address, const struct unix_socket
     return !is_ours(&name, file) && errno == ENOENT;
 }
 
-/* chmod() of what an O_PATH descriptor is of: fchmod() takes none. */
+/* chmod() of the file of an O_PATH descriptor, which fchmod() does not accept. */
 static bool change_mode(int fd, mode_t mode)
 {
     char path[32];

@@ -1,6 +1,6 @@
 /*
- * unix_socket.h: the file of a listening Unix socket: made with the permissions asked for, replaced
- * where a server that is gone left it behind, and removed at the end.
+ * unix_socket.h: the file of a listening Unix socket. It is created with the configured
+ * permissions, replaces the file of a server that is gone, and is removed at the end.
  */
 #ifndef TCPACK_SERVER_LISTENER_UNIX_SOCKET_H
 #define TCPACK_SERVER_LISTENER_UNIX_SOCKET_H
@@ -11,36 +11,36 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-/* Which file it is: at its path there may be another one later. */
+/* The identity of the file: there may be another one at its path later. */
 struct unix_socket {
     dev_t device;
     ino_t inode;
 };
 
 /*
- * Binds `fd`, a Unix stream socket, and listens. A socket file on which nobody listens is replaced;
- * of several servers that start at once one gets the path. False with errno: EADDRINUSE if another
- * server has the path; EEXIST if there is a file that is no socket, which stays.
+ * Binds `fd`, a Unix stream socket, listens, and sets *file. Replaces a socket file on which no
+ * process listens. If several servers start at once, one of them gets the path. False with errno;
+ * EADDRINUSE: another server has the path; EEXIST: the file there is not a socket, and stays.
  */
 bool unix_socket_listen(int fd, const struct address *address, mode_t mode, int backlog,
                         struct unix_socket *file) MUST_USE;
 
-/* Whether somebody has removed the file, or put another one in its place. */
+/* Whether the file was removed or replaced. */
 bool unix_socket_is_gone(const struct address *address, const struct unix_socket *file);
 
 /*
- * These two change the permissions and the owner of the file if it is still the one that was bound,
- * and nothing else that somebody puts at its path meanwhile. False with errno.
+ * Change the permissions or the owner of the file that was bound, but never of another file that
+ * was put at its path. False with errno.
  */
 bool unix_socket_set_mode(const struct address *address, const struct unix_socket *file,
                           mode_t mode) MUST_USE;
 bool unix_socket_give(const struct address *address, const struct unix_socket *file, uid_t uid,
                       gid_t gid) MUST_USE;
 
-/* Whether the folder lets us remove the file. False with errno. */
+/* Whether this process may remove files from the directory. False with errno. */
 bool unix_socket_may_remove(const struct address *address) MUST_USE;
 
-/* Removes the file where it is still the one that was bound. False with errno, ENOENT too. */
+/* Removes the file if it is still the one that was bound. False with errno; ENOENT: it is not. */
 bool unix_socket_remove(const struct address *address, const struct unix_socket *file);
 
 #endif

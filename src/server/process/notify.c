@@ -64,7 +64,7 @@ bool notify_ready(const char *status)
 {
     char text[TEXT_MAX];
 
-    (void)snprintf(text, sizeof text, "READY=1\nSTATUS=%s", status); /* a cut status is no harm */
+    (void)snprintf(text, sizeof text, "READY=1\nSTATUS=%s", status); /* a long status may be cut */
     return send_text(text);
 }
 

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The highest number is the one that means "leave as it is". */
+/* The highest number means "no change" in setresuid(2). */
 static const uint64_t id_max = UINT32_MAX - 1;
 
 static bool fail(char *problem, const char *what, const char *name, int error)
@@ -21,7 +21,7 @@ static bool fail(char *problem, const char *what, const char *name, int error)
     return false;
 }
 
-/* getpwnam() leaves errno 0, or one of several codes, where there is no such user. */
+/* If there is no such user, getpwnam(3) sets errno to 0 or one of several codes. */
 static bool not_found(char *problem, const char *what, const char *name, int error)
 {
     if (error == EIO || error == EMFILE || error == ENFILE || error == ENOMEM)
@@ -30,7 +30,7 @@ static bool not_found(char *problem, const char *what, const char *name, int err
     return false;
 }
 
-/* Takes over what the system knows of the user; false where its name is too long. */
+/* Copies the user's entry. False if the name is too long. */
 static bool take_entry(const struct passwd *entry, struct identity *identity)
 {
     if (strlen(entry->pw_name) >= sizeof identity->user)
@@ -96,17 +96,17 @@ static bool is_identity(const struct identity *identity)
            saved_gid == identity->gid;
 }
 
-/* True where one of the ways back to root works. */
+/* Tries every way to become root again. True if one works. */
 static bool can_return(const struct identity *identity)
 {
     if (identity->uid == 0)
-        return false; /* it was asked for */
+        return false; /* root was asked for */
     return setuid(0) == 0 || seteuid(0) == 0 || setresuid(0, 0, 0) == 0 ||
            (identity->gid != 0 && (setgid(0) == 0 || setegid(0) == 0 || setgroups(0, NULL) == 0));
 }
 
-/* initgroups() where there is a user to look up; otherwise the group alone. */
-static bool take_groups(const struct identity *identity)
+/* Sets the groups of a user with a name; otherwise the one group. */
+static bool set_groups(const struct identity *identity)
 {
     return *identity->user != '\0' ? initgroups(identity->user, identity->gid) == 0
                                    : setgroups(1, &identity->gid) == 0;
@@ -120,7 +120,7 @@ static bool has_group(const gid_t *groups, int count, gid_t group)
     return false;
 }
 
-/* The groups of the identity: at most NGROUPS_MAX. Returns how many; -1 where they are more. */
+/* Stores the groups of the identity, at most NGROUPS_MAX. Returns their number; -1: too many. */
 static int groups_of(const struct identity *identity, gid_t *groups)
 {
     int count = NGROUPS_MAX;
@@ -131,7 +131,7 @@ static int groups_of(const struct identity *identity, gid_t *groups)
     return getgrouplist(identity->user, identity->gid, groups, &count) < 0 ? -1 : count;
 }
 
-/* Whether each of our supplementary groups is one of the identity's. */
+/* Whether each supplementary group of the process is one of the identity's. */
 static bool has_own_groups_only(const struct identity *identity)
 {
     gid_t *groups = malloc(2 * NGROUPS_MAX * sizeof *groups);
@@ -156,8 +156,8 @@ bool privileges_drop(const struct identity *identity, char problem[PRIVILEGES_PR
     const char *user = *identity->user != '\0' ? identity->user : uid;
     if (is_identity(identity) && has_own_groups_only(identity))
         return true;
-    if (!take_groups(identity))
-        return fail(problem, "cannot take the groups of user", user, errno);
+    if (!set_groups(identity))
+        return fail(problem, "cannot set the groups of user", user, errno);
     if (setresgid(identity->gid, identity->gid, identity->gid) != 0)
         return fail(problem, "cannot become group", gid, errno);
     if (setresuid(identity->uid, identity->uid, identity->uid) != 0)

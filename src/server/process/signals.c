@@ -10,21 +10,21 @@
 #include <sys/select.h>
 #include <unistd.h>
 
-/* How long, once a stop was asked for, one who still reads may take. */
-enum { STOP_PATIENCE_US = 200 * 1000 };
+/* Microseconds that the reader of a pipe has once the server was told to stop. */
+enum { STOP_WAIT_US = 200 * 1000 };
 
 static int pipe_ends[2] = {-1, -1}; /* read, write */
 
-/* Which requests came, for the handler must not rely on the pipe: it only ends a wait. */
+/* The requests. The pipe only ends a wait: it may be full. */
 static volatile sig_atomic_t stop_came, reload_came, report_came;
 
-static volatile sig_atomic_t stop_asked; /* stop_came once; stays */
+static volatile sig_atomic_t stop_asked; /* set with the first stop_came, never reset */
 
 enum { SAME_KEY_PRESS_US = 500 * 1000 };
 
-static int64_t first_stop_us; /* only for handlers, which do not interrupt each other */
+static int64_t first_stop_us; /* used by handlers only, which do not interrupt each other */
 
-static void tell_to_stop(int number)
+static void note_stop(int number)
 {
     int64_t now = clock_monotonic_us();
 
@@ -41,10 +41,10 @@ static void tell_to_stop(int number)
 static void wake(void)
 {
     while (write(pipe_ends[1], "", 1) < 0 && errno == EINTR)
-        continue; /* after another error the pipe is full: the wait ends, too */
+        continue; /* any other error: the pipe is full, which also ends the wait */
 }
 
-static void tell(int number)
+static void note(int number)
 {
     int saved = errno;
 
@@ -53,7 +53,7 @@ static void tell(int number)
     else if (number == SIGUSR1)
         report_came = 1;
     else
-        tell_to_stop(number);
+        note_stop(number);
     wake();
     errno = saved;
 }
@@ -70,9 +70,9 @@ void signals_hold(void)
 
 int signals_open(void)
 {
-    static const int told[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1};
+    static const int noted[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1};
     static const int ignored[] = {SIGPIPE, SIGXFSZ};
-    struct sigaction action = {.sa_handler = tell, .sa_flags = SA_RESTART};
+    struct sigaction action = {.sa_handler = note, .sa_flags = SA_RESTART};
     sigset_t unblocked;
 
     if (pipe(pipe_ends) != 0)
@@ -82,13 +82,13 @@ int signals_open(void)
             fcntl(pipe_ends[end], F_SETFL, O_NONBLOCK) < 0)
             return -1;
     (void)sigemptyset(&unblocked); /* these cannot fail */
-    for (size_t at = 0; at < sizeof told / sizeof *told; at++)
-        (void)sigaddset(&unblocked, told[at]);
+    for (size_t at = 0; at < sizeof noted / sizeof *noted; at++)
+        (void)sigaddset(&unblocked, noted[at]);
     action.sa_mask = unblocked; /* one handler at a time */
-    for (size_t at = 0; at < sizeof told / sizeof *told; at++)
-        if (sigaction(told[at], &action, NULL) != 0)
+    for (size_t at = 0; at < sizeof noted / sizeof *noted; at++)
+        if (sigaction(noted[at], &action, NULL) != 0)
             return -1;
-    /* signals_hold() has blocked some, and what started us may have blocked others. */
+    /* signals_hold() has blocked some; the parent process may have blocked others. */
     if (sigprocmask(SIG_UNBLOCK, &unblocked, NULL) != 0)
         return -1;
     action.sa_handler = SIG_IGN;
@@ -98,7 +98,7 @@ int signals_open(void)
     return pipe_ends[0];
 }
 
-/* Takes one request. One that comes in between is the same as this one, which is obeyed now. */
+/* Takes one request. A signal between the two steps is the same request, which is returned now. */
 static unsigned take(volatile sig_atomic_t *came, enum signal_request request)
 {
     if (!*came)
@@ -128,19 +128,19 @@ bool signals_came(void)
 }
 
 /* Microseconds that signals_wait_writable() may wait; negative: no limit. */
-static int64_t patience_left(void)
+static int64_t time_left(void)
 {
-    static int64_t end; /* 0: no stop was asked for, as far as we know */
+    static int64_t end; /* 0: no stop was noticed yet */
 
     if (!stop_asked)
         return -1;
     int64_t now = clock_monotonic_us();
     if (end == 0)
-        end = now + STOP_PATIENCE_US;
+        end = now + STOP_WAIT_US;
     return end > now ? end - now : 0;
 }
 
-/* One wait for `fd` to take bytes, or for a signal. Whether `fd` does, or select() cannot tell. */
+/* Waits once, for `fd` to be writable or for a signal. True: it is, or select() cannot tell. */
 static bool wait_once(int fd, int64_t left, struct descriptor_set *read,
                       struct descriptor_set *write)
 {
@@ -165,13 +165,13 @@ bool signals_wait_writable(int fd)
     int64_t left;
 
     do {
-        empty_pipe(); /* what comes from here on ends the wait */
-        left = patience_left();
+        empty_pipe(); /* a signal from here on ends the wait */
+        left = time_left();
         writable = left != 0 && wait_once(fd, left, &read, &write);
     } while (!writable && left != 0);
     descriptor_set_free(&read);
     descriptor_set_free(&write);
     if (signals_came())
-        wake(); /* for the wait that obeys them */
+        wake(); /* for the wait that acts on them */
     return writable;
 }

@@ -1,10 +1,10 @@
 /*
- * signals.h: what signals ask for is noted, and a byte in a pipe ends the wait, so that select()
- * waits for them beside everything else and none is lost between two rounds. SIGPIPE and SIGXFSZ
- * are ignored: the calls return EPIPE and EFBIG.
+ * signals.h: a handler notes what a signal asks for and writes a byte to a pipe. select() watches
+ * the pipe like any other descriptor, so no signal is lost between two rounds. SIGPIPE and SIGXFSZ
+ * are ignored: the system calls fail with EPIPE and EFBIG instead.
  *
- * The first SIGTERM or SIGINT asks the server to stop; another one ends the process at once, unless
- * it follows within half a second: a terminal and a wrapper both pass on the same key press.
+ * The first SIGTERM or SIGINT asks the server to stop. Another one ends the process at once, unless
+ * it comes within half a second: a terminal and a wrapper may both pass on the same key press.
  */
 #ifndef TCPACK_SERVER_PROCESS_SIGNALS_H
 #define TCPACK_SERVER_PROCESS_SIGNALS_H
@@ -20,27 +20,27 @@ enum signal_request {
 };
 
 /*
- * Holds SIGHUP and SIGUSR1 back, which would end the process, until signals_open(): what comes
- * during the start is obeyed after it. The first thing that the process does.
+ * Blocks SIGHUP and SIGUSR1, which would end the process, until signals_open(): a signal during the
+ * start takes effect after it. Call it first in main().
  */
 void signals_hold(void);
 
 /*
- * Installs the handlers. Returns the descriptor that is readable when a signal has come, open until
- * the process ends; -1 with errno when that failed. Once per process.
+ * Installs the handlers. Returns a descriptor that is readable after a signal and stays open until
+ * the process ends. -1 with errno. Once per process.
  */
 int signals_open(void) MUST_USE;
 
-/* Which of enum signal_request came since the last call, or'ed; 0: none. */
+/* The requests since the last call, a combination of enum signal_request; 0: none. */
 unsigned signals_take(void);
 
-/* Whether signals_take() would return more than 0; no system call. */
+/* Whether signals_take() would return a request. Makes no system call. */
 bool signals_came(void);
 
 /*
- * Waits until `fd` takes bytes or has failed. False: SIGTERM or SIGINT has come, now or before, and
- * the fifth of a second that a reader then has is over: the caller gives up. Other signals are left
- * for signals_take().
+ * Waits until `fd` is writable or has failed. False: the server was told to stop (SIGTERM, SIGINT)
+ * at least a fifth of a second ago, the time that the reader of a pipe has: give up. Leaves all
+ * requests for signals_take().
  */
 bool signals_wait_writable(int fd) MUST_USE;
 

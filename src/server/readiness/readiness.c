@@ -11,22 +11,21 @@
 #include <unistd.h>
 
 enum {
-    FAILURES_MAX =
-        16, /* select() may lack memory for a moment; so often in a row, it is for good */
-    BELL_TAKES_MAX = 64, /* takes of BELL_RINGS_MAX rings in one wait: then it is time to serve */
-    RINGS_ALONE_MAX = 8, /* waits in a row that find rings alone: then select() for the others */
-    LOOK_RANGE = 1024,   /* descriptors of one readiness_look(): some 100 us */
+    FAILURES_MAX = 16,     /* failures of select() in a row, for lack of memory, before giving up */
+    TAKES_MAX = 64,        /* calls of sigio_take() in one wait, before the sockets are served */
+    SIGNALS_ALONE_MAX = 8, /* waits in a row that take signals only, before one calls select() */
+    LOOK_RANGE = 1024,     /* descriptors of one readiness_look(): some 100 us */
 };
 
-/* What is known of a descriptor. */
+/* The state of a descriptor. */
 enum {
-    RINGS = 1,      /* attached to the bell */
-    HEEDED = 2,     /* and watched for reading: its rings count */
+    ATTACHED = 1,   /* reports by a signal */
+    WATCHED = 2,    /* attached, and watched for reading */
     FOUND_READ = 4, /* ready, and not yet returned */
     FOUND_WRITE = 8,
     FOUND_MORE = 16, /* to be returned with READY_MORE */
-    QUEUED = 32,     /* in the queue, though perhaps not ready any more */
-    URGENT = 64,     /* had urgent data: a read may stop at it */
+    QUEUED = 32,     /* in the queue, though perhaps no longer ready */
+    URGENT = 64,     /* received urgent data: a read may stop at it */
 };
 
 struct readiness {
@@ -34,25 +33,25 @@ struct readiness {
     struct descriptor_set write;
     struct descriptor_set read_found; /* for select() to write into */
     struct descriptor_set write_found;
-    struct descriptor_set looked; /* empty but within readiness_look() */
+    struct descriptor_set looked; /* empty except during readiness_look() */
     size_t look_next;             /* the first descriptor of the next look */
-    int beyond;       /* one more than the highest descriptor that is given to select() */
-    int bell;         /* -1: none */
-    bool rings_often; /* the last take found several: by now there may be some again */
-    bool busy;        /* a wait found something, or was interrupted */
-    int rings_alone;  /* waits in a row without select() */
+    int beyond;                   /* one more than the highest descriptor that select() watches */
+    int signals;                  /* the signalfd of sigio.h; -1: select() watches every socket */
+    bool signals_often;           /* the last take found several: more may have arrived by now */
+    bool busy;                    /* a wait found something, or was interrupted */
+    int signals_alone;            /* waits in a row without select() */
 
     unsigned char *states; /* by descriptor */
-    int *queue;            /* a ring of descriptors, first in, first out, each at most once */
+    int *queue;            /* circular, first in, first out, each descriptor at most once */
     size_t size;           /* of both: a power of two */
     size_t first;          /* index in the queue */
     size_t queued;
-    size_t left; /* of those queued, how many this round's walk may still look at */
+    size_t left; /* of those queued, how many readiness_next() may still return in this round */
 
     int failures; /* of select(), in a row */
 };
 
-static bool wants_bell(void)
+static bool wants_signals(void)
 {
     const char *way = getenv("TCPACKD_READINESS");
 
@@ -65,8 +64,8 @@ struct readiness *readiness_new(void)
 
     if (readiness == NULL)
         return NULL;
-    readiness->bell = wants_bell() ? bell_open() : -1; /* without one, select() does it all */
-    if (readiness->bell >= 0 && !readiness_watch(readiness, readiness->bell, READY_READ)) {
+    readiness->signals = wants_signals() ? sigio_open() : -1;
+    if (readiness->signals >= 0 && !readiness_watch(readiness, readiness->signals, READY_READ)) {
         readiness_free(readiness);
         return NULL;
     }
@@ -77,8 +76,8 @@ void readiness_free(struct readiness *readiness)
 {
     if (readiness == NULL)
         return;
-    if (readiness->bell >= 0)
-        (void)close(readiness->bell); /* nothing is written through it */
+    if (readiness->signals >= 0)
+        (void)close(readiness->signals); /* nothing is written through it */
     descriptor_set_free(&readiness->read);
     descriptor_set_free(&readiness->write);
     descriptor_set_free(&readiness->read_found);
@@ -89,9 +88,9 @@ void readiness_free(struct readiness *readiness)
     free(readiness);
 }
 
-bool readiness_rings(const struct readiness *readiness)
+bool readiness_uses_signals(const struct readiness *readiness)
 {
-    return readiness->bell >= 0;
+    return readiness->signals >= 0;
 }
 
 /* Makes room for descriptor `fd` in the states and in the queue. */
@@ -145,7 +144,7 @@ static void drop_state(struct readiness *readiness, int fd, unsigned state)
     readiness->states[fd] = (unsigned char)(readiness->states[fd] & ~state);
 }
 
-/* Counts a descriptor as ready for `found`, behind the others. */
+/* Counts a descriptor as ready for `found` and puts it at the end of the queue. */
 static void add_found(struct readiness *readiness, int fd, unsigned found)
 {
     if ((readiness->states[fd] & QUEUED) == 0) {
@@ -174,14 +173,14 @@ bool readiness_watch(struct readiness *readiness, int fd, unsigned interest)
         return false;
     bool reading = (interest & READY_READ) != 0;
     bool writing = (interest & READY_WRITE) != 0;
-    bool rings = (readiness->states[fd] & RINGS) != 0;
-    bool heeded = (readiness->states[fd] & HEEDED) != 0;
-    drop_state(readiness, fd, HEEDED | (reading ? 0U : FOUND_READ) | (writing ? 0U : FOUND_WRITE));
-    if (rings && reading)
-        add_state(readiness, fd, HEEDED);
-    if (rings && reading && !heeded)
+    bool attached = (readiness->states[fd] & ATTACHED) != 0;
+    bool watched = (readiness->states[fd] & WATCHED) != 0;
+    drop_state(readiness, fd, WATCHED | (reading ? 0U : FOUND_READ) | (writing ? 0U : FOUND_WRITE));
+    if (attached && reading)
+        add_state(readiness, fd, WATCHED);
+    if (attached && reading && !watched)
         add_found(readiness, fd, FOUND_READ | FOUND_MORE);
-    set_member(&readiness->read, fd, !rings && reading);
+    set_member(&readiness->read, fd, !attached && reading);
     set_member(&readiness->write, fd, writing);
     if (is_selected(readiness, fd) && readiness->beyond <= fd)
         readiness->beyond = fd + 1;
@@ -192,9 +191,9 @@ bool readiness_add_socket(struct readiness *readiness, int fd)
 {
     if (!make_room(readiness, fd))
         return false;
-    if (readiness->bell < 0 || !bell_attach(fd))
+    if (readiness->signals < 0 || !sigio_attach(fd))
         return readiness_watch(readiness, fd, READY_READ);
-    add_state(readiness, fd, RINGS | HEEDED);
+    add_state(readiness, fd, ATTACHED | WATCHED);
     add_found(readiness, fd, FOUND_READ | FOUND_MORE);
     return true;
 }
@@ -204,7 +203,7 @@ void readiness_forget(struct readiness *readiness, int fd)
     descriptor_set_remove(&readiness->read, fd);
     descriptor_set_remove(&readiness->write, fd);
     if (state_of(readiness, fd) != 0)
-        readiness->states[fd] &= QUEUED; /* its place in the queue stays, and is passed over */
+        readiness->states[fd] &= QUEUED; /* it stays in the queue, and is skipped there */
     while (readiness->beyond > 0 && !is_selected(readiness, readiness->beyond - 1))
         readiness->beyond--;
 }
@@ -214,40 +213,40 @@ void readiness_again(struct readiness *readiness, int fd)
     add_found(readiness, fd, FOUND_READ);
 }
 
-static void heed(struct readiness *readiness, const struct bell_ring *ring)
+static void add_event(struct readiness *readiness, const struct sigio_event *event)
 {
-    unsigned state = state_of(readiness, ring->fd);
-    bool more = !ring->data_only || (state & (FOUND_READ | URGENT)) != 0;
+    unsigned state = state_of(readiness, event->fd);
+    bool more = !event->data_only || (state & (FOUND_READ | URGENT)) != 0;
 
-    if (ring->urgent && (state & RINGS) != 0)
-        add_state(readiness, ring->fd, URGENT);
-    if ((state & HEEDED) != 0)
-        add_found(readiness, ring->fd, FOUND_READ | (more ? FOUND_MORE : 0U));
+    if (event->urgent && (state & ATTACHED) != 0)
+        add_state(readiness, event->fd, URGENT);
+    if ((state & WATCHED) != 0)
+        add_found(readiness, event->fd, FOUND_READ | (more ? FOUND_MORE : 0U));
 }
 
-/* Rings are missing: everybody may have something. */
-static void heed_all(struct readiness *readiness)
+/* Signals were lost: every watched socket may be ready. */
+static void add_all_watched(struct readiness *readiness)
 {
     for (size_t fd = 0; fd < readiness->size; fd++)
-        if ((readiness->states[fd] & HEEDED) != 0)
+        if ((readiness->states[fd] & WATCHED) != 0)
             add_found(readiness, (int)fd, FOUND_READ | FOUND_MORE);
 }
 
-static void take_rings(struct readiness *readiness)
+static void take_signals(struct readiness *readiness)
 {
-    struct bell_ring rings[BELL_RINGS_MAX];
-    size_t count = BELL_RINGS_MAX;
+    struct sigio_event events[SIGIO_EVENTS_MAX];
+    size_t count = SIGIO_EVENTS_MAX;
     bool lost = false;
 
-    readiness->rings_often = false;
-    for (int take = 0; take < BELL_TAKES_MAX && count == BELL_RINGS_MAX; take++) {
-        count = bell_take(readiness->bell, rings, &lost);
-        readiness->rings_often = readiness->rings_often || count > 1;
+    readiness->signals_often = false;
+    for (int take = 0; take < TAKES_MAX && count == SIGIO_EVENTS_MAX; take++) {
+        count = sigio_take(readiness->signals, events, &lost);
+        readiness->signals_often = readiness->signals_often || count > 1;
         for (size_t at = 0; at < count; at++)
-            heed(readiness, &rings[at]);
+            add_event(readiness, &events[at]);
     }
     if (lost)
-        heed_all(readiness);
+        add_all_watched(readiness);
 }
 
 static void add_all_found(struct readiness *readiness, const struct descriptor_set *set,
@@ -259,7 +258,7 @@ static void add_all_found(struct readiness *readiness, const struct descriptor_s
         add_found(readiness, fd, found);
 }
 
-/* One select() over what is given to it. False with errno. */
+/* One select() over the descriptors that it watches. False with errno. */
 static bool find_ready(struct readiness *readiness, int64_t timeout)
 {
     struct timeval limit = {0};
@@ -284,24 +283,24 @@ static bool find_ready(struct readiness *readiness, int64_t timeout)
 }
 
 /*
- * Under load, somebody has rung while the last round was served: then select() would only say so.
- * False when it is to be asked.
+ * Under load, signals arrive while a round is served, and select() would report nothing else. Takes
+ * them without it. False if select() must be called.
  */
-static bool rings_again(struct readiness *readiness)
+static bool take_signals_alone(struct readiness *readiness)
 {
-    if (!readiness->rings_often || readiness->rings_alone == RINGS_ALONE_MAX) {
-        readiness->rings_alone = 0;
+    if (!readiness->signals_often || readiness->signals_alone == SIGNALS_ALONE_MAX) {
+        readiness->signals_alone = 0;
         return false;
     }
     size_t queued = readiness->queued;
-    readiness->rings_alone++;
-    take_rings(readiness);
+    readiness->signals_alone++;
+    take_signals(readiness);
     return readiness->queued > queued;
 }
 
 bool readiness_wait(struct readiness *readiness, int64_t timeout)
 {
-    if (rings_again(readiness)) {
+    if (take_signals_alone(readiness)) {
         readiness->busy = true;
         readiness->left = readiness->queued;
         return true;
@@ -310,8 +309,8 @@ bool readiness_wait(struct readiness *readiness, int64_t timeout)
         readiness->failures = 0;
     else if (errno != ENOMEM || ++readiness->failures == FAILURES_MAX)
         return false;
-    if (readiness->bell >= 0 && readiness_take(readiness, readiness->bell))
-        take_rings(readiness);
+    if (readiness->signals >= 0 && readiness_take(readiness, readiness->signals))
+        take_signals(readiness);
     readiness->left = readiness->queued;
     return true;
 }
@@ -333,23 +332,23 @@ void readiness_look(struct readiness *readiness)
 {
     size_t from = readiness->look_next < readiness->size ? readiness->look_next : 0;
     size_t end = readiness->size - from > LOOK_RANGE ? from + LOOK_RANGE : readiness->size;
-    int beyond = 0; /* 0: none is to be looked at */
+    int beyond = 0; /* 0: nothing to look at */
     struct timeval no_wait = {0};
 
     readiness->look_next = end;
     for (size_t fd = from; fd < end; fd++)
-        if ((readiness->states[fd] & HEEDED) != 0 && (readiness->states[fd] & FOUND_READ) == 0) {
+        if ((readiness->states[fd] & WATCHED) != 0 && (readiness->states[fd] & FOUND_READ) == 0) {
             descriptor_set_add(&readiness->looked, (int)fd);
             beyond = (int)fd + 1;
         }
+    /* A failure finds nothing; the next look tries again. */
     int found = beyond == 0 ? 0
                             : select(beyond, descriptor_set_for_select(&readiness->looked), NULL,
                                      NULL, &no_wait);
     for (int fd = (int)from; fd < beyond; fd++) {
         if (found > 0 && descriptor_set_has(&readiness->looked, fd))
             add_found(readiness, fd, FOUND_READ | FOUND_MORE);
-        descriptor_set_remove(&readiness->looked,
-                              fd); /* also after a failure: the next one tries */
+        descriptor_set_remove(&readiness->looked, fd);
     }
 }
 
@@ -363,7 +362,7 @@ int readiness_next(struct readiness *readiness, unsigned *events)
         readiness->left--;
         drop_state(readiness, fd, FOUND_READ | FOUND_WRITE | FOUND_MORE | QUEUED);
         if ((state & (FOUND_READ | FOUND_WRITE)) == 0)
-            continue; /* taken, forgotten, or of no interest any more */
+            continue; /* taken, forgotten, or no longer of interest */
         *events = ((state & FOUND_READ) != 0 ? READY_READ : 0U) |
                   ((state & FOUND_WRITE) != 0 ? READY_WRITE : 0U) |
                   ((state & FOUND_MORE) != 0 ? READY_MORE : 0U);

@@ -1,30 +1,31 @@
 /*
- * readiness.h: which descriptors are ready. The only part that calls select() for sockets; the rest
- * of the server says what it is interested in and asks which are ready, nothing more.
+ * readiness.h: which descriptors are ready. The only part that calls select() for sockets. The
+ * rest of the server states its interest in a descriptor and asks which descriptors are ready.
  *
- * select() looks at every descriptor that it is given, each time: with ten thousand idle clients
- * that takes milliseconds. So connected sockets are not given to it. They ring (bell.h), and
- * select() waits for the bell, the listeners, and the few that wait for room to write; its cost
- * does not grow with the number of clients. Where there is no bell, or TCPACKD_READINESS=plain is
- * in the environment, select() gets them all.
+ * select() examines every descriptor in its sets on each call: with ten thousand idle clients that
+ * takes milliseconds. Connected sockets are therefore not in its sets. They queue a signal when
+ * something arrives (sigio.h); select() watches the signalfd, the listeners, and the few sockets
+ * that wait for room to write. Its cost does not grow with the number of clients. select() watches
+ * every socket if the system has no F_SETSIG, or if TCPACKD_READINESS=plain is in the environment.
  *
- * Eight things keep a ring from being lost or heeded too late:
+ * Eight rules keep a signal from being lost or acted on too late:
  *
- * - What came before a socket was made to ring does not ring: so it counts as ready when it is
- *   added, and when it is watched for reading again.
- * - A ring tells of a change, not of a state: so who reads and may have left something behind calls
+ * - A socket queues no signal for what arrived before it was attached. It counts as ready when it
+ *   is added, and when it is watched for reading again.
+ * - A signal reports a change, not a state. A reader that may have left bytes unread calls
  *   readiness_again().
- * - Bytes may have come and the end as well, and one recv() takes only either: where that may be
- * so, READY_MORE says that the socket is to be read until there is nothing.
- * - A read ends at urgent data, with more behind it: a socket that ever had some is always read
- *   until there is nothing.
- * - A full queue loses rings and says so: then all count as ready.
- * - A descriptor's number is used again after close(): a ring of its predecessor finds nothing.
- * - Whoever is ready stays so until readiness_next() has returned it; rings are taken in every
- *   wait, and under load select() is left out of some, but never of more than a few in a row: so
- *   neither rings nor what select() finds can starve the other.
- * - A notification that is lost for a reason unknown to us costs a bounded delay: readiness_look()
- *   asks select() about the watched sockets, a part of them at a time.
+ * - Bytes and the end of the stream may both have arrived, and one recv() returns only one of them.
+ *   READY_MORE then tells the caller to read until nothing is left.
+ * - A read stops at urgent data, even if bytes follow it. A socket that ever received urgent data
+ *   is always read until nothing is left.
+ * - A full signal queue loses signals and reports that. All sockets then count as ready.
+ * - The system reuses a descriptor's number after close(). A signal of the old socket makes the new
+ *   one count as ready, and a read finds nothing.
+ * - A ready descriptor stays ready until readiness_next() has returned it. Every wait takes the
+ *   queued signals. Under load some waits skip select(), but never more than a few in a row.
+ *   Neither signals nor what select() finds can starve the other.
+ * - A signal lost for an unknown reason costs a bounded delay: readiness_look() asks select() about
+ *   the signalled sockets, some of them on each call.
  */
 #ifndef TCPACK_SERVER_READINESS_READINESS_H
 #define TCPACK_SERVER_READINESS_READINESS_H
@@ -38,68 +39,68 @@
 enum {
     READY_READ = 1,
     READY_WRITE = 2,
-    READY_MORE = 4, /* beside READY_READ: one read may not tell all, read until there is nothing */
+    READY_MORE = 4, /* with READY_READ: one read may not be enough, read until nothing is left */
 };
 
 struct readiness;
 
-/* Watches nothing yet. One per process. NULL with errno. */
+/* Watches nothing at first. One per process. The caller frees it. NULL with errno. */
 struct readiness *readiness_new(void) MUST_USE;
 
+/* NULL is allowed. Closes no descriptor that the caller added. */
 void readiness_free(struct readiness *readiness);
 
-/* Whether sockets ring; else each wait looks at all of them. */
-bool readiness_rings(const struct readiness *readiness) MUST_USE;
+/* Whether sockets report by a signal. If not, select() watches every socket in each wait. */
+bool readiness_uses_signals(const struct readiness *readiness) MUST_USE;
 
 /* Adds a connected, non-blocking socket, watched for READY_READ. False with errno ENOMEM. */
 bool readiness_add_socket(struct readiness *readiness, int fd) MUST_USE;
 
 /*
- * From now on, `fd` is watched for `interest`: READY_READ, READY_WRITE, both, or 0: for nothing.
- * Adds it where it is not known. Replaces what was said before; what is no longer of interest is
- * not returned any more, not even where the last wait found it ready. False with errno ENOMEM,
- * never for an fd that is known already.
+ * Watches `fd` for `interest` from now on: READY_READ, READY_WRITE, both, or 0 (nothing). Adds an
+ * unknown `fd`. Replaces the previous interest: what is no longer of interest is not returned, even
+ * if the last wait found it ready. False with errno ENOMEM, never for a known `fd`.
  */
 bool readiness_watch(struct readiness *readiness, int fd, unsigned interest) MUST_USE;
 
-/* To be called before `fd` is closed. Any fd. */
+/* Call it before `fd` is closed. Any fd is allowed. */
 void readiness_forget(struct readiness *readiness, int fd);
 
 /*
- * Counts a known `fd` as ready to read in the next wait, which will not block. For one that has
- * more to do though nothing new may come: to be called whenever a read took all that it had asked
- * for.
+ * Counts a known `fd` as ready to read in the next wait, which will not block. Call it whenever a
+ * read took as many bytes as it had asked for: more may be left, and no new signal may come.
  */
 void readiness_again(struct readiness *readiness, int fd);
 
 /*
- * Waits until a descriptor is ready, a signal came, or `timeout` microseconds are over (negative:
- * no limit). True, also when nothing is ready; false with errno when select() failed for good.
+ * Waits until a descriptor is ready, a signal arrives, or `timeout` microseconds have passed
+ * (negative: no limit). Returns true even if nothing is ready. False with errno if select() failed
+ * for another reason than a passing lack of memory.
  */
 bool readiness_wait(struct readiness *readiness, int64_t timeout) MUST_USE;
 
 /*
- * The next descriptor that is ready, and for what; -1 after the last one. May be broken off: who is
- * left out comes first in the next round.
+ * Returns the next ready descriptor and stores in *events what it is ready for; -1 after the last
+ * one. The caller may stop early; the remaining descriptors come first in the next round.
  */
 int readiness_next(struct readiness *readiness, unsigned *events);
 
 /*
- * Looks with select() at the sockets of the next 1,024 descriptors that are otherwise not given to
- * it: whether one is ready though no signal said so. To be called now and then.
+ * Asks select() about the signalled sockets among the next 1,024 descriptors, to find one that is
+ * ready though no signal reported it. Call it now and then.
  */
 void readiness_look(struct readiness *readiness);
 
-/* Whether a wait since the last call found something, or was interrupted by a signal. */
+/* Whether a wait since the last call found something or was interrupted by a signal. */
 bool readiness_was_busy(struct readiness *readiness);
 
-/* How many calls of readiness_look() see all sockets. */
+/* The number of calls of readiness_look() that cover all sockets. */
 size_t readiness_looks(const struct readiness *readiness);
 
-/* Whether `fd` is ready; readiness_next() will return it, if not in this round, in a later one. */
+/* Whether `fd` is ready: readiness_next() will return it, in this round or a later one. */
 bool readiness_has(const struct readiness *readiness, int fd);
 
-/* Whether `fd` is ready; then readiness_next() will not return it. */
+/* Whether `fd` is ready. If so, readiness_next() will not return it. */
 bool readiness_take(struct readiness *readiness, int fd);
 
 #endif

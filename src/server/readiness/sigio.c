@@ -9,68 +9,68 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-/* The signal of a ring; SIGIO comes when the queue of those is full. */
-#define RING_SIGNAL SIGRTMIN
+/* The signal of an event. The kernel sends plain SIGIO instead when the signal queue is full. */
+#define EVENT_SIGNAL SIGRTMIN
 
-static pid_t owner; /* whom sockets ring */
+static pid_t owner; /* the process that sockets signal */
 
-int bell_open(void)
+int sigio_open(void)
 {
     sigset_t signals;
 
     owner = getpid();
     /* These cannot fail with these arguments. */
     (void)sigemptyset(&signals);
-    (void)sigaddset(&signals, RING_SIGNAL);
+    (void)sigaddset(&signals, EVENT_SIGNAL);
     (void)sigaddset(&signals, SIGIO);
     if (sigprocmask(SIG_BLOCK, &signals, NULL) != 0)
         return -1;
     return signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 
-bool bell_attach(int fd)
+bool sigio_attach(int fd)
 {
-    return fcntl(fd, F_SETOWN, owner) == 0 && fcntl(fd, F_SETSIG, RING_SIGNAL) == 0 &&
+    return fcntl(fd, F_SETOWN, owner) == 0 && fcntl(fd, F_SETSIG, EVENT_SIGNAL) == 0 &&
            fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK | O_ASYNC) == 0;
 }
 
-size_t bell_take(int bell, struct bell_ring *rings, bool *lost)
+size_t sigio_take(int signals, struct sigio_event *events, bool *lost)
 {
-    struct signalfd_siginfo signals[BELL_RINGS_MAX];
-    ssize_t size = read(bell, signals, sizeof signals);
+    struct signalfd_siginfo queued[SIGIO_EVENTS_MAX];
+    ssize_t size = read(signals, queued, sizeof queued);
     size_t count = 0;
 
     if (size < 0 && errno != EAGAIN)
-        *lost = true; /* none is known to fail otherwise; then the rings are there, and unread */
-    for (size_t at = 0; size > 0 && at < (size_t)size / sizeof *signals; at++) {
-        if (signals[at].ssi_signo == SIGIO)
+        *lost = true; /* not known to happen; the events are still queued */
+    for (size_t at = 0; size > 0 && at < (size_t)size / sizeof *queued; at++) {
+        if (queued[at].ssi_signo == SIGIO)
             *lost = true;
         else
-            rings[count++] = (struct bell_ring){signals[at].ssi_fd, signals[at].ssi_code == POLL_IN,
-                                                signals[at].ssi_code == POLL_PRI};
+            events[count++] = (struct sigio_event){
+                queued[at].ssi_fd, queued[at].ssi_code == POLL_IN, queued[at].ssi_code == POLL_PRI};
     }
     return count;
 }
 
 #else
 
-int bell_open(void)
+int sigio_open(void)
 {
     errno = ENOSYS;
     return -1;
 }
 
-bool bell_attach(int fd)
+bool sigio_attach(int fd)
 {
-    (void)fd; /* there is no bell */
+    (void)fd; /* this system has no F_SETSIG */
     errno = ENOSYS;
     return false;
 }
 
-size_t bell_take(int bell, struct bell_ring *rings, bool *lost)
+size_t sigio_take(int signals, struct sigio_event *events, bool *lost)
 {
-    (void)bell; /* there is no bell */
-    (void)rings;
+    (void)signals; /* this system has no F_SETSIG */
+    (void)events;
     (void)lost;
     return 0;
 }

@@ -1,11 +1,11 @@
 /*
- * bell.h: sockets that ring when something arrives, so that nobody has to look at those that are
- * silent. Linux has it: a socket with O_ASYNC and F_SETSIG queues a real-time signal that bears its
- * descriptor (fcntl(2)), and a signalfd(2) is readable while one is queued. Used by readiness.c
- * alone, which waits for the bell with select() like for any other descriptor.
+ * sigio.h: connected sockets that report by a signal, so that select() need not watch idle ones.
+ * Linux only: a socket with O_ASYNC and F_SETSIG queues a real-time signal that carries its
+ * descriptor (fcntl(2)), and a signalfd(2) is readable while one is queued. Only readiness.c uses
+ * this part; it watches the signalfd with select() like any other descriptor.
  *
- * A ring says that something has happened, not what is the case: who answers it must take all that
- * there is. It may be stale: meant for a socket that had the same number before.
+ * A signal reports a change, not a state: the reader must take everything that is there. A signal
+ * can be stale: meant for an earlier socket with the same descriptor number.
  */
 #ifndef TCPACK_SERVER_READINESS_SIGIO_H
 #define TCPACK_SERVER_READINESS_SIGIO_H
@@ -16,28 +16,32 @@
 #include <stddef.h>
 
 /*
- * The one bell of the process: a descriptor that is readable when something rings; the caller
- * closes it. -1 with errno where the system has none (ENOSYS).
+ * Opens the signalfd, which is readable while an event is queued, and blocks its signals in this
+ * process. One per process; the caller closes it. Returns -1 with errno on failure; ENOSYS: this
+ * system has no F_SETSIG.
  */
-int bell_open(void) MUST_USE;
+int sigio_open(void) MUST_USE;
 
-/* Lets socket `fd`, which must be non-blocking, ring from now on until it is closed. False: errno.
+/*
+ * Makes the non-blocking socket `fd` queue a signal for each event until it is closed. sigio_open()
+ * must have succeeded before. False with errno.
  */
-bool bell_attach(int fd) MUST_USE;
+bool sigio_attach(int fd) MUST_USE;
 
-struct bell_ring {
+struct sigio_event {
     int fd;
-    bool data_only; /* one event: bytes, or the peer's end */
+    bool data_only; /* one thing has arrived: bytes, or the end of the stream */
     bool urgent;    /* urgent data is announced */
 };
 
-enum { BELL_RINGS_MAX = 256 };
+enum { SIGIO_EVENTS_MAX = 256 }; /* events of one sigio_take() */
 
 /*
- * Takes rings out of the queue: at most BELL_RINGS_MAX, into `rings`, and returns how many; 0:
- * there is none. *lost is set to true, and else left alone, where some are missing, for the queue
- * was full (RLIMIT_SIGPENDING) or cannot be read: then every socket may have something.
+ * Takes at most SIGIO_EVENTS_MAX queued events into `events` and returns their number; 0: none is
+ * queued. Never blocks. `signals` is the descriptor that sigio_open() returned. Sets *lost to true
+ * if events are missing, because the queue was full (RLIMIT_SIGPENDING) or cannot be read: then
+ * every attached socket may be ready. Leaves *lost alone otherwise.
  */
-size_t bell_take(int bell, struct bell_ring *rings, bool *lost) MUST_USE;
+size_t sigio_take(int signals, struct sigio_event *events, bool *lost) MUST_USE;
 
 #endif

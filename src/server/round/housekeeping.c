@@ -162,7 +162,7 @@ static void do_sockets(struct server *server)
  */
 static void plan_sockets(struct server *server)
 {
-    if (readiness_was_busy(server->readiness) && readiness_rings(server->readiness))
+    if (readiness_was_busy(server->readiness) && readiness_uses_signals(server->readiness))
         server->housekeeping.sockets_looks = readiness_looks(server->readiness) + 1;
 }
 

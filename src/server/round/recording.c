@@ -10,7 +10,12 @@ enum {
 
 static bool open_journal(struct recording *recording, const struct settings *settings)
 {
-    const struct journal_options options = settings_journal(settings);
+    const struct journal_options options = {
+        .file = settings->config.journal.file,
+        .format = (enum journal_format)settings->config.journal.format,
+        .sync = settings->config.journal.sync,
+        .mode = (unsigned)settings->config.journal.mode,
+    };
 
     if (!journal_open(recording->journal, &options))
         return false;

@@ -1,4 +1,4 @@
-/* journal_folder.h: a folder of each test's own for journals, and what their files must hold. */
+/* journal_folder.h: a separate folder for each test, and checks of the files in it. */
 #ifndef TCPACK_TESTS_JOURNAL_FOLDER_H
 #define TCPACK_TESTS_JOURNAL_FOLDER_H
 
@@ -54,7 +54,7 @@ static inline int remove_folder(void **state)
     char *const names[] = {folder->file, folder->noted, folder->rotated, folder->rotated_noted};
 
     for (size_t at = 0; at < sizeof names / sizeof *names; at++)
-        (void)unlink(names[at]); /* not every test makes each */
+        (void)unlink(names[at]); /* not every test creates each file */
     int result = rmdir(folder->path);
     free(folder);
     return result;
@@ -76,7 +76,7 @@ static inline void write_text(const char *path, const char *text)
     write_file(path, text, strlen(text));
 }
 
-/* The file's bytes, with a NUL behind them; the caller gives them to buffer_free(). */
+/* The file's bytes, with a NUL after them; the caller frees them with buffer_free(). */
 static inline struct buffer read_file(const char *path)
 {
     struct buffer bytes = {0};
@@ -132,7 +132,7 @@ static inline struct journal *open_journal(const char *file)
     return journal;
 }
 
-/* Opening must fail, with `problem` in what is said of it. */
+/* Opening must fail, and its problem must contain `problem`. */
 static inline void check_refused(const char *file, const char *problem)
 {
     struct journal *journal = journal_new();
@@ -154,7 +154,7 @@ static inline uint64_t append(struct journal *journal, const char *message)
     return seq;
 }
 
-/* Records a message under the SEQ given. */
+/* Records a message, which must get this SEQ. */
 static inline void record(struct journal *journal, uint64_t seq, const char *message)
 {
     assert_int_equal(append(journal, message), seq);

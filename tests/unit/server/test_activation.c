@@ -1,7 +1,7 @@
 /*
- * Why: a server that takes descriptors that were not meant for it, or mixes up their names, listens
- * on the wrong address. So: the environment is obeyed strictly, each descriptor is looked at, and
- * what is no listening socket is refused.
+ * Why: a server that takes descriptors meant for another process, or mixes up their names, listens
+ * on the wrong address. The environment is parsed strictly, each descriptor is checked, and
+ * anything but a listening socket is refused.
  */
 #include "server/listener/activation.h"
 
@@ -72,7 +72,7 @@ static void assert_problem(const char *expected)
     assert_int_equal(activation.count, 0);
 }
 
-static void test_nothing_for_us(void **state)
+static void test_nothing_passed(void **state)
 {
     (void)state;
     set_environment(NULL, NULL, NULL);
@@ -142,7 +142,7 @@ static void test_refused(void **state)
     assert_int_equal(close(3), 0);
 }
 
-/* The tests need descriptors 3 to 5; what the test's caller left there is not ours to care for. */
+/* The tests need descriptors 3 to 5: closes those that the caller left open. */
 static int free_descriptors(void **state)
 {
     (void)state;
@@ -155,7 +155,7 @@ static int free_descriptors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_nothing_for_us),
+        cmocka_unit_test(test_nothing_passed),
         cmocka_unit_test(test_sockets_and_names),
         cmocka_unit_test(test_refused),
     };

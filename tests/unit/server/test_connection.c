@@ -1,8 +1,8 @@
 /*
- * Why: here bytes of a stream become bytes to look at, and replies leave in whatever portions the
- * kernel takes. A byte lost, doubled or shifted would be a wrong acknowledgement, and a reset that
- * looks like an end of sending would make half a message a whole one. So: with real sockets, peers
- * that read late, end and reset.
+ * Why: this part receives the bytes of messages and sends replies in portions of any size. A byte
+ * lost, doubled or shifted would be a wrong acknowledgement. A reset mistaken for the end of the
+ * stream would turn half a message into a whole one. The tests use real sockets and peers that read
+ * late, end and reset.
  */
 #include "server/connection/connection.h"
 
@@ -28,7 +28,7 @@ enum { SECOND = 1000000, NOW = 1000 * SECOND };
 /* A connection of the server and its peer, over TCP on loopback. */
 struct pair {
     struct config_listener config;
-    struct settings all; /* held once more than by the connection: not its to free */
+    struct settings all; /* the test holds it, too: the connection must not free it */
     struct listener_settings settings;
     struct connection *connection;
     unsigned char scratch[64];
@@ -81,7 +81,7 @@ static void close_peer(struct pair *pair)
     pair->peer = -1;
 }
 
-/* Close with a reset instead of an end of sending. */
+/* Closes with a reset instead of an end of the stream. */
 static void reset_peer(struct pair *pair)
 {
     const struct linger now = {.l_onoff = 1, .l_linger = 0};
@@ -113,7 +113,7 @@ static void await_readable(int fd)
     assert_int_equal(select(fd + 1, &set, NULL, NULL, NULL), 1);
 }
 
-/* Until the kernel has given the connection up, without asking it for the error. */
+/* Waits until the kernel has given up the connection, without taking its error. */
 static void await_broken(const struct pair *pair)
 {
     struct tcp_info info;
@@ -127,8 +127,7 @@ static void await_broken(const struct pair *pair)
     } while (info.tcpi_state != TCP_CLOSE);
 }
 
-/* One receive must come to `result` with `expected` to look at; its first `used` bytes are taken.
- */
+/* One receive must return `result` and the bytes `expected`; the first `used` are consumed. */
 static void check_receive(struct pair *pair, enum connection_received result, const char *expected,
                           size_t used)
 {
@@ -164,7 +163,7 @@ static void test_receive(void **state)
     check_receive(pair, CONNECTION_NOTHING, "", 0);
     say(pair, "o,three,four");
     await_readable(pair->connection->fd);
-    check_receive(pair, CONNECTION_RECEIVED, "two,three,", 4); /* no more than 8 bytes at once */
+    check_receive(pair, CONNECTION_RECEIVED, "two,three,", 4); /* at most 8 new bytes */
     check_receive(pair, CONNECTION_RECEIVED, "three,four", 10);
     check_receive(pair, CONNECTION_NOTHING, "", 0);
     pair_free(pair);
@@ -183,8 +182,8 @@ static void test_receive_byte_by_byte(void **state)
     pair_free(pair);
 }
 
-/* What is short takes little memory however large buffer_size is. */
-static void test_unfinished_takes_as_much_as_it_is(void **state)
+/* A short unfinished message takes little memory even if buffer_size is large. */
+static void test_unfinished_takes_memory_for_its_size(void **state)
 {
     struct pair *pair = pair_new(sizeof pair->scratch);
 
@@ -199,7 +198,7 @@ static void test_unfinished_takes_as_much_as_it_is(void **state)
     pair_free(pair);
 }
 
-/* What was left for the next round is looked at before anything new is received. */
+/* Messages left for the next round are returned before anything new is received. */
 static void test_receive_more(void **state)
 {
     struct pair *pair = pair_new(8);
@@ -280,7 +279,7 @@ static void test_send(void **state)
     pair_free(pair);
 }
 
-/* A peer that reads late gets everything, once and in order; then no memory is held for it. */
+/* A peer that reads late gets everything once and in order. After that no memory is held. */
 static void test_send_in_portions(void **state)
 {
     enum { SIZE = 8 * 1024 * 1024 }; /* more than the kernel keeps for one connection */
@@ -316,7 +315,7 @@ static void test_send_in_portions(void **state)
     pair_free(pair);
 }
 
-/* What the peer sent before it went is read to the end, and the half message is a whole one... */
+/* What the peer sent before its close is read to the end, and the tail is a whole message. */
 static void test_send_after_the_peer_closed(void **state)
 {
     struct pair *pair = pair_new(8);
@@ -325,7 +324,7 @@ static void test_send_after_the_peer_closed(void **state)
     say(pair, "a,tail");
     close_peer(pair);
     assert_int_equal(connection_send(pair->connection, "reply", 5), CONNECTION_SENT);
-    await_broken(pair); /* the peer's system answered that reply with a reset */
+    await_broken(pair); /* the peer's kernel answered that reply with a reset */
     assert_int_equal(connection_send(pair->connection, "reply", 5), CONNECTION_GONE);
     assert_int_equal(pair->connection->out.size, 0);
     check_receive(pair, CONNECTION_RECEIVED, "a,tail", 2);
@@ -333,7 +332,7 @@ static void test_send_after_the_peer_closed(void **state)
     pair_free(pair);
 }
 
-/* ...but not where the peer reset the connection, also when sending was the one to be told. */
+/* After a reset the tail is not a message, even if send() was the call that reported the reset. */
 static void test_send_after_a_reset(void **state)
 {
     struct pair *pair = pair_new(8);
@@ -360,14 +359,14 @@ static void test_discard(void **state)
     pair->connection->more = true; /* as after a commit that was refused */
     say(pair, "garbage");
     connection_discard(pair->connection, NOW);
-    assert_false(pair->connection->more); /* it would be looked at without end */
+    assert_false(pair->connection->more); /* otherwise it would be processed forever */
     assert_int_equal(pair->connection->state, CONNECTION_DISCARDING);
     assert_int_equal(pair->connection->in.capacity, 0);
-    assert_int_equal(recv(pair->peer, &byte, 1, 0), 0); /* it sees the end */
+    assert_int_equal(recv(pair->peer, &byte, 1, 0), 0); /* the peer sees the end of the stream */
     await_readable(pair->connection->fd);
     assert_true(connection_drain(pair->connection, pair->scratch, 4));
     assert_true(connection_drain(pair->connection, pair->scratch, 4));
-    assert_true(connection_drain(pair->connection, pair->scratch, 4)); /* nothing, now */
+    assert_true(connection_drain(pair->connection, pair->scratch, 4)); /* nothing at the moment */
     close_peer(pair);
     await_readable(pair->connection->fd);
     assert_false(connection_drain(pair->connection, pair->scratch, 4));
@@ -384,7 +383,7 @@ struct overdue_case {
     uint64_t idle_timeout;
     int64_t due;
     const char *why;      /* at NOW */
-    enum metrics_end end; /* METRICS_ENDS: its time is not up */
+    enum metrics_end end; /* METRICS_ENDS: no timeout is exceeded */
 };
 
 static const struct overdue_case overdues[] = {
@@ -401,13 +400,13 @@ static const struct overdue_case overdues[] = {
      METRICS_ENDED_STALLED},
     {0, NOW - 60LL * SECOND, NOW, 60, 0, NOW, "replies were not read within stall_timeout",
      METRICS_ENDED_STALLED},
-    /* Which of them is over counts, not what else is under way. */
+    /* The timeout that is exceeded counts, whatever else the connection is doing. */
     {NOW - 10LL * SECOND, 0, NOW - 10LL * SECOND, 60, 10, NOW,
      "no message came within idle_timeout", METRICS_ENDED_IDLE},
     {0, NOW - 10LL * SECOND, NOW - 10LL * SECOND, 60, 10, NOW,
      "no message came within idle_timeout", METRICS_ENDED_IDLE},
     {NOW - 60LL * SECOND, NOW - SECOND, NOW, 60, 0, NOW + 59LL * SECOND, "",
-     METRICS_ENDS}, /* stands still */
+     METRICS_ENDS}, /* not counted while replies are unsent */
     {0, NOW - SECOND, NOW - 60LL * SECOND, 0, 60, NOW + 59LL * SECOND, "",
      METRICS_ENDS}, /* it is reading */
 };
@@ -433,7 +432,7 @@ static void test_overdue(void **state)
     }
 }
 
-/* A refused peer has two seconds, whatever the configuration says. */
+/* A refused peer has two seconds, regardless of the configuration. */
 static void test_overdue_discarding(void **state)
 {
     struct config_listener config = {0};
@@ -449,10 +448,10 @@ static void test_overdue_discarding(void **state)
     assert_int_equal(overdue.due, NOW + 2LL * SECOND);
     overdue = connection_overdue(&connection, overdue.due);
     assert_string_not_equal(overdue.why, "");
-    assert_int_equal(overdue.end, METRICS_ENDED_TOO_LONG); /* why it was refused */
+    assert_int_equal(overdue.end, METRICS_ENDED_TOO_LONG); /* the reason for the refusal */
 }
 
-/* Replies that are confirmed are no business of stall_timeout; those without progress are. */
+/* stall_timeout does not apply to confirmed replies, but to replies without progress. */
 static void test_replies_that_do_not_arrive(void **state)
 {
     static char reply[1 << 16];
@@ -474,7 +473,7 @@ static void test_replies_that_do_not_arrive(void **state)
         continue; /* the peer does not read */
     buffer_free(&connection->out);
     connection->sent_since = NOW;
-    connection_note_confirmed(connection, later); /* some was: that is progress */
+    connection_note_confirmed(connection, later); /* some bytes were confirmed: progress */
     assert_int_equal(connection->sent_since, later);
     connection_note_confirmed(connection, later + 10LL * SECOND);
     assert_int_equal(connection->sent_since, later);
@@ -489,7 +488,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_receive),
         cmocka_unit_test(test_receive_byte_by_byte),
-        cmocka_unit_test(test_unfinished_takes_as_much_as_it_is),
+        cmocka_unit_test(test_unfinished_takes_memory_for_its_size),
         cmocka_unit_test(test_receive_more),
         cmocka_unit_test(test_end_of_sending),
         cmocka_unit_test(test_reset),

@@ -1,6 +1,6 @@
 /*
- * Why: a deadline that gets lost keeps a dead connection for ever; one that stays behind ends the
- * next connection of that number. So: a heap is compared with a plain array over many random steps.
+ * Why: a lost deadline keeps a dead connection forever; a stale one ends the next connection with
+ * the same descriptor. The heap is compared with a plain array over many random steps.
  */
 #include "server/connection/deadlines.h"
 

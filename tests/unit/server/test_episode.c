@@ -1,6 +1,6 @@
 /*
- * Why: what peers can begin and end at will must not fill the log, and what lasts must not go
- * unsaid. So: one beginning and one end, however often it comes and goes within a second.
+ * Why: a problem that peers can cause and end at will must not fill the log, and a lasting one must
+ * be logged. There is one beginning and one end, however often the problem returns within a second.
  */
 #include "server/connection/episode.h"
 
@@ -29,7 +29,7 @@ static void test_comes_and_goes(void **state)
         assert_false(episode_ends(&episode, now));
     }
     episode_calms(&episode, now);
-    episode_calms(&episode, now + 1); /* it is still */
+    episode_calms(&episode, now + 1); /* still calm: the time does not change */
     assert_int_equal(episode_due(&episode), now + EPISODE_CALM_US);
     assert_true(episode_ends(&episode, now + EPISODE_CALM_US));
     assert_false(episode_ends(&episode, now + EPISODE_CALM_US));

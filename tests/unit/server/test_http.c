@@ -1,6 +1,6 @@
 /*
- * Why: a web page can make a browser send requests to this port; none of their lines may count as a
- * message. And what only resembles a request is a message like any other.
+ * Why: a web page can make a browser send requests to this port. None of their lines may count as a
+ * message. Text that only resembles a request is a message like any other.
  */
 #include "server/connection/http.h"
 

@@ -1,8 +1,8 @@
 /*
- * Why: what is acknowledged is what this part says it has written. So, with real files: SEQ goes on
- * whatever happens in between; a file is mended where a crash has torn it, wherever that was; a
- * file that is not ours stays as it is, byte for byte. What fails: test_journal_faults; what
- * happens to the file meanwhile: test_journal_rotation.
+ * Why: the server acknowledges what the journal reports as written. These tests use real files. SEQ
+ * continues whatever happens between two runs. A file that a crash tore at any byte is repaired. A
+ * file of another program stays unchanged, byte for byte. test_journal_faults has the failing
+ * calls; test_journal_rotation has changes to the file while the server runs.
  */
 #include "journal_folder.h"
 
@@ -73,9 +73,9 @@ static void test_mode(void **state)
     journal_free(journal);
 }
 
-/* ------------------------------------------------------------------- where SEQ goes on */
+/* ------------------------------------------------------------------- SEQ continues */
 
-static void test_seq_goes_on(void **state)
+static void test_seq_continues(void **state)
 {
     const struct folder *folder = *state;
 
@@ -92,8 +92,8 @@ static void test_seq_goes_on(void **state)
     check_records(folder->file, "1 x;2 x;3 x;4 x;5 x;6 x;7 x;8 x;9 x;10 x;11 x;");
 }
 
-/* The last line may be longer than what is read of the file at once. */
-static void test_seq_behind_long_messages(void **state)
+/* The last line may be longer than one read of the file. */
+static void test_seq_after_long_messages(void **state)
 {
     const struct folder *folder = *state;
     const size_t sizes[] = {65000, 65535, 65536, 65537, 131072, 300000};
@@ -122,14 +122,14 @@ static void test_noted_seq(void **state)
     record(journal, 2, "two");
     close_journal(journal);
     check_text(folder->noted, "2\n");
-    assert_int_equal(unlink(folder->file), 0); /* rotated while nobody records */
+    assert_int_equal(unlink(folder->file), 0); /* rotated while the server is stopped */
     journal = open_journal(folder->file);
     record(journal, 3, "three");
     journal_free(journal);
     check_records(folder->file, "3 three;");
 }
 
-/* In a folder where others may write: what they can change, and what they put there. */
+/* Other users can write to the folder: FILE.seq is not writable for them; they may create links. */
 static void test_noted_seq_among_others(void **state)
 {
     const struct folder *folder = *state;
@@ -146,7 +146,7 @@ static void test_noted_seq_among_others(void **state)
     assert_int_equal(stat(folder->noted, &status), 0);
     assert_int_equal(status.st_mode & 0777, 0644);
 
-    /* Neither is written through a link, nor is a FIFO waited for. */
+    /* Nothing is written through a link, and a FIFO is not waited for. */
     write_text(folder->rotated, "precious");
     (void)snprintf(fresh, sizeof fresh, "%s.new", folder->noted);
     for (int fifo = 0; fifo < 2; fifo++) {
@@ -158,7 +158,7 @@ static void test_noted_seq_among_others(void **state)
     check_text(folder->rotated, "precious");
 }
 
-/* A crash may have left a FILE.seq.new, and that may be the longer one. */
+/* A crash may have left a FILE.seq.new that is longer. */
 static void test_noted_seq_beside_a_stale_one(void **state)
 {
     const struct folder *folder = *state;
@@ -172,7 +172,7 @@ static void test_noted_seq_beside_a_stale_one(void **state)
     check_text(folder->noted, "1\n");
 }
 
-/* Somebody may have written the file by hand. */
+/* An administrator may have written the file by hand. */
 static void test_noted_seq_by_hand(void **state)
 {
     static const char *const good[] = {"500", "500\n"};
@@ -199,29 +199,30 @@ static void test_noted_seq_by_hand(void **state)
     }
     for (size_t at = 0; at < sizeof bad / sizeof *bad; at++) {
         write_text(folder->noted, bad[at]);
-        check_refused(folder->file, "/journal.seq does not say a SEQ");
-        write_text(folder->file, first); /* numbers after its record may have been given */
-        check_refused(folder->file, "/journal.seq does not say a SEQ");
+        check_refused(folder->file, "/journal.seq does not contain a SEQ");
+        write_text(folder->file, first); /* higher numbers than its record's may have been given */
+        check_refused(folder->file, "/journal.seq does not contain a SEQ");
         assert_int_equal(unlink(folder->file), 0);
     }
 }
 
-static void test_noted_seq_that_is_no_file(void **state)
+static void test_noted_seq_that_is_not_a_file(void **state)
 {
     const struct folder *folder = *state;
 
     assert_int_equal(mkfifo(folder->noted, 0600), 0);
-    check_refused(folder->file, "journal.seq: it is no regular file (remove it, or move it away)");
+    check_refused(folder->file,
+                  "journal.seq: it is not a regular file (remove it, or move it away)");
     assert_int_equal(unlink(folder->noted), 0);
     write_text(folder->rotated, "500\n");
     assert_int_equal(symlink(folder->rotated, folder->noted), 0);
-    check_refused(folder->file, "journal.seq: it is no regular file");
+    check_refused(folder->file, "journal.seq: it is not a regular file");
     check_text(folder->rotated, "500\n");
 }
 
-/* ---------------------------------------------------------------------- what a crash has torn */
+/* ---------------------------------------------------------------------- torn by a crash */
 
-/* Opens a file of `whole` and the first `cut` bytes of `torn`: exactly these must go. */
+/* Opens a file with `whole` and the first `cut` bytes of `torn`: exactly those must be cut off. */
 static void check_torn(const struct folder *folder, const char *whole, const char *torn, size_t cut,
                        uint64_t last_seq)
 {
@@ -232,7 +233,7 @@ static void check_torn(const struct folder *folder, const char *whole, const cha
     assert_true(buffer_append(&bytes, torn, cut));
     write_file(folder->file, bytes.bytes, bytes.size);
     buffer_free(&bytes);
-    (void)unlink(folder->noted); /* of the last one; there may be none */
+    (void)unlink(folder->noted); /* of the previous file, if any */
     struct journal *journal = open_journal(folder->file);
     (void)snprintf(note, sizeof note, ": cut %zu bytes of unfinished records", cut);
     assert_non_null(strstr(journal_note(journal), note));
@@ -257,7 +258,7 @@ static void test_torn_tails(void **state)
     }
 }
 
-/* What a power cut can leave where the disk had only the new size of the file. */
+/* After a power cut the disk may have only the new size of the file. */
 static void test_torn_tails_of_nuls(void **state)
 {
     const struct folder *folder = *state;
@@ -283,7 +284,7 @@ static void test_long_torn_tail(void **state)
     free(torn);
 }
 
-/* ---------------------------------------------------------------------- what is not ours */
+/* ------------------------------------------------------------------- files of others */
 
 struct content {
     const char *bytes;
@@ -301,7 +302,7 @@ static const struct content foreign[] = {
     CONTENT("hello"),
     CONTENT("\x7f\x45LF\0\0\0"),
     CONTENT("1\n"),
-    CONTENT("1" TIME PEER "\n"), /* no blank: a message is missing */
+    CONTENT("1" TIME PEER "\n"), /* no space: the message is missing */
     CONTENT("0" TIME PEER " zero\n"),
     CONTENT("01" TIME PEER " one\n"),
     CONTENT("18446744073709551616" TIME PEER " too high\n"),
@@ -309,10 +310,10 @@ static const struct content foreign[] = {
     CONTENT("1" TIME PEER " one\n\n"),
     CONTENT("1" TIME PEER " one\nhello\n"),
     CONTENT("1" TIME PEER " one\nhello\n2" TIME PEER " tw"),
-    CONTENT("1" TIME PEER " one\nhello, this is not torn"), /* behind a record, too */
+    CONTENT("1" TIME PEER " one\nhello, this is not torn"), /* also after a record */
     CONTENT("\0h\0e\0l\0l\0o\0\n"),                         /* UTF-16 */
     CONTENT("1" TIME PEER " one\n\0\0\0\n\0\0\0hello\nhello\n"),
-    CONTENT("1" TIME PEER " one\n\0\0\0\x01\x02\n"), /* no record has these bytes */
+    CONTENT("1" TIME PEER " one\n\0\0\0\x01\x02\n"), /* no record contains these bytes */
     CONTENT("{}\n"),
     CONTENT("{\"seq\":1}\n"),
     CONTENT("{\"seq\":\"1\"}\n"),
@@ -333,7 +334,7 @@ static void test_foreign_files(void **state)
     }
 }
 
-/* It would be followed by 0, which is no SEQ. */
+/* After the highest number would come 0, which is not a SEQ. */
 static void test_the_last_seq(void **state)
 {
     const struct folder *folder = *state;
@@ -355,8 +356,8 @@ static void test_the_last_seq(void **state)
     check_refused(folder->file, "no SEQ is left after its last one");
 }
 
-/* The link's target is made, and not the link a file. */
-static void test_link_to_what_is_not_there_yet(void **state)
+/* The target of the link is created; the link stays. */
+static void test_link_to_an_absent_file(void **state)
 {
     const struct folder *folder = *state;
     struct stat status;
@@ -370,7 +371,7 @@ static void test_link_to_what_is_not_there_yet(void **state)
     assert_true(S_ISLNK(status.st_mode));
 }
 
-static void test_what_is_no_file(void **state)
+static void test_not_a_file(void **state)
 {
     const struct folder *folder = *state;
 
@@ -381,7 +382,7 @@ static void test_what_is_no_file(void **state)
     check_refused(folder->file, "it is neither a file nor a character device");
 }
 
-/* In another process: within one, a lock does not exclude. */
+/* In another process: a POSIX lock does not exclude its own process. */
 static void check_refused_elsewhere(const char *file)
 {
     pid_t child = fork();
@@ -392,7 +393,7 @@ static void check_refused_elsewhere(const char *file)
         struct journal *journal = journal_new();
         bool opened = journal != NULL && open_again(journal, file);
         const char *problem = journal == NULL ? "" : journal_problem(journal);
-        _exit(!opened && strstr(problem, "another tcpackd records into it") != NULL ? 0 : 1);
+        _exit(!opened && strstr(problem, "another tcpackd is using it") != NULL ? 0 : 1);
     }
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_int_equal(status, 0);
@@ -406,7 +407,7 @@ static void test_lock(void **state)
     check_refused_elsewhere(folder->file);
     record(journal, 1, "one");
     check_refused_elsewhere(folder->file);
-    assert_true(open_again(journal, folder->file)); /* it must not lose the lock */
+    assert_true(open_again(journal, folder->file)); /* must keep the lock */
     check_refused_elsewhere(folder->file);
     record(journal, 2, "two");
     assert_true(journal_close(journal));
@@ -424,20 +425,20 @@ int main(void)
         TEST_IN_FOLDER(test_batch),
         TEST_IN_FOLDER(test_uncommitted_is_not_written),
         TEST_IN_FOLDER(test_mode),
-        TEST_IN_FOLDER(test_seq_goes_on),
-        TEST_IN_FOLDER(test_seq_behind_long_messages),
+        TEST_IN_FOLDER(test_seq_continues),
+        TEST_IN_FOLDER(test_seq_after_long_messages),
         TEST_IN_FOLDER(test_noted_seq),
         TEST_IN_FOLDER(test_noted_seq_among_others),
         TEST_IN_FOLDER(test_noted_seq_beside_a_stale_one),
         TEST_IN_FOLDER(test_noted_seq_by_hand),
-        TEST_IN_FOLDER(test_noted_seq_that_is_no_file),
+        TEST_IN_FOLDER(test_noted_seq_that_is_not_a_file),
         TEST_IN_FOLDER(test_torn_tails),
         TEST_IN_FOLDER(test_torn_tails_of_nuls),
         TEST_IN_FOLDER(test_long_torn_tail),
         TEST_IN_FOLDER(test_foreign_files),
         TEST_IN_FOLDER(test_the_last_seq),
-        TEST_IN_FOLDER(test_link_to_what_is_not_there_yet),
-        TEST_IN_FOLDER(test_what_is_no_file),
+        TEST_IN_FOLDER(test_link_to_an_absent_file),
+        TEST_IN_FOLDER(test_not_a_file),
         TEST_IN_FOLDER(test_lock),
     };
 

@@ -1,6 +1,6 @@
 /*
- * Why: a write may fail at any byte, and so may the attempt to mend that. Whatever fails, what is
- * refused leaves no trace among the records, what is recorded later is whole, and SEQ goes on.
+ * Why: a write may fail at any byte, and cutting off its remains may fail, too. Whatever fails: a
+ * refused message leaves no trace among the records, later records are whole, and SEQ continues.
  */
 #include "journal_folder.h"
 
@@ -13,10 +13,10 @@
 
 /* ------------------------------------------------------------------------ calls that can fail */
 
-/* How many of the next ftruncate() fail; -1: the next one does, though it has cut the file. */
+/* How many of the next ftruncate() fail; -1: the next one fails after it has cut the file. */
 static int ftruncate_failures;
 
-/* In place of the library's, for the journal too. */
+/* Replaces the library's, also in the journal. */
 int ftruncate(int fd, off_t size)
 {
     if (ftruncate_failures > 0) {
@@ -36,9 +36,9 @@ int ftruncate(int fd, off_t size)
 }
 
 static size_t write_room = SIZE_MAX; /* bytes that write() still takes */
-static int write_error;              /* errno of the write() behind them */
+static int write_error;              /* errno of the write() after them */
 
-/* In place of the library's, for the journal too. */
+/* Replaces the library's, also in the journal. */
 ssize_t write(int fd, const void *bytes, size_t size)
 {
     if (size > 0 && write_room == 0) {
@@ -87,7 +87,7 @@ static rlim_t limit_file_size(rlim_t size)
     return before;
 }
 
-/* A short write first, then an error: as on a disk that gets full. */
+/* A short write, then an error: as on a disk that becomes full. */
 static void test_short_write(void **state)
 {
     const struct folder *folder = *state;
@@ -114,7 +114,7 @@ static void test_short_write(void **state)
     check_records(folder->file, "1 one;2 two;");
 }
 
-/* Lets one write() of the batch get no further than `room` bytes; it is refused. */
+/* Commits with room for only `room` bytes: the batch is refused. */
 static void tear(struct journal *journal, const char *path, rlim_t room)
 {
     struct stat status;
@@ -126,7 +126,7 @@ static void tear(struct journal *journal, const char *path, rlim_t room)
     assert_int_equal(result, JOURNAL_REFUSED);
 }
 
-/* The first commit after opening has nothing of its own to go back to. */
+/* Before the first commit, the end of the file is known only from opening it. */
 static void test_first_commit_refused(void **state)
 {
     const struct folder *folder = *state;
@@ -140,7 +140,7 @@ static void test_first_commit_refused(void **state)
     check_records(folder->file, "7 seven;8 eight;");
 }
 
-/* What could not be cut at once is cut before anything else is written. */
+/* What could not be cut off at once is cut off before the next write. */
 static void test_cut_back_later(void **state)
 {
     const struct folder *folder = *state;
@@ -157,7 +157,7 @@ static void test_cut_back_later(void **state)
     check_records(folder->file, "1 one;2 two;");
 }
 
-/* What is torn is the old file's: of the one that the journal goes over to, nothing is cut. */
+/* The torn record is in the old file: nothing is cut off the new one. */
 static void test_torn_and_another_file(void **state)
 {
     const struct folder *folder = *state;
@@ -166,7 +166,7 @@ static void test_torn_and_another_file(void **state)
     write_text(folder->rotated, "7" TIME PEER " seven\n");
     record(journal, 1, "one");
     assert_int_equal(append(journal, "two"), 2);
-    ftruncate_failures = 2; /* when it is torn, and when it is left */
+    ftruncate_failures = 2; /* after the failed write, and when the file is closed */
     tear(journal, folder->file, 9);
     assert_true(open_again(journal, folder->rotated));
     assert_int_equal(ftruncate_failures, 0);
@@ -176,8 +176,8 @@ static void test_torn_and_another_file(void **state)
 }
 
 /*
- * What is no file cannot be cut back: a part that was taken is there for good, and so the end; so
- * is an error after which nobody takes anything any more.
+ * A device cannot be cut back: the server must stop after a partial write, and after an error that
+ * will not go away.
  */
 static void test_device_that_fails(void **state)
 {
@@ -204,10 +204,10 @@ static void test_device_that_fails(void **state)
 }
 
 /*
- * What a failed write left could not be cut, and somebody else has cut it, or has emptied the file,
- * before it is tried again: then no record may be cut instead of it.
+ * The remains of a failed write could not be cut off, and then an administrator cut them off or
+ * emptied the file. The next attempt must not cut off a record instead.
  */
-static void test_cut_by_somebody_else(void **state)
+static void test_cut_by_another_program(void **state)
 {
     const struct folder *folder = *state;
     struct stat status;
@@ -230,7 +230,7 @@ static void test_cut_by_somebody_else(void **state)
     }
 }
 
-/* The cut was done, though it seemed to fail: it is not done once more. */
+/* ftruncate() failed but did cut the file: the cut is not repeated. */
 static void test_cut_back_once(void **state)
 {
     const struct folder *folder = *state;
@@ -245,8 +245,8 @@ static void test_cut_back_once(void **state)
     check_records(folder->file, "1 one;2 two;");
 }
 
-/* Another program's line behind what is torn stays; nothing is acknowledged until somebody acts. */
-static void test_written_behind_by_somebody_else(void **state)
+/* Another program's line after the torn record stays; nothing is acknowledged until a HUP. */
+static void test_written_after_by_another_program(void **state)
 {
     const struct folder *folder = *state;
     struct journal *journal = open_journal(folder->file);
@@ -261,7 +261,7 @@ static void test_written_behind_by_somebody_else(void **state)
     assert_int_equal(fclose(other), 0);
     assert_int_equal(append(journal, "two"), 2);
     assert_int_equal(journal_commit(journal), JOURNAL_REFUSED);
-    assert_non_null(strstr(journal_problem(journal), "another program has written behind it"));
+    assert_non_null(strstr(journal_problem(journal), "another program has written after it"));
     assert_int_equal(rename(folder->file, folder->rotated), 0);
     assert_true(open_again(journal, folder->file));
     record(journal, 2, "two");
@@ -274,7 +274,7 @@ static void test_written_behind_by_somebody_else(void **state)
 
 /* --------------------------------------------------------------------------- standard output */
 
-/* Until restore_output(), nothing may fail: cmocka would say so where the records go. */
+/* No assertion may fail before restore_output(): cmocka would write to the journal. */
 static int redirect_output(int fd)
 {
     int before = dup(STDOUT_FILENO);
@@ -291,7 +291,7 @@ static void restore_output(int before)
     (void)close(before);
 }
 
-/* As by `>`, without O_APPEND. */
+/* Like `>` in a shell, without O_APPEND. */
 static int redirect_output_to_file(const char *path)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
@@ -312,7 +312,7 @@ static enum journal_result try_to_record(struct journal *journal, const char *me
                : JOURNAL_BROKEN;
 }
 
-/* What a short write left is cut, and the next record is written there and not behind a hole. */
+/* The remains of a short write are cut off; the next record follows without a hole. */
 static void test_short_write_on_standard_output(void **state)
 {
     const struct folder *folder = *state;
@@ -333,7 +333,7 @@ static void test_short_write_on_standard_output(void **state)
     check_records(folder->file, "1 one;");
 }
 
-/* SEQ is noted beside a file that has a name, and "standard output" is none. */
+/* FILE.seq needs the name of a file; "standard output" is not one. */
 static void test_standard_output_has_no_noted_seq(void **state)
 {
     const struct folder *folder = *state;
@@ -358,7 +358,7 @@ static void test_standard_output_has_no_noted_seq(void **state)
     assert_false(noted);
 }
 
-/* It stays open while the journal is elsewhere: it can be recorded on once more. */
+/* Standard output stays open while the journal is another file, and can be used again. */
 static void test_standard_output_again(void **state)
 {
     const struct folder *folder = *state;
@@ -377,7 +377,7 @@ static void test_standard_output_again(void **state)
     check_records(folder->rotated, "1 one;3 three;");
 }
 
-/* Nobody reads it any more. */
+/* The reader of the pipe has closed it. */
 static void test_broken_pipe(void **state)
 {
     struct journal *journal = journal_new();
@@ -409,9 +409,9 @@ int main(void)
         TEST_IN_FOLDER(test_cut_back_later),
         TEST_IN_FOLDER(test_torn_and_another_file),
         cmocka_unit_test(test_device_that_fails),
-        TEST_IN_FOLDER(test_cut_by_somebody_else),
+        TEST_IN_FOLDER(test_cut_by_another_program),
         TEST_IN_FOLDER(test_cut_back_once),
-        TEST_IN_FOLDER(test_written_behind_by_somebody_else),
+        TEST_IN_FOLDER(test_written_after_by_another_program),
         TEST_IN_FOLDER(test_short_write_on_standard_output),
         TEST_IN_FOLDER(test_standard_output_has_no_noted_seq),
         TEST_IN_FOLDER(test_standard_output_again),

@@ -1,7 +1,7 @@
 /*
- * Why: a power cut leaves any of the last commit's sectors as zeros. Whatever it leaves, the server
- * must start, keep each record that can have been acknowledged, and keep nothing that is not whole;
- * and a file that no crash can have left so must be refused.
+ * Why: a power cut can leave any sector of the last commit as zeros. Whatever it leaves, the server
+ * must start, keep each record that may have been acknowledged, and keep nothing that is not whole.
+ * It must refuse a file that no crash can have left.
  */
 #include "server/journal/recovery.h"
 
@@ -62,7 +62,7 @@ static void add_commit(struct buffer *journal, enum journal_format format, uint6
     free(message);
 }
 
-/* How many bytes the whole lines of bytes[0..size) have. */
+/* The size of the whole lines in bytes[0..size). */
 static size_t whole_lines(const struct buffer *journal, size_t size)
 {
     while (size > 0 && journal->bytes[size - 1] != '\n')
@@ -79,12 +79,11 @@ static uint64_t count_lines(const struct buffer *journal, size_t size)
     return lines;
 }
 
-/* ------------------------------------------------------------------------ the last commit's holes
- */
+/* ---------------------------------------------------------------------- the last commit's holes */
 
 /*
- * Puts zeros over [begin, end) of a copy, and lets it end at `size`: what is before the first line
- * that is hit stays, and nothing else.
+ * Copies the first `size` bytes and overwrites [begin, end) with zeros. Exactly the lines before
+ * the first damaged one must be kept.
  */
 static void check_hole(const struct buffer *whole, size_t begin, size_t end, size_t size)
 {
@@ -101,7 +100,7 @@ static void check_hole(const struct buffer *whole, size_t begin, size_t end, siz
     buffer_free(&journal);
 }
 
-/* Every run of sectors of the last commit, of this size. */
+/* Tries every run of sectors in the last commit, with sectors of this size. */
 static void check_all_holes(enum journal_format format, size_t count, size_t message, size_t sector)
 {
     struct buffer whole = {0};
@@ -133,7 +132,7 @@ static void test_holes(void **state)
     }
 }
 
-/* The size reached the disk, and none of the data. */
+/* The new size reached the disk, but no data did. */
 static void test_zeros_to_the_end(void **state)
 {
     struct buffer whole = {0};
@@ -148,7 +147,7 @@ static void test_zeros_to_the_end(void **state)
     buffer_free(&whole);
 }
 
-/* Several holes, and an end in the middle of a record. */
+/* Several holes, and the file ends in the middle of a record. */
 static void test_several_holes(void **state)
 {
     struct buffer whole = {0};
@@ -188,8 +187,7 @@ static void test_whole(void **state)
     buffer_free(&journal);
 }
 
-/* -------------------------------------------------------------------------- the first commit ever
- */
+/* ------------------------------------------------------------------------ the first commit ever */
 
 static void test_nothing_but_zeros(void **state)
 {
@@ -227,8 +225,7 @@ static void test_hole_in_the_first_commit(void **state)
     buffer_free(&whole);
 }
 
-/* ------------------------------------------------------------------------------ without any sync
- */
+/* ----------------------------------------------------------------------------- without any sync */
 
 static void test_without_sync_whole_records_stay(void **state)
 {
@@ -249,7 +246,7 @@ static void test_without_sync_whole_records_stay(void **state)
                    1;
     assert_true(buffer_append(&expected, journal.bytes + after, journal.size - after));
     memset(journal.bytes + 8192, 0, 8192);
-    assert_true(buffer_append(&journal, "x", 1)); /* an unfinished line, whose end is missing */
+    assert_true(buffer_append(&journal, "x", 1)); /* an unfinished line */
     journal.bytes[journal.size - 1] = '2';
     assert_int_equal(examine(&journal, false, &found), RECOVERY_DAMAGED);
     assert_int_equal(found.keep, keep);
@@ -281,7 +278,7 @@ static void test_foreign(void **state)
     for (size_t at = 0; at < sizeof tails / sizeof *tails; at++)
         for (size_t hole = 0; hole < 2; hole++) {
             journal.size = ours;
-            if (hole > 0) /* with a hole and the rest of a record before it, too */
+            if (hole > 0) /* also after a hole and the rest of a record */
                 assert_true(buffer_append(&journal, "\0\0\0rest of a record\n", 20));
             assert_true(buffer_append_text(&journal, tails[at]));
             assert_int_equal(examine(&journal, true, &found), RECOVERY_FOREIGN);
@@ -290,7 +287,7 @@ static void test_foreign(void **state)
     buffer_free(&journal);
 }
 
-/* A disk image begins with zeros, too. */
+/* A disk image also begins with zeros. */
 static void test_image(void **state)
 {
     struct buffer journal = {0};
@@ -305,7 +302,7 @@ static void test_image(void **state)
     buffer_free(&journal);
 }
 
-/* As a disk that fails does. */
+/* Like a failing disk. */
 static bool read_nothing(void *context, unsigned char *bytes, size_t size, off_t offset)
 {
     (void)context;

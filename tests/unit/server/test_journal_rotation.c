@@ -1,7 +1,7 @@
 /*
- * Why: the journal is renamed, emptied or deleted while the server runs, and then the server is
- * killed or the power fails: SEQ goes on all the same, and no record is in two files. What a power
- * cut would take can be seen here only by the syncs that are made.
+ * Why: the journal may be renamed, emptied or deleted while the server runs, and then the server
+ * may be killed or the power may fail. SEQ must continue, and no record may be in two files. A
+ * power cut cannot be made here: the tests count the syncs instead.
  */
 #include "journal_folder.h"
 
@@ -14,7 +14,7 @@
 static int synced_files;
 static int synced_folders;
 
-/* In place of the library's, for the journal too. */
+/* Replaces the library's, also in the journal. */
 int fsync(int fd)
 {
     struct stat status;
@@ -51,7 +51,7 @@ static void test_rotation(void **state)
     check_records(folder->file, "4 four;");
 }
 
-/* `created`: somebody who knows nothing of SEQ makes the new file. */
+/* `created`: another program creates the new file. */
 static void rotate_and_kill(const struct folder *folder, bool created)
 {
     struct journal *journal = open_journal(folder->file);
@@ -79,8 +79,8 @@ static void test_rotation_with_create_and_no_message_until_killed(void **state)
     rotate_and_kill(*state, true);
 }
 
-/* It goes on, and what a crash would cost from now on is said. */
-static void test_rotation_where_no_seq_can_be_noted(void **state)
+/* The server continues, and a note says that no numbers are reserved. */
+static void test_rotation_when_no_numbers_can_be_reserved(void **state)
 {
     const struct folder *folder = *state;
     struct journal *journal = open_journal(folder->file);
@@ -94,12 +94,12 @@ static void test_rotation_where_no_seq_can_be_noted(void **state)
     assert_non_null(strstr(journal_note(journal), "cannot reserve numbers in "));
     record(journal, 2, "two");
     journal_free(journal);
-    (void)unlink(fresh); /* where it is still there */
+    (void)unlink(fresh); /* if it still exists */
     check_records(folder->file, "2 two;");
 }
 
-/* Another file that has later records: SEQ never goes back. */
-static void test_go_over_to_a_file_with_records(void **state)
+/* The other file has later records. SEQ never decreases. */
+static void test_change_to_a_file_with_records(void **state)
 {
     const struct folder *folder = *state;
     struct journal *journal = open_journal(folder->file);
@@ -164,7 +164,7 @@ static void test_other_format(void **state)
     check_records(folder->rotated, "1 one;2 two;");
 }
 
-/* As long as there is no record, nothing can mix. */
+/* A file without records can change its format. */
 static void test_other_format_of_an_empty_file(void **state)
 {
     const struct folder *folder = *state;
@@ -178,7 +178,7 @@ static void test_other_format_of_an_empty_file(void **state)
     buffer_free(&bytes);
 }
 
-/* logrotate's copytruncate, from behind our back. */
+/* logrotate's copytruncate, without a HUP. */
 static void test_emptied_meanwhile(void **state)
 {
     const struct folder *folder = *state;
@@ -197,7 +197,7 @@ static enum journal_result try_to_record(struct journal *journal, const char *me
     return journal_commit(journal);
 }
 
-/* What is recorded in a file without a name is gone: it must not be acknowledged. */
+/* A record in a file without a name is gone: it must not be acknowledged. */
 static void test_deleted(void **state)
 {
     const struct folder *folder = *state;
@@ -206,7 +206,7 @@ static void test_deleted(void **state)
     record(journal, 1, "one");
     assert_false(journal_is_lost(journal));
     assert_int_equal(rename(folder->file, folder->rotated), 0);
-    assert_false(journal_is_lost(journal)); /* it has another name, and is no loss */
+    assert_false(journal_is_lost(journal)); /* it has another name, so nothing is lost */
     record(journal, 2, "two");
     assert_int_equal(unlink(folder->rotated), 0);
     assert_true(journal_is_lost(journal));
@@ -221,8 +221,7 @@ static void test_deleted(void **state)
     check_records(folder->file, "3 three;");
 }
 
-/* logrotate made the new file with an owner that the server cannot open; or put a directory there.
- */
+/* The server cannot open the new file: wrong owner (logrotate's `create`), or it is a directory. */
 static void test_renamed_and_not_opened_again(void **state)
 {
     const struct folder *folder = *state;
@@ -231,11 +230,11 @@ static void test_renamed_and_not_opened_again(void **state)
     record(journal, 1, "one");
     assert_int_equal(rename(folder->file, folder->rotated), 0);
     assert_int_equal(mkdir(folder->file, 0700), 0);
-    record(journal, 2, "two"); /* nobody has said yet that the file changes */
+    record(journal, 2, "two"); /* no HUP has come yet */
     assert_false(open_again(journal, folder->file));
     assert_true(journal_is_lost(journal));
     assert_int_equal(try_to_record(journal, "lost"), JOURNAL_REFUSED);
-    assert_non_null(strstr(journal_problem(journal), "is not at its path any more"));
+    assert_non_null(strstr(journal_problem(journal), "is no longer at its path"));
     assert_int_equal(rmdir(folder->file), 0);
     write_text(folder->file, "hello\n");
     assert_false(open_again(journal, folder->file));
@@ -250,7 +249,7 @@ static void test_renamed_and_not_opened_again(void **state)
 
 /* --------------------------------------------------------------------- killed, and then changed */
 
-enum { BEYOND = 100000 }; /* numbers that are reserved at once */
+enum { BEYOND = 100000 }; /* numbers reserved in advance */
 
 /* Three records, and the server is killed. */
 static void kill_after_three(const struct folder *folder)
@@ -288,7 +287,7 @@ static void test_killed_and_renamed(void **state)
     check_next_seq(folder->file, BEYOND + 1);
 }
 
-/* In place: the file is the same one, and shorter. */
+/* The same file, made shorter. */
 static void test_killed_and_cut(void **state)
 {
     const struct folder *folder = *state;
@@ -339,7 +338,7 @@ static void test_more_numbers_than_were_reserved(void **state)
     check_next_seq(folder->file, 2 * BEYOND + 2);
 }
 
-/* They cannot be: then nothing is acknowledged that could be given twice. */
+/* If that fails, nothing is acknowledged whose SEQ could be given twice. */
 static void test_no_more_numbers_can_be_reserved(void **state)
 {
     const struct folder *folder = *state;
@@ -358,9 +357,9 @@ static void test_no_more_numbers_can_be_reserved(void **state)
     journal_free(journal);
 }
 
-/* ----------------------------------------------------------------------------- power that fails */
+/* ------------------------------------------------------------------------------ power failures */
 
-/* FILE.seq would be empty, or not there, and SEQ would begin with 1. */
+/* Otherwise FILE.seq could be empty or absent, and SEQ would begin with 1. */
 static void test_noted_seq_is_synced(void **state)
 {
     const struct folder *folder = *state;
@@ -373,7 +372,7 @@ static void test_noted_seq_is_synced(void **state)
     assert_int_equal(synced_folders, 1);
 }
 
-/* What was cut would be there again, with the next record in the middle of it. */
+/* Otherwise what was cut off could reappear, with the next record in the middle of it. */
 static void test_cut_is_synced(void **state)
 {
     const struct folder *folder = *state;
@@ -391,8 +390,8 @@ int main(void)
         TEST_IN_FOLDER(test_rotation),
         TEST_IN_FOLDER(test_rotation_and_no_message_until_killed),
         TEST_IN_FOLDER(test_rotation_with_create_and_no_message_until_killed),
-        TEST_IN_FOLDER(test_rotation_where_no_seq_can_be_noted),
-        TEST_IN_FOLDER(test_go_over_to_a_file_with_records),
+        TEST_IN_FOLDER(test_rotation_when_no_numbers_can_be_reserved),
+        TEST_IN_FOLDER(test_change_to_a_file_with_records),
         TEST_IN_FOLDER(test_failed_reopening_changes_nothing),
         TEST_IN_FOLDER(test_other_format),
         TEST_IN_FOLDER(test_emptied_meanwhile),

@@ -1,7 +1,7 @@
 /*
- * Why: from FILE.seq and the journal the server decides whether the journal's last record is the
- * last SEQ that was given. Where it is not certain, numbers must be skipped: one that is given
- * twice names two messages.
+ * Why: the server decides from FILE.seq and the journal whether the journal's last record has the
+ * last SEQ that was given. If that is uncertain, it must skip numbers: a SEQ given twice would name
+ * two messages.
  */
 #include "server/journal/seq.h"
 
@@ -67,7 +67,7 @@ static void test_largest_text(void **state)
     assert_string_equal(again.boot, note.boot);
 }
 
-/* Any byte of it missing, or another: it is refused, or it says no less than before. */
+/* Damaged text is refused; text that is cut short is refused or gives no lower number. */
 static void test_other_texts(void **state)
 {
     static const char *const bad[] = {
@@ -93,12 +93,13 @@ static void test_other_texts(void **state)
     (void)state;
     for (size_t at = 0; at < sizeof bad / sizeof *bad; at++)
         if (journal_seq_parse(bad[at], strlen(bad[at]), &note))
-            fail_msg("\"%s\" was taken", bad[at]);
+            fail_msg("\"%s\" was accepted", bad[at]);
     (void)journal_seq_format(&running, text);
     assert_false(journal_seq_parse("5\0", 2, &note));
     for (size_t size = strlen("100007\n") + 1; size < strlen(text) - 1; size++)
         if (journal_seq_parse(text, size, &note))
-            assert_true(size > strlen(text) - strlen(running.boot) - 1); /* a part of the name */
+            assert_true(size >
+                        strlen(text) - strlen(running.boot) - 1); /* cut within the BOOT_ID */
 }
 
 struct expected {
@@ -118,13 +119,13 @@ static void test_resume(void **state)
         {"killed, without syncs", 19, 131, "1b4e-28ba", false, 19},
         {"power cut", 25, 131, "other", true, 25},
         {"power cut, without syncs", 25, 131, "other", false, 100007},
-        {"no name for the boot, without syncs", 25, 131, "-", false, 100007},
-        {"no name for the boot", 25, 131, "-", true, 25},
+        {"no BOOT_ID, without syncs", 25, 131, "-", false, 100007},
+        {"no BOOT_ID", 25, 131, "-", true, 25},
         {"the last records are missing", 18, 131, "1b4e-28ba", true, 100007},
         {"another file", 25, 132, "1b4e-28ba", true, 100007},
         {"a new file", 0, 132, "1b4e-28ba", true, 100007},
         {"emptied", 0, 131, "1b4e-28ba", true, 100007},
-        {"further than reserved", 100008, 132, "other", true, 100008},
+        {"higher than reserved", 100008, 132, "other", true, 100008},
     };
     struct journal_seq_note note;
 
@@ -136,7 +137,7 @@ static void test_resume(void **state)
         if (journal_seq_resume(&note, one->last_record, one->inode, one->boot) != one->seq)
             fail_msg("%s", one->what);
     }
-    note = running; /* a new file, and no commit to it before the kill */
+    note = running; /* a new file, killed before the first commit */
     note.from = note.last;
     assert_int_equal(journal_seq_resume(&note, 0, 131, "1b4e-28ba"), 19);
     assert_int_equal(journal_seq_resume(&note, 0, 131, "other"), 100007);
@@ -147,7 +148,7 @@ static void test_resume(void **state)
     assert_int_equal(journal_seq_resume(&note, 19, 131, "x"), 19);
     assert_int_equal(journal_seq_resume(&note, 0, 131, "x"), 19);
     assert_int_equal(journal_seq_resume(&note, 21, 131, "x"), 21);
-    note = (struct journal_seq_note){0}; /* none */
+    note = (struct journal_seq_note){0}; /* absent */
     assert_int_equal(journal_seq_resume(&note, 21, 131, "x"), 21);
     assert_int_equal(journal_seq_resume(&note, 0, 131, "x"), 0);
 }

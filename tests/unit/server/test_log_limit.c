@@ -1,7 +1,6 @@
 /*
- * Why: whoever can make the server write a log line a packet can fill its disk. So: one line a
- * second for each address, a bound for all of them together, and nothing dropped without being
- * counted.
+ * Why: a peer that causes a log line with each packet can fill the disk. The limit is one line per
+ * second for each address and a bound for all addresses, and every suppressed line is counted.
  */
 #include "server/connection/log_limit.h"
 
@@ -54,7 +53,7 @@ static void test_some_at_once(void **state)
     assert_false(log_limit_allows(&limit, &three_at_once, &key, start + 3, &held));
     assert_true(log_limit_allows(&limit, &three_at_once, &key, start + 1000000, &held));
     assert_false(log_limit_allows(&limit, &three_at_once, &key, start + 1000001, &held));
-    for (int i = 0; i < 3; i++) /* three seconds later it is as in the beginning */
+    for (int i = 0; i < 3; i++) /* three seconds later all three are allowed again */
         assert_true(log_limit_allows(&limit, &three_at_once, &key, start + 4000000 + i, &held));
     assert_false(log_limit_allows(&limit, &three_at_once, &key, start + 4000003, &held));
 }

@@ -1,7 +1,7 @@
 /*
- * Why: alerts are built on these names and values, and Prometheus drops a whole file for one bad
- * line. So: the exact text, promtool's own opinion of it where it is installed, and a file that a
- * reader never finds half written.
+ * Why: alerts depend on these names and values, and Prometheus drops a whole file for one bad line.
+ * The tests check the exact text, let promtool check it if it is installed, and check that a reader
+ * never finds a half written file.
  */
 #include "server/metrics.h"
 
@@ -119,7 +119,7 @@ static void test_promtool(void **state)
 
     (void)state;
     if (system("command -v promtool >/dev/null") != 0) {
-        print_message("promtool is not installed: its check is left out\n");
+        print_message("promtool is not installed: its check is skipped\n");
         free(text);
         return;
     }
@@ -145,7 +145,7 @@ static void test_summary(void **state)
     buffer_free(&out);
 }
 
-/* A folder of its own with a figure file in it; the test removes both. */
+/* A temporary folder and the file of the figures in it; the test removes both. */
 static char folder[] = "/tmp/tcpack-metrics-XXXXXX";
 static char path[sizeof folder + sizeof "/tcpackd.prom"];
 
@@ -162,7 +162,7 @@ static int remove_folder(void **state)
     (void)state;
     if (unlink(path) != 0 && errno != ENOENT)
         return -1;
-    return rmdir(folder); /* fails where a temporary file was left behind */
+    return rmdir(folder); /* fails if a temporary file is left */
 }
 
 static void assert_content(const char *expected)
@@ -194,9 +194,10 @@ static void test_file_is_replaced(void **state)
     assert_true(metrics_write_file(path, &second_text, &problem));
     assert_content("second\n");
     assert_int_equal(stat(path, &after), 0);
-    assert_int_not_equal(before.st_ino, after.st_ino); /* replaced, not written over */
+    assert_int_not_equal(before.st_ino, after.st_ino); /* replaced, not overwritten */
     assert_int_equal(fstat(reader, &after), 0);
-    assert_int_equal(after.st_size, first_text.size); /* who had it open reads the old one */
+    assert_int_equal(after.st_size,
+                     first_text.size); /* a reader that has it open reads the old one */
     assert_int_equal(close(reader), 0);
 }
 
@@ -212,8 +213,8 @@ static void test_file_errors(void **state)
     assert_string_equal(problem, "there is something else than a regular file");
 }
 
-/* A FIFO stands for a device: somebody named /dev/null, and had none any more. */
-static void test_what_is_no_file_stays(void **state)
+/* A FIFO stands for a device: a configured /dev/null must not be replaced. */
+static void test_only_a_regular_file_is_replaced(void **state)
 {
     const struct buffer empty = {0};
     const char *problem;
@@ -234,7 +235,7 @@ static void test_what_is_no_file_stays(void **state)
     assert_int_equal(unlink(path), 0);
 }
 
-static void test_all_may_read_it(void **state)
+static void test_all_users_can_read_it(void **state)
 {
     const struct buffer empty = {0};
     const char *problem;
@@ -257,8 +258,8 @@ int main(void)
         cmocka_unit_test(test_summary),
         cmocka_unit_test(test_file_is_replaced),
         cmocka_unit_test(test_file_errors),
-        cmocka_unit_test(test_what_is_no_file_stays),
-        cmocka_unit_test(test_all_may_read_it),
+        cmocka_unit_test(test_only_a_regular_file_is_replaced),
+        cmocka_unit_test(test_all_users_can_read_it),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -1,7 +1,7 @@
 /*
- * Why: under systemd a server that does not say READY is killed after a timeout, and one that says
- * nothing to the watchdog is restarted. So: what arrives at the socket is exactly the protocol's
- * text, for both kinds of socket, and without a service manager nothing happens at all.
+ * Why: systemd kills a server that does not send READY within a timeout, and restarts one that does
+ * not send WATCHDOG. The socket must receive exactly the text of the protocol, for both kinds of
+ * socket. Without a service manager nothing must happen.
  */
 #include "server/process/notify.h"
 

@@ -1,6 +1,6 @@
 /*
- * Why: a count that is lost locks an address out for good, or lets it in without limit. So: the
- * table is compared with plain arrays over many random steps, with removal in every order.
+ * Why: a wrong count locks an address out forever or admits it without limit. The table is compared
+ * with plain arrays over many random steps, with removal in every order.
  */
 #include "server/connection/peer_counts.h"
 
@@ -95,7 +95,7 @@ static void test_against_arrays(void **state)
     for (int step = 0; step < STEPS; step++) {
         uint32_t number = next_random(&random) % KEYS;
         struct peer_key key = numbered_key(number);
-        /* Mostly more in the first half, mostly less in the second. */
+        /* Mostly additions in the first half, mostly removals in the second. */
         bool add = next_random(&random) % 8 < (step < STEPS / 2 ? 5U : 3U);
         if (add) {
             assert_int_equal(peer_counts_add(&counts, &key), ++expected[number]);
@@ -121,7 +121,7 @@ static void test_against_arrays(void **state)
     peer_counts_free(&counts);
 }
 
-/* Small tables, of which many have addresses in a row around the end: those go on at the begin. */
+/* Small tables: in many of them a run of slots continues from the end at the beginning. */
 static void test_small_tables(void **state)
 {
     enum { FEW_KEYS = 31, FEW_STEPS = 400, TABLES = 500 };

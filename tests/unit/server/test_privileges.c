@@ -1,7 +1,7 @@
 /*
- * Why: a server that believes it gave up root and did not is worse than one that never tried. So:
- * in processes of their own, the way down is taken and the way back is tried, also one that a
- * kernel setting leaves open on purpose, which must be noticed.
+ * Why: a server that only believes that it gave up root is worse than one that never tried. In
+ * separate processes, the tests drop root and try to get it back, also with a kernel setting that
+ * allows it, which must be noticed.
  */
 #include "server/process/privileges.h"
 
@@ -49,7 +49,7 @@ static void test_found(void **state)
     assert_int_equal(identity.gid, 0);
     assert_string_equal(identity.user, "root");
     assert_true(privileges_find("0", "", &identity, problem));
-    assert_string_equal(identity.user, "root"); /* whose groups are to be looked up */
+    assert_string_equal(identity.user, "root"); /* the name is needed for its groups */
     assert_true(privileges_find("12345", "54321", &identity, problem));
     assert_string_equal(identity.user, "");
     assert_int_equal(identity.uid, 12345);
@@ -66,7 +66,7 @@ static void test_nothing_to_drop(void **state)
     assert_true(privileges_drop(&identity, problem));
 }
 
-/* Runs `part` in a process of its own; true where it said so. */
+/* Runs `part` in a separate process. True if it returned true. */
 static int runs(int (*part)(void))
 {
     int status;
@@ -131,7 +131,7 @@ static int refuses_without_root(void)
     if (geteuid() == 0 && !drop_to("12345", "54321", problem))
         return 0;
     return !drop_to("root", "", problem) &&
-           strcmp(problem, "cannot take the groups of user root: Operation not permitted") == 0;
+           strcmp(problem, "cannot set the groups of user root: Operation not permitted") == 0;
 }
 
 static void test_drop(void **state)

@@ -1,7 +1,7 @@
 /*
- * Why: whoever can make the server misread a PROXY header chooses the address that records, access
- * lists and limits see. So: what the specification allows is read exactly, everything else is
- * refused with its reason, and a header that arrives in pieces is waited for, not guessed.
+ * Why: a misread PROXY header would let an attacker choose the address in records, access lists and
+ * limits. What the specification allows is parsed exactly, everything else is refused with a
+ * reason, and a header that arrives in pieces is waited for.
  */
 #include "server/connection/proxy.h"
 
@@ -148,7 +148,7 @@ static void test_v2_local_and_unknown(void **state)
     assert_int_equal(header.consumed, 19);
 }
 
-/* The length field is all that bounds a header: BIND takes 65,535 bytes, too. */
+/* Only the length field bounds a header: 65,535 bytes are valid (BIND accepts them, too). */
 static void test_v2_longest(void **state)
 {
     static unsigned char bytes[PROXY_HEADER_MAX + 1] =
@@ -162,7 +162,7 @@ static void test_v2_longest(void **state)
     assert_int_equal(header.consumed, PROXY_HEADER_MAX);
 }
 
-/* Every part of a header is unfinished; the result is the same as soon as it is whole. */
+/* Each part of a header is unfinished, and the whole header gives the same result. */
 static void test_arrives_in_pieces(void **state)
 {
     static const struct sample samples[] = {
@@ -205,10 +205,8 @@ static const struct {
     {SAMPLE("PROXY TCP4 1.2.3.4 1.2.3.4 1 1\n"), "its line does not end with CR LF"},
     {SAMPLE("PROXY TCP4 1.2.3.4\r\n"), "an address or port is missing"},
     {SAMPLE("PROXY TCP4 1.2.3.4 1.2.3.4 1\r\n"), "an address or port is missing"},
-    {SAMPLE("PROXY TCP4 1.2.3.4 1.2.3.4 1 1 \r\n"),
-     "there is more than two addresses and two ports"},
-    {SAMPLE("PROXY TCP4  1.2.3.4 1.2.3.4 1 1\r\n"),
-     "there is more than two addresses and two ports"},
+    {SAMPLE("PROXY TCP4 1.2.3.4 1.2.3.4 1 1 \r\n"), "it has more than two addresses and two ports"},
+    {SAMPLE("PROXY TCP4  1.2.3.4 1.2.3.4 1 1\r\n"), "it has more than two addresses and two ports"},
     {SAMPLE("PROXY TCP4 1.2.3.400 1.2.3.4 1 1\r\n"), "an address or port is invalid"},
     {SAMPLE("PROXY TCP4 ::1 ::1 1 1\r\n"), "an address or port is invalid"},
     {SAMPLE("PROXY TCP6 1.2.3.4 ::1 1 1\r\n"), "an address or port is invalid"},
@@ -227,7 +225,7 @@ static const struct {
     {SAMPLE("PROXY TCP4\t1.2.3.4 1.2.3.4 1 1\r\n"), "its protocol is not TCP4, TCP6 or UNKNOWN"},
     {SAMPLE("PROXY TCP4 1.2.3.4 1.2.3.4 1 -1\r\n"), "an address or port is invalid"},
     {SAMPLE("PROXY TCP4 1.2.3.4 1.2.3.4 1 \r\n"), "an address or port is invalid"},
-    {SAMPLE("PROXY TCP4 1.2.3.4\0 1.2.3.4 1 1\r\n"), "there is a NUL in it"},
+    {SAMPLE("PROXY TCP4 1.2.3.4\0 1.2.3.4 1 1\r\n"), "it contains a NUL"},
     {SAMPLE(too_long), "its line does not end within 107 bytes"},
     {SAMPLE(V2_SIGNATURE "\x11\x11\x00\x00"), "its version is not 1 or 2"},
     {SAMPLE(V2_SIGNATURE "\x22\x11\x00\x00"), "its command is not LOCAL or PROXY"},

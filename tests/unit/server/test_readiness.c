@@ -1,7 +1,7 @@
 /*
- * Why: a socket that has something and is not found ready is a client that waits for ever. Every
- * race that readiness.h names is made to happen here: with the bell, with select() alone, and with
- * a bell to which no socket can be attached.
+ * Why: if a socket has bytes and is not found ready, its client waits forever. Each race that
+ * readiness.h names is made to happen here in three ways: with signals, with select() alone, and
+ * with signals to which no socket can be attached.
  */
 #include "server/readiness/readiness.h"
 
@@ -29,7 +29,7 @@ static bool refuse_to_attach;
 static int select_failures; /* how many of the next select() fail */
 
 #ifdef F_SETSIG
-/* In place of the library's. Used here and by the bell only with an int behind the command. */
+/* Replaces the library's. This program calls it only with an int after the command. */
 int fcntl(int fd, int command, ...)
 {
     va_list arguments;
@@ -45,7 +45,7 @@ int fcntl(int fd, int command, ...)
 }
 #endif
 
-/* In place of the library's. */
+/* Replaces the library's. */
 int select(int beyond, fd_set *reading, fd_set *writing, fd_set *except, struct timeval *timeout)
 {
     struct timespec limit = {0};
@@ -62,7 +62,9 @@ int select(int beyond, fd_set *reading, fd_set *writing, fd_set *except, struct 
 
 /* ------------------------------------------------------------------------------------- sockets */
 
-enum { PAIRS = 300 }; /* more than BELL_RINGS_MAX, and with descriptors beyond a first queue */
+enum {
+    PAIRS = 300
+}; /* more than SIGIO_EVENTS_MAX, with descriptors beyond the first size of the queue */
 
 static struct readiness *readiness;
 static int ours[PAIRS];
@@ -82,7 +84,7 @@ static void make_pairs(void)
 static char plain[] = "plain";
 static char refused[] = "refused";
 
-/* *state is the way: NULL for the bell, or `plain`, or `refused`. */
+/* *state is the way: NULL (signals), `plain`, or `refused`. */
 static int set_up(void **state)
 {
     refuse_to_attach = *state == refused;
@@ -112,7 +114,7 @@ static void say(int at)
     assert_int_equal(write(theirs[at], "x", 1), 1);
 }
 
-/* Takes all bytes that are there; returns how many. */
+/* Reads all bytes; returns how many. */
 static size_t take_bytes(int fd)
 {
     char bytes[4096];
@@ -120,7 +122,7 @@ static size_t take_bytes(int fd)
     return count > 0 ? (size_t)count : 0;
 }
 
-/* Waits, without blocking, and counts how often `fd` is found; passes over the others. */
+/* Waits without blocking and counts how often `fd` is found; skips the others. */
 static int find(int fd)
 {
     unsigned events;
@@ -137,8 +139,8 @@ static int find(int fd)
 }
 
 /*
- * Reads the socket as the server does, one recv() of `size` bytes whenever it is found ready. True
- * when it came to the end, false when nothing was found any more.
+ * Reads the socket as the server does: one recv() of `size` bytes each time it is found ready. True
+ * at the end of the stream; false if the socket was no longer found ready.
  */
 static bool reads_to_the_end(int fd, size_t size)
 {
@@ -170,7 +172,7 @@ static void add(int at)
     assert_true(readiness_add_socket(readiness, ours[at]));
 }
 
-/* Adds a socket and takes its first, precautionary readiness. */
+/* Adds a socket and takes the readiness that each new socket has. */
 static void add_quietly(int at)
 {
     add(at);
@@ -196,7 +198,7 @@ static void finds_what_comes_later(void **state)
     assert_int_equal(find(ours[0]), 0);
 }
 
-/* Three bytes and the end, of which one recv() takes only the bytes, or some of them. */
+/* Three bytes and the end of the stream. One recv() takes only the bytes, or some of them. */
 static void say_and_end(int at)
 {
     for (int byte = 0; byte < 3; byte++)
@@ -204,7 +206,7 @@ static void say_and_end(int at)
     assert_int_equal(shutdown(theirs[at], SHUT_WR), 0);
 }
 
-static void finds_the_end_behind_bytes(void **state)
+static void finds_the_end_after_bytes(void **state)
 {
     (void)state;
     for (size_t size = 1; size <= 4; size++) {
@@ -272,7 +274,7 @@ static void again_counts_once_and_does_not_block(void **state)
     (void)state;
     add_quietly(0);
     readiness_again(readiness, ours[0]);
-    assert_true(readiness_wait(readiness, -1)); /* would block for ever */
+    assert_true(readiness_wait(readiness, -1)); /* would block forever */
     unsigned events;
     assert_int_equal(readiness_next(readiness, &events), ours[0]);
     assert_int_equal(events, READY_READ);
@@ -280,7 +282,7 @@ static void again_counts_once_and_does_not_block(void **state)
     assert_int_equal(find(ours[0]), 0);
 }
 
-static void who_was_left_out_comes_first(void **state)
+static void the_rest_comes_first_in_the_next_round(void **state)
 {
     unsigned events;
 
@@ -290,7 +292,7 @@ static void who_was_left_out_comes_first(void **state)
     for (int at = 0; at < 3; at++)
         say(at);
     assert_true(readiness_wait(readiness, 0));
-    int first = readiness_next(readiness, &events); /* and the walk is broken off */
+    int first = readiness_next(readiness, &events); /* stop early */
     assert_true(readiness_wait(readiness, -1));     /* must not block */
     int second = readiness_next(readiness, &events);
     assert_true(readiness_wait(readiness, -1));
@@ -323,11 +325,11 @@ static void a_number_used_again_is_another_socket(void **state)
 {
     (void)state;
     add_quietly(0);
-    say(0); /* rings; nobody takes it before the number is another socket's */
+    say(0); /* a signal, still queued when the number is another socket's */
     readiness_forget(readiness, ours[0]);
     assert_int_equal(dup2(ours[1], ours[0]), ours[0]);
     assert_true(readiness_add_socket(readiness, ours[0]));
-    /* The ring of its predecessor may be heeded, but finds nothing, and is soon over. */
+    /* The signal of the old socket may make the new one ready; it has no effect after that. */
     for (int wait = 0; wait < 3 && find(ours[0]) > 0; wait++)
         assert_int_equal(take_bytes(ours[0]), 0);
     assert_int_equal(find(ours[0]), 0);
@@ -344,7 +346,7 @@ static void forgotten_is_not_found(void **state)
     assert_int_equal(find(ours[0]), 0);
 }
 
-static void a_full_queue_loses_nobody(void **state)
+static void a_full_queue_loses_no_socket(void **state)
 {
     struct rlimit limit;
     struct rlimit none;
@@ -363,19 +365,19 @@ static void a_full_queue_loses_nobody(void **state)
     for (int at = 1; at < PAIRS; at++)
         readiness_forget(readiness, ours[at]);
     assert_int_equal(take_bytes(ours[0]), 3);
-    readiness_again(readiness, ours[0]); /* as READY_MORE said */
+    readiness_again(readiness, ours[0]); /* as READY_MORE asks */
     assert_true(reads_to_the_end(ours[0], 4));
 }
 
-/* The ring that was lost may have been that of the end. */
-static void a_lost_ring_may_have_been_the_end(void **state)
+/* The lost signal may have announced the end of the stream. */
+static void a_lost_signal_may_have_been_the_end(void **state)
 {
     struct rlimit limit;
     struct rlimit none;
     unsigned events;
 
     (void)state;
-    if (!readiness_rings(readiness))
+    if (!readiness_uses_signals(readiness))
         skip(); /* another system than Linux */
     add_quietly(0);
     assert_int_equal(getrlimit(RLIMIT_SIGPENDING, &limit), 0);
@@ -389,33 +391,33 @@ static void a_lost_ring_may_have_been_the_end(void **state)
     assert_int_equal(events, READY_READ | READY_MORE);
 }
 
-/* Takes the rings away that there are, as a fault would. */
-static void lose_rings(void)
+/* Drops all queued signals, as a fault would. */
+static void lose_signals(void)
 {
-    struct bell_ring rings[BELL_RINGS_MAX];
+    struct sigio_event events[SIGIO_EVENTS_MAX];
     bool lost = false;
-    int bell = bell_open();
+    int signals = sigio_open();
 
-    assert_true(bell >= 0);
-    while (bell_take(bell, rings, &lost) > 0)
+    assert_true(signals >= 0);
+    while (sigio_take(signals, events, &lost) > 0)
         continue;
-    assert_int_equal(close(bell), 0);
+    assert_int_equal(close(signals), 0);
 }
 
-/* Whatever the cause of a loss: looking at all sockets, a part at a time, finds them. */
-static void a_look_finds_what_no_ring_told(void **state)
+/* Whatever lost the signal: looking at all sockets, some at a time, finds the ready ones. */
+static void a_look_finds_what_no_signal_reported(void **state)
 {
     unsigned events;
 
     (void)state;
-    if (!readiness_rings(readiness))
+    if (!readiness_uses_signals(readiness))
         skip(); /* another system than Linux */
     for (int at = 0; at < PAIRS; at++)
         add_quietly(at);
     for (int round = 0; round < 3; round++) {
         int at = round == 0 ? 0 : PAIRS - round;
         say(at);
-        lose_rings();
+        lose_signals();
         assert_int_equal(find(ours[at]), 0);
         for (size_t looks = readiness_looks(readiness); looks > 0; looks--)
             readiness_look(readiness);
@@ -429,17 +431,17 @@ static void a_look_finds_what_no_ring_told(void **state)
     assert_int_equal(find(ours[0]), 0);
 }
 
-/* A look finds neither what is not watched, nor anything when select() fails. */
+/* A look finds no unwatched socket, and nothing if select() fails. */
 static void a_look_leaves_others_alone(void **state)
 {
     (void)state;
-    if (!readiness_rings(readiness))
+    if (!readiness_uses_signals(readiness))
         skip(); /* another system than Linux */
     add_quietly(0);
     add_quietly(1);
     say(0);
     say(1);
-    lose_rings();
+    lose_signals();
     assert_true(readiness_watch(readiness, ours[1], 0));
     select_failures = 1;
     readiness_look(readiness);
@@ -450,13 +452,13 @@ static void a_look_leaves_others_alone(void **state)
     assert_int_equal(find(ours[1]), 0);
 }
 
-/* A read stops at urgent data; who ever sent some is read until there is nothing. */
+/* A read stops at urgent data. A socket that ever received some is read until nothing is left. */
 static void urgent_data_hides_nothing(void **state)
 {
     unsigned events;
 
     (void)state;
-    if (!readiness_rings(readiness))
+    if (!readiness_uses_signals(readiness))
         skip(); /* another system than Linux */
     add_quietly(0);
     if (send(theirs[0], "!", 1, MSG_OOB) != 1)
@@ -471,7 +473,7 @@ static void urgent_data_hides_nothing(void **state)
     }
 }
 
-/* The queue gets room for higher descriptors while some are in it, and its first is not at 0. */
+/* The queue grows for higher descriptors while it is not empty and does not begin at index 0. */
 static void grows_while_some_are_queued(void **state)
 {
     enum { FEW = 20 };
@@ -499,8 +501,8 @@ static void grows_while_some_are_queued(void **state)
         assert_true(found[at]);
 }
 
-/* select() may lack memory for a moment, again and again; but not for ever. */
-static void failures_that_are_over_do_not_count(void **state)
+/* select() may lack memory for a moment, repeatedly; but not forever. */
+static void past_failures_do_not_count(void **state)
 {
     (void)state;
     for (int round = 0; round < 40; round++) {
@@ -516,7 +518,7 @@ static void failures_that_are_over_do_not_count(void **state)
     assert_true(waits > 1);
 }
 
-static void has_who_was_not_returned_yet(void **state)
+static void has_what_was_not_returned_yet(void **state)
 {
     unsigned events;
 
@@ -531,8 +533,8 @@ static void has_who_was_not_returned_yet(void **state)
     assert_false(readiness_has(readiness, ours[0]));
 }
 
-/* A listener, say, which only select() finds. */
-static void rings_do_not_starve_others(void **state)
+/* Others: a listener, for example, which only select() finds. */
+static void signals_do_not_starve_others(void **state)
 {
     int found = 0;
 
@@ -543,7 +545,7 @@ static void rings_do_not_starve_others(void **state)
     for (int wait = 0; wait < 20; wait++) {
         say(0);
         say(1);
-        if (wait == 5) /* select() was left out before, and nothing stops ringing */
+        if (wait == 5) /* waits before this one skipped select(), and signals keep coming */
             say(2);
         found += find(ours[2]);
         assert_int_equal(take_bytes(ours[0]), 1);
@@ -552,8 +554,8 @@ static void rings_do_not_starve_others(void **state)
     assert_true(found > 0);
 }
 
-/* Who rings is found by the very next wait, though that may leave out select(). */
-static void rings_are_heeded_at_once(void **state)
+/* The very next wait finds a signalled socket, even if that wait skips select(). */
+static void signals_are_acted_on_at_once(void **state)
 {
     (void)state;
     add_quietly(0);
@@ -591,11 +593,11 @@ static void random_traffic_is_all_taken(void **state)
             continue;
         }
         assert_true(readiness_wait(readiness, 0));
-        for (unsigned serve = random >> 20 & 15; serve > 0; serve--) /* often broken off */
+        for (unsigned serve = random >> 20 & 15; serve > 0; serve--) /* often stops early */
             if ((fd = readiness_next(readiness, &events)) >= 0)
                 taken += take_bytes(fd);
     }
-    /* What is left is found without another byte being sent. */
+    /* The rest is found though no more bytes are sent. */
     for (int wait = 0; wait < 3; wait++) {
         assert_true(readiness_wait(readiness, 0));
         while ((fd = readiness_next(readiness, &events)) >= 0)
@@ -605,7 +607,7 @@ static void random_traffic_is_all_taken(void **state)
 }
 
 #define EVERY_WAY(test)                                                                            \
-    {#test " (bell)", test, set_up, tear_down, NULL},                                              \
+    {#test " (signals)", test, set_up, tear_down, NULL},                                           \
         {#test " (plain)", test, set_up, tear_down, plain},                                        \
     {                                                                                              \
 #test " (refused)", test, set_up, tear_down, refused                                       \
@@ -616,26 +618,26 @@ int main(void)
     const struct CMUnitTest tests[] = {
         EVERY_WAY(finds_what_came_before_it_was_added),
         EVERY_WAY(finds_what_comes_later),
-        EVERY_WAY(finds_the_end_behind_bytes),
+        EVERY_WAY(finds_the_end_after_bytes),
         EVERY_WAY(finds_the_end_that_came_before_it_was_added),
         EVERY_WAY(finds_the_end_that_came_while_it_was_not_watched),
         EVERY_WAY(keeps_what_came_while_it_was_not_watched),
         EVERY_WAY(finds_room_to_write),
         EVERY_WAY(again_counts_once_and_does_not_block),
-        EVERY_WAY(who_was_left_out_comes_first),
+        EVERY_WAY(the_rest_comes_first_in_the_next_round),
         EVERY_WAY(finds_all_of_many),
         EVERY_WAY(a_number_used_again_is_another_socket),
         EVERY_WAY(forgotten_is_not_found),
-        EVERY_WAY(a_full_queue_loses_nobody),
-        cmocka_unit_test_setup_teardown(a_lost_ring_may_have_been_the_end, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_look_finds_what_no_ring_told, set_up, tear_down),
+        EVERY_WAY(a_full_queue_loses_no_socket),
+        cmocka_unit_test_setup_teardown(a_lost_signal_may_have_been_the_end, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_look_finds_what_no_signal_reported, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_look_leaves_others_alone, set_up, tear_down),
         cmocka_unit_test_setup_teardown(urgent_data_hides_nothing, set_up, tear_down),
         EVERY_WAY(grows_while_some_are_queued),
-        EVERY_WAY(failures_that_are_over_do_not_count),
-        EVERY_WAY(has_who_was_not_returned_yet),
-        EVERY_WAY(rings_do_not_starve_others),
-        EVERY_WAY(rings_are_heeded_at_once),
+        EVERY_WAY(past_failures_do_not_count),
+        EVERY_WAY(has_what_was_not_returned_yet),
+        EVERY_WAY(signals_do_not_starve_others),
+        EVERY_WAY(signals_are_acted_on_at_once),
         EVERY_WAY(random_traffic_is_all_taken),
     };
 

@@ -1,6 +1,7 @@
 /*
- * Why: a signal must neither end the server before it can obey it, nor be taken for a second one
- * when a terminal and a wrapper both deliver the same key press. Each case is a process of its own.
+ * Why: a signal must not end the server before the handlers are installed, and one key press,
+ * passed on by both a terminal and a wrapper, must not count as two. Each case runs in a separate
+ * process.
  */
 #include "server/process/signals.h"
 
@@ -17,7 +18,7 @@
 
 enum { FAILED = 99 };
 
-/* What became of a process that does this: its exit status, or minus the signal that ended it. */
+/* Runs `does` in a process: returns its exit status, or minus the signal that ended it. */
 static int outcome(int (*does)(void))
 {
     int status = 0;
@@ -60,7 +61,7 @@ static int stop_again_later(void)
     return raise(SIGTERM) == 0 ? FAILED : 0;
 }
 
-static void test_held_until_the_handlers_are_there(void **state)
+static void test_held_until_the_handlers_are_installed(void **state)
 {
     (void)state;
     assert_int_equal(outcome(open_late), SIGNAL_RELOAD | SIGNAL_REPORT);
@@ -77,7 +78,7 @@ static void test_one_key_press_is_one_signal(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_held_until_the_handlers_are_there),
+        cmocka_unit_test(test_held_until_the_handlers_are_installed),
         cmocka_unit_test(test_one_key_press_is_one_signal),
     };
 
