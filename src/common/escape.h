@@ -63,16 +63,19 @@ size_t escape_character(const unsigned char *bytes, size_t size);
 bool escape_is_control(const unsigned char *character, size_t length);
 
 /*
- * The way back, for texts of the configuration: reads the escape that follows a backslash, one of
- * those that escape_text() writes. Returns the bytes it takes; 0, and *problem (static text), when
- * it is none.
+ * The way back: reads the escape whose backslash is before text[0..size), one of those that
+ * escape_text() writes. Returns the bytes it takes; 0, and *problem (static text), when it is none.
  */
-size_t escape_read(const char *text, unsigned char *byte, const char **problem);
+size_t escape_read(const char *text, size_t size, unsigned char *byte, const char **problem);
+
+/* The value of a hexadecimal digit of either case; -1: it is none. */
+int escape_hex_digit(char c);
 
 /*
  * Appends the bytes that a text with escapes stands for. False, *problem (static text) says why,
- * and `out` as it was.
+ * errno is EILSEQ or ENOMEM, and `out` as it was.
  */
-bool escape_decode(const char *text, struct buffer *out, const char **problem) MUST_USE;
+bool escape_decode(const char *text, size_t size, struct buffer *out,
+                   const char **problem) MUST_USE;
 
 #endif

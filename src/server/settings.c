@@ -23,7 +23,8 @@ static bool compile(struct listener_settings *section, const char **problem)
            parse_networks(section->config->allow, &section->allow, problem) &&
            parse_networks(section->config->deny, &section->deny, problem) &&
            parse_networks(section->config->proxy_from, &section->proxy_from, problem) &&
-           escape_decode(section->config->health_check, &section->health_check, problem);
+           escape_decode(section->config->health_check, strlen(section->config->health_check),
+                         &section->health_check, problem);
 }
 
 static bool compile_all(struct settings *settings, const char **problem)

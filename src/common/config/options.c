@@ -70,7 +70,7 @@ static bool check_escapes(const char *text, char problem[CONFIG_PROBLEM_SIZE])
 {
     struct buffer bytes = {0};
     const char *reason;
-    bool good = escape_decode(text, &bytes, &reason);
+    bool good = escape_decode(text, strlen(text), &bytes, &reason);
 
     if (!good)
         (void)snprintf(problem, CONFIG_PROBLEM_SIZE, "%s", reason);
