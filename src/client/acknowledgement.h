@@ -10,6 +10,8 @@ struct acknowledgement {
     int64_t latency_us; /* from the message's start_us (window.h) until its reply was received */
     const unsigned char *reply;
     size_t size;
+    const unsigned char *message; /* with its framing */
+    size_t message_size;
 };
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "common/framing/framing.h"
 #include "common/number.h"
+#include "common/numbered.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -26,6 +27,9 @@ const char arguments_help[] =
     "  --retries N            as -r, but try again at most N times in a row\n"
     "  -0, --null             messages on standard input end with NUL, not newline\n"
     "  --from LINE            begin with this line of the input\n"
+    "  --id NAME              number the messages: NAME, and the line of a file\n"
+    "  --number N             or N for the first message, of words and other input\n"
+    "  --position FILE        note in FILE which number was acknowledged last\n"
     "  -q, --quiet            print no replies\n"
     "  -v, --verbose          say more, and a summary at the end\n"
     "  --json                 print each reply as a JSON object\n"
@@ -52,6 +56,9 @@ enum {
 enum {
     OPTION_RETRIES = 256,
     OPTION_FROM,
+    OPTION_ID,
+    OPTION_NUMBER,
+    OPTION_POSITION,
     OPTION_JSON,
     OPTION_PROGRESS,
     OPTION_NO_PROGRESS,
@@ -75,6 +82,9 @@ static const struct option long_options[] = {
     {"verbose", no_argument, NULL, 'v'},
     {"retries", required_argument, NULL, OPTION_RETRIES},
     {"from", required_argument, NULL, OPTION_FROM},
+    {"id", required_argument, NULL, OPTION_ID},
+    {"number", required_argument, NULL, OPTION_NUMBER},
+    {"position", required_argument, NULL, OPTION_POSITION},
     {"json", no_argument, NULL, OPTION_JSON},
     {"progress", no_argument, NULL, OPTION_PROGRESS},
     {"no-progress", no_argument, NULL, OPTION_NO_PROGRESS},
@@ -162,6 +172,23 @@ static bool take_host(const char **host, char *problem)
     return !has_port;
 }
 
+static bool take_numbering(int option, struct arguments *arguments, char *problem)
+{
+    if (option == OPTION_NUMBER)
+        return take_number("--number", 1, NUMBERED_MAX, &arguments->number, problem);
+    if (option == OPTION_POSITION) {
+        arguments->position = optarg;
+        return true;
+    }
+    arguments->id = optarg;
+    if (numbered_is_name(optarg, strlen(optarg)))
+        return true;
+    (void)snprintf(problem, ARGUMENTS_PROBLEM_SIZE,
+                   "--id takes a name of 1 to 64 letters, digits, '.', '_' and '-', not '%s'",
+                   optarg);
+    return false;
+}
+
 static bool take_long_option(int option, struct arguments *arguments, char *problem)
 {
     switch (option) {
@@ -172,6 +199,11 @@ static bool take_long_option(int option, struct arguments *arguments, char *prob
     case OPTION_FROM:
         arguments->is_no_load = true;
         return take_number("--from", 1, UINT64_MAX, &arguments->from, problem);
+    case OPTION_ID:
+    case OPTION_NUMBER:
+    case OPTION_POSITION:
+        arguments->is_no_load = true;
+        return take_numbering(option, arguments, problem);
     case OPTION_JSON:
         arguments->is_no_load = true;
         arguments->json = true;
@@ -282,7 +314,11 @@ static bool fits_together(const struct arguments *arguments, char *problem)
     else if (arguments->nul && arguments->words_count > 0)
         why = "-0 is for messages on standard input: there can be no MESSAGE";
     else if (arguments->load > 0 && arguments->is_no_load)
-        why = "-r, --retries, -0, --from, --json and --no-history do not go with --load";
+        why =
+            "-r, --retries, -0, --from, --id, --number, --position, --json and --no-history do not "
+            "go with --load";
+    else if (arguments->number > 0 && arguments->id == NULL)
+        why = "--number goes with --id";
     else if (arguments->load == 0 && arguments->is_load_only)
         why = "--clients, --size and --rate go with --load";
     if (why != NULL)

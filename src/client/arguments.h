@@ -12,20 +12,23 @@ enum arguments_switch { SWITCH_UNSET, SWITCH_ON, SWITCH_OFF };
 
 /* What was not given is NULL, 0 or false, or as said. Texts are those of argv. */
 struct arguments {
-    const char *config; /* -c */
-    const char *host;   /* -H */
-    uint64_t port;      /* -p */
-    int framing;        /* -f, enum framing; -1 where not given */
-    uint64_t window;    /* -w */
-    int64_t timeout_us; /* -t; -1 where not given; 0: for ever */
-    bool resend;        /* -r, --retries */
-    uint64_t retries;   /* --retries; UINT64_MAX where not given */
-    uint64_t from;      /* --from; 1 where not given */
-    bool nul;           /* -0 */
-    bool quiet;         /* -q */
-    bool verbose;       /* -v */
-    bool json;          /* --json */
-    bool no_history;    /* --no-history */
+    const char *config;   /* -c */
+    const char *host;     /* -H */
+    uint64_t port;        /* -p */
+    int framing;          /* -f, enum framing; -1 where not given */
+    uint64_t window;      /* -w */
+    int64_t timeout_us;   /* -t; -1 where not given; 0: for ever */
+    bool resend;          /* -r, --retries */
+    uint64_t retries;     /* --retries; UINT64_MAX where not given */
+    uint64_t from;        /* --from; 1 where not given */
+    bool nul;             /* -0 */
+    bool quiet;           /* -q */
+    bool verbose;         /* -v */
+    bool json;            /* --json */
+    bool no_history;      /* --no-history */
+    const char *id;       /* --id */
+    uint64_t number;      /* --number */
+    const char *position; /* --position */
     enum arguments_switch progress;
 
     uint64_t load;     /* --load: messages */

@@ -199,12 +199,16 @@ void exchange_send(struct exchange *exchange, int64_t now_us)
 
 static bool acknowledge(struct exchange *exchange, const struct frame *reply, int64_t now_us)
 {
+    size_t size;
+    const unsigned char *bytes = window_oldest(&exchange->window, &size); /* they stay for now */
     struct window_message message = window_acknowledge(&exchange->window);
     struct acknowledgement acknowledgement = {
         .line = message.line,
         .latency_us = exchange->received_us - message.start_us, /* settling takes no part in it */
         .reply = reply->message,
         .size = reply->size,
+        .message = bytes,
+        .message_size = size,
     };
 
     exchange->progress_us = now_us;

@@ -16,12 +16,14 @@
 /* Zeroed: nothing read yet; lines end with LF. Its owner calls lines_free(). */
 struct lines {
     bool nul;            /* they end with NUL; set before anything is read */
+    bool whole;          /* a last one without an ending is none; set likewise */
     struct buffer bytes; /* before `begin`: lines that were taken */
     size_t begin;        /* where the next line begins */
     size_t scanned;      /* after begin: known to hold no LF */
     uint64_t taken;      /* lines taken so far: the number of the last one */
     uint64_t offset;     /* bytes of the input that the lines taken had, endings too */
     bool ended;          /* no more will be read */
+    size_t unended;      /* bytes of a last one that is none */
 };
 
 /* Room for `size` bytes more; NULL with errno ENOMEM. Lines taken before are gone afterwards. */

@@ -14,6 +14,7 @@
 #include <locale.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -106,6 +107,9 @@ static struct transfer_settings settings_of(const struct arguments *arguments,
         .from = arguments->from,
         .format = format_of(arguments),
         .progress = wants_progress(arguments),
+        .id = arguments->id,
+        .number = arguments->number > 0 ? arguments->number : 1,
+        .position = arguments->position,
     };
 }
 
@@ -162,6 +166,15 @@ static bool sends_lines(const struct arguments *arguments)
     return arguments->words_count == 0 && (arguments->nul || isatty(STDIN_FILENO) == 0);
 }
 
+/* Whether each message is a line that has the same number in another run. */
+static bool reads_whole_file(const struct arguments *arguments)
+{
+    struct stat status;
+
+    return sends_lines(arguments) && fstat(STDIN_FILENO, &status) == 0 && S_ISREG(status.st_mode) &&
+           lseek(STDIN_FILENO, 0, SEEK_CUR) == 0;
+}
+
 static void log_end(const struct transfer *transfer, const struct arguments *arguments,
                     enum outcome outcome)
 {
@@ -210,6 +223,12 @@ static int run(const struct arguments *arguments, const struct config *config)
 
     if (settings.target.port == 0 && settings.target.host[0] != '/') {
         log_error("the configuration has port 0: say with -p which port to connect to");
+        return EX_USAGE;
+    }
+    if (arguments->id != NULL && arguments->number == 0 && !reads_whole_file(arguments)) {
+        log_error(
+            "--id needs --number N, the number of the first message: only the lines of a file "
+            "that is standard input have numbers of their own");
         return EX_USAGE;
     }
     if (arguments->load > 0)

@@ -38,6 +38,7 @@ static bool take_acknowledgement(void *context, const struct acknowledgement *ac
 {
     struct transfer *transfer = context;
 
+    numbering_acknowledged(&transfer->numbering, transfer->settings.framing, acknowledgement);
     return output_format_append(transfer->settings.format, acknowledgement,
                                 &transfer->output.pending);
 }
@@ -55,6 +56,10 @@ bool transfer_init(struct transfer *transfer, const struct transfer_settings *se
 
     *transfer = (struct transfer){.settings = *settings, .input = -1, .next_line = settings->from};
     transfer->lines.nul = settings->nul;
+    transfer->lines.whole = settings->position != NULL;
+    transfer->numbering.id = settings->id;
+    transfer->numbering.first = settings->number;
+    transfer->numbering.position = settings->position;
     output_init(&transfer->output, STDOUT_FILENO);
     retry_init(&transfer->retry, &settings->target, settings->resend, settings->retries);
     transfer->totals.begin_us = clock_monotonic_us();
@@ -70,9 +75,23 @@ void transfer_free(struct transfer *transfer)
     output_free(&transfer->output);
     wait_set_free(&transfer->wait_set);
     lines_free(&transfer->lines);
+    numbering_free(&transfer->numbering);
 }
 
 /* --------------------------------------------------------------------------------------- input */
+
+static void end_input(struct transfer *transfer)
+{
+    struct lines *lines = &transfer->lines;
+
+    lines_end(lines);
+    if (lines->unended > 0) {
+        make_room(transfer);
+        log_warning("the input ends within a message, as if its program was killed: the %zu bytes "
+                    "of that are not sent",
+                    lines->unended);
+    }
+}
 
 static enum outcome read_input(struct transfer *transfer)
 {
@@ -91,7 +110,7 @@ static enum outcome read_input(struct transfer *transfer)
                    ? OUTCOME_DONE
                    : failed(transfer, "cannot read standard input");
     if (size == 0)
-        lines_end(lines);
+        end_input(transfer);
     lines_added(lines, (size_t)size);
     return OUTCOME_DONE;
 }
@@ -118,8 +137,15 @@ static const char *uncarried(const struct transfer *transfer, const unsigned cha
 static enum outcome add_message(struct transfer *transfer, const void *text, size_t size,
                                 int64_t now_us)
 {
-    const char *what = uncarried(transfer, text, size);
+    struct numbering_message message = {text, size};
+    const char *why = numbering_apply(&transfer->numbering, transfer->next_line, &message);
 
+    if (why != NULL) {
+        make_room(transfer);
+        log_error("message %" PRIu64 " has %s", transfer->next_line, why);
+        return OUTCOME_UNSENDABLE;
+    }
+    const char *what = uncarried(transfer, message.text, message.size);
     if (what != NULL) {
         make_room(transfer);
         log_error("message %" PRIu64 " has a %s, which framing %s cannot carry; framing %s can",
@@ -127,7 +153,8 @@ static enum outcome add_message(struct transfer *transfer, const void *text, siz
                   framing_names[FRAMING_OCTET]);
         return OUTCOME_UNSENDABLE;
     }
-    if (!exchange_add(&transfer->exchange, transfer->next_line, now_us, now_us, text, size))
+    if (!exchange_add(&transfer->exchange, transfer->next_line, now_us, now_us, message.text,
+                      message.size))
         return failed(transfer, "cannot keep a message until it is acknowledged");
     transfer->next_line++;
     transfer->added++;
@@ -295,7 +322,18 @@ static bool write_output(struct transfer *transfer)
     return output_write(&transfer->output);
 }
 
-/* One turn: waits, then does what can be done without wait_set. */
+static bool save_position(struct transfer *transfer)
+{
+    char problem[POSITION_PROBLEM_SIZE];
+
+    if (numbering_save(&transfer->numbering, problem))
+        return true;
+    make_room(transfer);
+    log_error("%s", problem);
+    return false;
+}
+
+/* One turn: waits, then does what can be done without waiting. */
 static enum outcome turn(struct transfer *transfer)
 {
     int64_t due_us = is_stalled(transfer) ? WAIT_FOREVER : exchange_due(&transfer->exchange);
@@ -320,6 +358,8 @@ static enum outcome turn(struct transfer *transfer)
         outcome = read_input(transfer);
     if (outcome == OUTCOME_DONE && needs_connection(transfer))
         outcome = look_after_exchange(transfer);
+    if (!save_position(transfer))
+        return OUTCOME_FAILED;
     if (outcome != OUTCOME_DONE)
         return outcome;
     if (wait_set_can_write(&transfer->wait_set, transfer->output.fd) && !write_output(transfer))

@@ -8,6 +8,7 @@
 
 #include "client/exchange.h"
 #include "client/lines.h"
+#include "client/numbering.h"
 #include "client/outcome.h"
 #include "client/output.h"
 #include "client/output_format.h"
@@ -29,7 +30,10 @@ struct transfer_settings {
     bool nul;         /* messages on standard input end with NUL, not with LF */
     uint64_t from;    /* the first line of the input to send, from 1 */
     enum output_format format;
-    bool progress; /* show how far the lines of the input are */
+    bool progress;        /* show how far the lines of the input are */
+    const char *id;       /* see numbering.h, as the next two */
+    uint64_t number;      /* of the input's first message */
+    const char *position; /* also: a last line of the input that nothing ends is not sent */
 };
 
 /* The fields may be read by anyone; only these functions change them. */
@@ -48,6 +52,7 @@ struct transfer {
     uint64_t next_line;  /* behind the last message that was taken */
     uint64_t input_size; /* bytes, where the input is a file; 0: not known */
     struct progress progress;
+    struct numbering numbering;
     enum outcome ending; /* how it will end once nothing is under way any more */
 };
 
