@@ -50,7 +50,8 @@ def configuration(root, name="tcpack.ini"):
 def test_installs_what_is_needed(root):
     make("install", root)
     installed = files(root)
-    for name in ("bin/tcpack", "sbin/tcpackd", "etc/tcpack.ini", "man1/tcpack.1",
+    for name in ("bin/tcpack", "bin/tcpack-journal", "sbin/tcpackd", "etc/tcpack.ini", "man1/tcpack.1",
+                 "man1/tcpack-journal.1", "examples/numbered.py",
                  "man8/tcpackd.8", "man5/tcpack.ini.5", "man7/tcpack-protocol.7"):
         assert name in installed
     make("installcheck", root)
