@@ -36,7 +36,10 @@ struct answers {
 bool answers_reply(struct answers *answers, const struct connection *connection,
                    const struct frame *frame, uint64_t seq, const char *time) MUST_USE;
 
-/* Adds an answer. False with errno ENOMEM. */
+/*
+ * Adds an answer, whose replies are the last in `replies`. To one of the same connection just
+ * before it, it is joined, which cannot fail. False with errno ENOMEM.
+ */
 bool answers_add(struct answers *answers, struct answer answer) MUST_USE;
 
 /*

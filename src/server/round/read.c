@@ -17,6 +17,12 @@ enum {
      * client that never reads costs no more than this.
      */
     REPLIES_MAX = 64 * 1024,
+    /*
+     * Bytes that the ready connections together may be read in a round, each its share; each is
+     * read once at least. One that sends much is not kept waiting for a commit after each recv(),
+     * and the others do not wait long for its messages.
+     */
+    ROUND_BYTES = 1024 * 1024,
     /* Bytes of records after which the other connections wait for the next round. */
     BATCH_MAX = 4 * 1024 * 1024,
 };
@@ -59,6 +65,7 @@ struct taken {
     bool refused;               /* the next one's peer may not come in, which was logged */
     bool unrecorded;            /* the next one has no record: see journal_problem() */
     bool unanswered;            /* no memory for the last one's reply */
+    bool starved;               /* no memory for the bytes after the last one */
 };
 
 static bool stopped(const struct taken *taken)
@@ -158,6 +165,10 @@ static void refuse(struct server *server, struct connection *connection, const s
         connection->end = METRICS_ENDED_MEMORY;
         log_error("%s for a message of %s: %zu bytes not recorded",
                   journal_problem(server->recording.journal), connection->peer, left);
+    } else if (taken->starved) {
+        connection->end = METRICS_ENDED_MEMORY;
+        log_error("out of memory for a message of %s: %zu bytes not recorded", connection->peer,
+                  left);
     } else if (taken->unanswered) {
         connection->end = METRICS_ENDED_MEMORY;
         log_error("out of memory for a reply to %s: its message is not acknowledged, %zu bytes "
@@ -196,8 +207,8 @@ static void close_starved(struct server *server, struct connection *connection, 
     connections_close(server, connection, why);
 }
 
-/* Takes the messages out of bytes[used..size). */
-static void take(struct server *server, struct connection *connection, const unsigned char *bytes,
+/* Takes the messages out of bytes[used..size). False: the connection was closed. */
+static bool take(struct server *server, struct connection *connection, const unsigned char *bytes,
                  size_t size, size_t used)
 {
     size_t begin = server->answers.replies.size;
@@ -207,7 +218,7 @@ static void take(struct server *server, struct connection *connection, const uns
     if (stopped(&taken) || taken.result == FRAMING_TOO_LONG || taken.result == FRAMING_MALFORMED) {
         refuse(server, connection, &taken, left);
     } else if (!connection_keep(connection, bytes, size, taken.used)) {
-        taken.unrecorded = true;
+        taken.starved = true;
         refuse(server, connection, &taken, left);
     } else {
         connection->more = taken.result == FRAMING_MESSAGE && left > 0;
@@ -217,8 +228,10 @@ static void take(struct server *server, struct connection *connection, const uns
     note_unfinished(server, connection, &taken);
     const struct answer answer = {connection, begin, server->answers.replies.size - begin,
                                   taken.recorded};
-    if (!answers_add(&server->answers, answer))
-        close_starved(server, connection, "out of memory for its replies");
+    if (answers_add(&server->answers, answer))
+        return true;
+    close_starved(server, connection, "out of memory for its replies");
+    return false;
 }
 
 static void close_reset(struct server *server, struct connection *connection)
@@ -242,28 +255,29 @@ static void close_reset(struct server *server, struct connection *connection)
     connections_close(server, connection, NULL);
 }
 
-/* Looks for the PROXY header in what came; behind it the messages begin. */
-static void take_header(struct server *server, struct connection *connection,
+/* Looks for the PROXY header in the bytes; after it the messages begin. False: as take(). */
+static bool take_header(struct server *server, struct connection *connection,
                         const unsigned char *bytes, size_t size)
 {
     size_t used;
 
     switch (admit_proxied(server, connection, bytes, size, &used)) {
     case ADMISSION_GRANTED:
-        take(server, connection, bytes, size, used);
-        break;
+        return take(server, connection, bytes, size, used);
     case ADMISSION_OPEN:
         if (connection_keep(connection, bytes, size, 0))
             connections_settle(server, connection);
         else
             close_starved(server, connection, "out of memory for its PROXY header");
-        break;
+        return false;
     case ADMISSION_REFUSED:
         connections_close(server, connection, NULL);
     }
+    return false;
 }
 
-static void read_connection(struct server *server, struct connection *connection)
+/* One recv(), and what becomes of the bytes. False when it is not among the answers. */
+static bool read_first(struct server *server, struct connection *connection)
 {
     size_t before = connection->in.size;
     const unsigned char *bytes;
@@ -274,10 +288,8 @@ static void read_connection(struct server *server, struct connection *connection
     case CONNECTION_ENDED:
         server->metrics.received_bytes += size - before;
         if (connection->state == CONNECTION_PROXY)
-            take_header(server, connection, bytes, size);
-        else
-            take(server, connection, bytes, size, 0);
-        break;
+            return take_header(server, connection, bytes, size);
+        return take(server, connection, bytes, size, 0);
     case CONNECTION_NOTHING:
         connections_settle(server, connection);
         break;
@@ -287,6 +299,50 @@ static void read_connection(struct server *server, struct connection *connection
     case CONNECTION_NO_MEMORY:
         close_starved(server, connection, "out of memory for its message");
     }
+    return false;
+}
+
+/*
+ * The same for a connection that is among the answers: it is not closed before they are sent. False
+ * when the socket has no more for this round.
+ */
+static bool read_again(struct server *server, struct connection *connection)
+{
+    size_t before = connection->in.size;
+    struct taken starved = {.starved = true};
+    const unsigned char *bytes;
+    size_t size;
+
+    switch (connection_receive(connection, server->scratch, &bytes, &size)) {
+    case CONNECTION_RECEIVED:
+    case CONNECTION_ENDED:
+        server->metrics.received_bytes += size - before;
+        return take(server, connection, bytes, size, 0); /* its answer only grows: never false */
+    case CONNECTION_NOTHING:
+        break;
+    case CONNECTION_RESET: /* the next round finds it again */
+        connection->broken = errno;
+        connection->undrained = true;
+        break;
+    case CONNECTION_NO_MEMORY:
+        refuse(server, connection, &starved, size);
+    }
+    return false;
+}
+
+/* Reads what the socket has, within the connection's share of the round. */
+static void read_connection(struct server *server, struct connection *connection)
+{
+    uint64_t end = server->metrics.received_bytes + server->read_share;
+    size_t replies_end = server->answers.replies.size + REPLIES_MAX;
+
+    if (!read_first(server, connection))
+        return;
+    while (connection->state == CONNECTION_READING && connection->undrained && !connection->more &&
+           server->metrics.received_bytes < end && server->answers.replies.size < replies_end &&
+           journal_batch(server->recording.journal).size < BATCH_MAX &&
+           read_again(server, connection))
+        continue;
 }
 
 /* A connection is waited for to do one thing at a time: its state and interest say which. */
@@ -310,9 +366,11 @@ static void serve(struct server *server, struct connection *connection, unsigned
 
 void round_read(struct server *server)
 {
+    size_t ready = readiness_count(server->readiness);
     unsigned events;
     int fd;
 
+    server->read_share = ready > 0 ? ROUND_BYTES / ready : 0;
     while (journal_batch(server->recording.journal).size < BATCH_MAX &&
            (fd = readiness_next(server->readiness, &events)) >= 0)
         serve(server, server->connections.all[fd], events);
