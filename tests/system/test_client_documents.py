@@ -1,6 +1,6 @@
 """
-What tcpack(1) and -h say is what tcpack does: the page's examples run as they stand, and every
-option is in the page, in -h and in the completion.
+Why: tcpack(1) and -h must match the program. The examples of the page run unchanged, and every
+option is listed in the page, in -h and in the completion.
 """
 
 import re
@@ -25,7 +25,7 @@ def examples():
 
 
 def alike(text):
-    """Measured times and rates are other ones each time, and so is the port."""
+    """Replaces measured times and rates, and the port, which differ in each run."""
     text = re.sub(r"connected to 127\.0\.0\.1:\d+", "connected", text)
     text = re.sub(r"in [\d.]+ s: \d+/s", "in TIME: RATE", text)
     return re.sub(r"\d+ us|(?<=latency_us\":)\d+", "TIME", text)
@@ -67,7 +67,7 @@ def test_page_has_the_options_of_the_help():
 
 
 def complete(program, line, folder):
-    """What bash offers for a command line."""
+    """The completions that bash offers for a command line."""
     script = f"""
         source {COMPLETIONS / program}
         COMP_WORDS=({line}) COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1))

@@ -129,7 +129,7 @@ def protocol_examples():
         elif line.startswith(".Ed") and steps:
             yield framing, steps
         elif match := re.match(r"([<>]) ((?:[0-9a-f]{2} )+) *(.*)", line):
-            steps.append((match[1], bytes.fromhex(match[2]), "end of sending" in match[3]))
+            steps.append((match[1], bytes.fromhex(match[2]), "end of stream" in match[3]))
 
 
 @pytest.mark.parametrize("framing, steps", protocol_examples())
