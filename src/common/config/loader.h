@@ -1,5 +1,5 @@
 /*
- * config_loader.h: what is said in the lines of a file and in overrides, put into a struct config.
+ * loader.h: what is said in the lines of a file and in overrides, put into a struct config.
  * Only for config.c. Pure.
  */
 #ifndef TCPACK_COMMON_CONFIG_LOADER_H

@@ -1,5 +1,5 @@
 /*
- * config_options.h: the one table of every option of tcpack.ini, and what can be done with one. For
+ * options.h: the one table of every option of tcpack.ini, and what can be done with one. For
  * the config parts and the tests; everybody else reads struct config. Pure.
  */
 #ifndef TCPACK_COMMON_CONFIG_OPTIONS_H

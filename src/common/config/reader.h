@@ -1,5 +1,5 @@
 /*
- * config_reader.h: the lines of an INI text, one by one and each judged, for inih. Pure.
+ * reader.h: the lines of an INI text, one by one and each judged, for inih. Pure.
  *
  * inih by itself reads on where it should complain: it splits long lines, joins indented ones to
  * the value before, takes a ";" inside quotes for a comment, stops at a NUL. This reader hands over
