@@ -14,7 +14,7 @@ from harness.documents import displays, sections, transcript, unescaped
 from harness.session import Session, network_namespace
 from harness.waiting import wait_until
 
-PAGES = {"en": "tcpack-tutorial.7.in"}
+PAGES = {"en": "tcpack-tutorial.7.in", "zh_CN": "zh_CN/tcpack-tutorial.7.in"}
 PORT = 8001
 
 # A command that only looks is repeated until it shows what runs in the background.
