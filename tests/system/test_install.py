@@ -54,8 +54,9 @@ def test_installs_what_is_needed(root):
                  "man8/tcpackd.8", "man5/tcpack.ini.5", "man7/tcpack-protocol.7",
                  "man7/tcpack-tutorial.7"):
         assert name in installed
-    for page in "man1/tcpack.1", "man7/tcpack-tutorial.7":
-        assert list(root.rglob(f"man/zh_CN/{page}"))
+    for path in ("man/zh_CN/man1/tcpack.1", "man/zh_CN/man7/tcpack-tutorial.7",
+                 "fish/vendor_completions.d/tcpack.fish", "zsh/site-functions/_tcpackd"):
+        assert list(root.rglob(f"share/{path}"))
     make("installcheck", root)
     shipped = Path(programs.SOURCE, "etc", "tcpack.ini").read_bytes()
     assert configuration(root).read_bytes() == shipped
