@@ -9,6 +9,7 @@ import subprocess
 
 from harness import programs
 from harness.client import Client
+from harness.documents import displays, transcript, unescaped
 from harness.waiting import DEADLINE
 
 # What is another one each time: when, from which port, and the server's port.
@@ -22,14 +23,7 @@ AWKWARD = [b"", b" ", b"\\", b"\\n", b"\\x41", b"a\nb\r\t\x00", bytes(range(256)
 def examples(page):
     """The literal displays of a man page's source."""
     text = (programs.SOURCE / "man" / f"{page}.in").read_text(encoding="utf-8")
-    return [block.replace("\\e", "\\") for block in
-            re.findall(r"^\.Bd -literal -offset indent\n(.*?)^\.Ed$", text, re.DOTALL | re.MULTILINE)]
-
-
-def transcript(text):
-    """[(command, output)] of lines that begin with `$ `, and what follows each."""
-    parts = re.split(r"^\$ (.*)\n", text, flags=re.MULTILINE)[1:]
-    return list(zip(parts[::2], parts[1::2]))
+    return [unescaped(display) for display in displays(text)]
 
 
 def shell(command, folder):

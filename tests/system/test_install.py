@@ -51,8 +51,12 @@ def test_installs_what_is_needed(root):
     make("install", root)
     installed = files(root)
     for name in ("bin/tcpack", "sbin/tcpackd", "etc/tcpack.ini", "man1/tcpack.1",
-                 "man8/tcpackd.8", "man5/tcpack.ini.5", "man7/tcpack-protocol.7"):
+                 "man8/tcpackd.8", "man5/tcpack.ini.5", "man7/tcpack-protocol.7",
+                 "man7/tcpack-tutorial.7"):
         assert name in installed
+    for path in ("man/zh_CN/man1/tcpack.1", "man/zh_CN/man7/tcpack-tutorial.7",
+                 "fish/vendor_completions.d/tcpack.fish", "zsh/site-functions/_tcpackd"):
+        assert list(root.rglob(f"share/{path}"))
     make("installcheck", root)
     shipped = Path(programs.SOURCE, "etc", "tcpack.ini").read_bytes()
     assert configuration(root).read_bytes() == shipped
