@@ -6,6 +6,7 @@
 #define TCPACK_COMMON_ADDRESS_H
 
 #include "common/compiler.h"
+#include "common/problem.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -56,10 +57,10 @@ enum address_use {
  * All stream addresses of `host`: a name, an address, an IPv6 address in brackets, `*` (every
  * address, IPv6 and IPv4; to listen only), or `/path` (a Unix socket; `port` is ignored). True, and
  * a list of at least one, none of them twice, that the caller gives to address_list_free(); false,
- * with *problem set to why (static text, or errno's), and an empty list.
+ * with the problem and an empty list.
  */
 bool address_resolve(const char *host, unsigned port, enum address_use use,
-                     struct address_list *list, const char **problem) MUST_USE;
+                     struct address_list *list, struct problem *problem) MUST_USE;
 
 /* Adds an address to the list, unless the list has it already. False with errno ENOMEM. */
 bool address_list_add(struct address_list *list, const struct address *address) MUST_USE;

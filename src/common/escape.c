@@ -240,7 +240,7 @@ static int hex_digit(char c)
     return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-size_t escape_read(const char *text, unsigned char *byte, const char **problem)
+size_t escape_read(const char *text, unsigned char *byte, struct problem *problem)
 {
     static const char letters[] = "nrt\\";
     static const char bytes[] = "\n\r\t\\";
@@ -249,7 +249,7 @@ size_t escape_read(const char *text, unsigned char *byte, const char **problem)
         int high = hex_digit(text[1]);
         int low = high < 0 ? -1 : hex_digit(text[2]);
         if (low < 0) {
-            *problem = "\"\\x\" needs two hexadecimal digits, as in \\x0a";
+            problem_set(problem, "\"\\x\" needs two hexadecimal digits, as in \\x0a");
             return 0;
         }
         *byte = (unsigned char)(high * 16 + low);
@@ -257,21 +257,20 @@ size_t escape_read(const char *text, unsigned char *byte, const char **problem)
     }
     const char *letter = *text == '\0' ? NULL : strchr(letters, *text);
     if (letter == NULL) {
-        *problem = "unknown escape: \\n, \\r, \\t, \\\\ and \\xHH are known";
+        problem_set(problem, "unknown escape: \\n, \\r, \\t, \\\\ and \\xHH are known");
         return 0;
     }
     *byte = (unsigned char)bytes[letter - letters];
     return 1;
 }
 
-bool escape_decode(const char *text, struct buffer *out, const char **problem)
+bool escape_decode(const char *text, struct buffer *out, struct problem *problem)
 {
     unsigned char *bytes = buffer_reserve(out, strlen(text)); /* none gets longer */
     size_t size = 0;
 
-    *problem = "not enough memory";
     if (bytes == NULL)
-        return false;
+        return problem_set(problem, "not enough memory");
     while (*text != '\0') {
         size_t taken = 1;
         bytes[size] = (unsigned char)*text;

@@ -8,6 +8,7 @@
 
 #include "common/buffer.h"
 #include "common/compiler.h"
+#include "common/problem.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -64,15 +65,15 @@ bool escape_is_control(const unsigned char *character, size_t length);
 
 /*
  * The way back, for texts of the configuration: reads the escape that follows a backslash, one of
- * those that escape_text() writes. Returns the bytes it takes; 0, and *problem (static text), when
- * it is none.
+ * those that escape_text() writes. Returns the bytes it takes; 0, and the problem, if it is not
+ * one.
  */
-size_t escape_read(const char *text, unsigned char *byte, const char **problem);
+size_t escape_read(const char *text, unsigned char *byte, struct problem *problem);
 
 /*
- * Appends the bytes that a text with escapes stands for. False, *problem (static text) says why,
- * and `out` as it was.
+ * Appends the bytes that a text with escapes stands for. False, with the problem and `out` as it
+ * was.
  */
-bool escape_decode(const char *text, struct buffer *out, const char **problem) MUST_USE;
+bool escape_decode(const char *text, struct buffer *out, struct problem *problem) MUST_USE;
 
 #endif

@@ -9,6 +9,7 @@
 #define TCPACK_COMMON_NETWORK_H
 
 #include "common/compiler.h"
+#include "common/problem.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -31,16 +32,13 @@ struct network_list {
 /* What stands between two entries of a list: one or more of these. */
 #define NETWORK_SEPARATORS " \t,"
 
-/* Bytes that hold any problem of network_list_parse(). Longer ones are cut. */
-enum { NETWORK_PROBLEM_SIZE = 256 };
-
 /*
  * Reads addresses and networks (`192.0.2.1`, `10.0.0.0/8`, `2001:db8::/32`), separated by blanks or
  * commas; an empty text is an empty list. True: the caller gives the list to network_list_free().
  * False: the list is empty, and `problem` says what is wrong.
  */
 bool network_list_parse(const char *text, struct network_list *list,
-                        char problem[NETWORK_PROBLEM_SIZE]) MUST_USE;
+                        struct problem *problem) MUST_USE;
 
 /* Whether the address is in one of the networks. One that is not of the internet is in none. */
 bool network_list_has(const struct network_list *list, const struct sockaddr *address);

@@ -12,16 +12,15 @@
 enum { MODE = 0644 };
 
 /* Whether nothing else than a regular file is there: rename() would replace /dev/null, too. */
-static bool may_replace(const char *path, const char **problem)
+static bool may_replace(const char *path, struct problem *problem)
 {
     struct stat status;
 
     if (lstat(path, &status) == 0) {
-        *problem = "there is something else than a regular file";
-        return S_ISREG(status.st_mode);
+        return S_ISREG(status.st_mode) ||
+               problem_set(problem, "there is something else than a regular file");
     }
-    *problem = strerror(errno);
-    return errno == ENOENT;
+    return errno == ENOENT || problem_set(problem, "%s", strerror(errno));
 }
 
 /* Removes a file that is of no use any more; errno stays what it was. */
@@ -83,33 +82,33 @@ static int replace_by(const char *name, const struct replacement *replacement)
     return -1;
 }
 
-int replace_file(const struct replacement *replacement, const char **problem)
+int replace_file(const struct replacement *replacement, struct problem *problem)
 {
     size_t size = strlen(replacement->path) + strlen(replacement->suffix) + 1;
     char *name = malloc(size);
     int fd = -1;
 
-    *problem = strerror(ENOMEM);
-    if (name == NULL)
+    if (name == NULL) {
+        problem_set(problem, "%s", strerror(errno));
         return -1;
+    }
     (void)snprintf(name, size, "%s%s", replacement->path, replacement->suffix);
     if (may_replace(replacement->path, problem) && may_replace(name, problem)) {
         fd = replace_by(name, replacement);
         if (fd < 0)
-            *problem = strerror(errno);
+            problem_set(problem, "%s", strerror(errno));
     }
     free(name);
     return fd;
 }
 
-bool replace_file_remove(const char *path, const char **problem)
+bool replace_file_remove(const char *path, struct problem *problem)
 {
     if (!may_replace(path, problem))
         return false;
     if (unlink(path) == 0 || errno == ENOENT)
         return true;
-    *problem = strerror(errno);
-    return false;
+    return problem_set(problem, "%s", strerror(errno));
 }
 
 bool sync_directory_of(const char *path)

@@ -7,6 +7,7 @@
 #define TCPACK_COMMON_REPLACE_FILE_H
 
 #include "common/compiler.h"
+#include "common/problem.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -22,12 +23,12 @@ struct replacement {
 /*
  * Replaces the file, which everybody may read whatever the umask. Returns a descriptor of it, open
  * for writing, which the caller closes. -1: the file is as before, nothing is left under the other
- * name, and *problem says why (valid until the next strerror()).
+ * name, and `problem` says why.
  */
-int replace_file(const struct replacement *replacement, const char **problem) MUST_USE;
+int replace_file(const struct replacement *replacement, struct problem *problem) MUST_USE;
 
 /* Removes such a file; that it is absent is no failure. False as above. */
-bool replace_file_remove(const char *path, const char **problem) MUST_USE;
+bool replace_file_remove(const char *path, struct problem *problem) MUST_USE;
 
 /*
  * Makes the directory entry of a file durable: of the file itself if `path` is a symbolic link.

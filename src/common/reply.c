@@ -23,7 +23,7 @@ struct reply {
 };
 
 /* Reads the placeholder that begins at `text`. The bytes it takes; 0, and *problem. */
-static size_t compile_field(const char *text, enum field *field, const char **problem)
+static size_t compile_field(const char *text, enum field *field, struct problem *problem)
 {
     for (size_t i = 0; i < sizeof field_names / sizeof field_names[0]; i++) {
         size_t size = strlen(field_names[i]);
@@ -32,12 +32,13 @@ static size_t compile_field(const char *text, enum field *field, const char **pr
             return size;
         }
     }
-    *problem = "unknown placeholder: {seq}, {bytes} and {time} are known, a brace is \"{{\"";
+    problem_set(problem,
+                "unknown placeholder: {seq}, {bytes} and {time} are known, a brace is \"{{\"");
     return 0;
 }
 
 /* Compiles what `text` begins with into *reply, whose room is enough. The bytes it takes, or 0. */
-static size_t compile_next(struct reply *reply, const char *text, const char **problem)
+static size_t compile_next(struct reply *reply, const char *text, struct problem *problem)
 {
     unsigned char byte = (unsigned char)*text;
     size_t taken = 1;
@@ -76,12 +77,12 @@ static struct reply *allocate(size_t size)
     return reply;
 }
 
-struct reply *reply_compile(const char *text, const char **problem)
+struct reply *reply_compile(const char *text, struct problem *problem)
 {
     struct reply *reply = allocate(strlen(text));
 
     if (reply == NULL) {
-        *problem = "not enough memory";
+        problem_set(problem, "not enough memory");
         return NULL;
     }
     while (*text != '\0') {

@@ -12,6 +12,7 @@
 #include "common/buffer.h"
 #include "common/compiler.h"
 #include "common/framing/framing.h"
+#include "common/problem.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -28,10 +29,10 @@ struct reply_values {
 };
 
 /*
- * The compiled template, which the caller gives to reply_free(). NULL, with *problem a static text
- * that says what is wrong with it, when it is no template, or there is no memory.
+ * The compiled template, which the caller gives to reply_free(). NULL, with the problem, if it is
+ * not a template or memory is short.
  */
-struct reply *reply_compile(const char *text, const char **problem) MUST_USE;
+struct reply *reply_compile(const char *text, struct problem *problem) MUST_USE;
 
 /* Whether the framing can carry the reply, whatever its placeholders stand for. */
 bool reply_fits(const struct reply *reply, enum framing framing);

@@ -178,7 +178,7 @@ bool metrics_summarize(const struct metrics *metrics, struct buffer *out)
         metrics->journal_errors);
 }
 
-bool metrics_write_file(const char *path, const struct buffer *text, const char **problem)
+bool metrics_write_file(const char *path, const struct buffer *text, struct problem *problem)
 {
     int fd = replace_file(
         &(struct replacement){
@@ -190,7 +190,7 @@ bool metrics_write_file(const char *path, const struct buffer *text, const char 
     return fd >= 0;
 }
 
-bool metrics_remove_file(const char *path, const char **problem)
+bool metrics_remove_file(const char *path, struct problem *problem)
 {
     return replace_file_remove(path, problem);
 }

@@ -35,7 +35,7 @@ struct output {
 struct outputs {
     struct output all[WRITTEN_MAX];
     size_t count;
-    char *problem;
+    struct problem *problem;
 };
 
 /* --------------------------------------------------------------------------- which file it is */
@@ -115,10 +115,9 @@ static bool refuse(const struct outputs *outputs, const struct output *one,
 {
     const char *path = other->path[0] != '\0' ? other->path : one->path;
 
-    (void)snprintf(outputs->problem, OUTPUTS_PROBLEM_SIZE,
-                   "%s and %s are the same file%s%.*s: each needs one of its own", one->what,
-                   other->what, path[0] != '\0' ? ", " : "", SHOWN_PATH_BYTES, path);
-    return false;
+    return problem_set(outputs->problem,
+                       "%s and %s are the same file%s%.*s: each needs one of its own", one->what,
+                       other->what, path[0] != '\0' ? ", " : "", SHOWN_PATH_BYTES, path);
 }
 
 static bool is_free(const struct outputs *outputs, const struct output *output)
@@ -202,14 +201,13 @@ static bool is_service_log(const struct config *config)
     return strcmp(config->journal.file, "-") == 0 && log_goes_to_journal(STDOUT_FILENO);
 }
 
-bool outputs_check(const struct config *config, const char *path, bool standard, char *problem)
+bool outputs_check(const struct config *config, const char *path, bool standard,
+                   struct problem *problem)
 {
     struct outputs *outputs = calloc(1, sizeof *outputs);
 
-    if (outputs == NULL) {
-        (void)snprintf(problem, OUTPUTS_PROBLEM_SIZE, "%s", strerror(errno));
-        return false;
-    }
+    if (outputs == NULL)
+        return problem_set(problem, "%s", strerror(errno));
     outputs->problem = problem;
     bool good = add_path(outputs, "the configuration", path, "") &&
                 add_journal(outputs, config->journal.file, standard) &&
@@ -217,13 +215,11 @@ bool outputs_check(const struct config *config, const char *path, bool standard,
                 (!standard || add_standard(outputs, "standard error", STDERR_FILENO)) &&
                 check_sockets(outputs, config);
     free(outputs);
-    if (good && standard && !config->journal.file_given && is_service_log(config)) {
-        (void)snprintf(problem, OUTPUTS_PROBLEM_SIZE,
-                       "[journal] file is not set, and standard output is systemd's log, which "
-                       "drops lines above its rate limit: set file to a path, or set "
-                       "StateDirectory= in the unit, or set file = - if records may be lost");
-        good = false;
-    }
+    if (good && standard && !config->journal.file_given && is_service_log(config))
+        return problem_set(problem,
+                           "[journal] file is not set, and standard output is systemd's log, which "
+                           "drops lines above its rate limit: set file to a path, or set "
+                           "StateDirectory= in the unit, or set file = - if records may be lost");
     return good;
 }
 

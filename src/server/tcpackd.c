@@ -185,11 +185,11 @@ static const char *state_journal(char path[PATH_BYTES])
 /* Whether the files that the server would write are all different. `standard`: see outputs.h. */
 static bool check_outputs(const struct config *config, const char *path, bool standard)
 {
-    char problem[OUTPUTS_PROBLEM_SIZE];
+    struct problem problem;
 
-    if (outputs_check(config, path, standard, problem))
+    if (outputs_check(config, path, standard, &problem))
         return true;
-    log_error("%s: %s", path, problem);
+    log_error("%s: %s", path, problem.text);
     return false;
 }
 

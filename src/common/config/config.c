@@ -12,8 +12,8 @@
 
 enum { FILE_MAX_BYTES = 1048576 };
 
-/* Appends the file's bytes. False, with *problem, when that fails. */
-static bool read_descriptor(int descriptor, struct buffer *text, const char **problem)
+/* Appends the file's bytes. */
+static bool read_descriptor(int descriptor, struct buffer *text, struct problem *problem)
 {
     enum { CHUNK = 16384 };
 
@@ -22,38 +22,33 @@ static bool read_descriptor(int descriptor, struct buffer *text, const char **pr
         ssize_t size = room == NULL ? -1 : read(descriptor, room, CHUNK);
         if (size < 0 && errno == EINTR)
             continue;
-        if (size < 0) {
-            *problem = errno == EAGAIN ? "nothing comes out of this pipe now, and a program that "
-                                         "runs does not wait for it"
-                                       : strerror(errno);
-            return false;
-        }
+        if (size < 0 && errno == EAGAIN)
+            return problem_set(problem, "nothing comes out of this pipe now, and a program that "
+                                        "runs does not wait for it");
+        if (size < 0)
+            return problem_set(problem, "%s", strerror(errno));
         if (size == 0)
             return true;
         text->size += (size_t)size;
-        if (text->size > FILE_MAX_BYTES) {
-            *problem = "more than a megabyte: that is no configuration";
-            return false;
-        }
+        if (text->size > FILE_MAX_BYTES)
+            return problem_set(problem, "more than a megabyte: that is no configuration");
     }
 }
 
 static void cannot_read(struct config_loader *loader, const char *why)
 {
-    char problem[CONFIG_PROBLEM_SIZE];
+    struct problem problem;
 
-    (void)snprintf(problem, sizeof problem, "cannot read the configuration: %s", why);
-    config_loader_wrong_file(loader, problem);
+    problem_set(&problem, "cannot read the configuration: %s", why);
+    config_loader_wrong_file(loader, &problem);
 }
 
-/* NULL, or why a pipe that gave nothing is no configuration: somebody has read it already. */
-static const char *judge_pipe(int descriptor, const struct buffer *text)
+/* Whether this is a pipe that another program has read already. */
+static bool is_drained_pipe(int descriptor, const struct buffer *text)
 {
     struct stat status;
 
-    if (text->size > 0 || fstat(descriptor, &status) != 0 || !S_ISFIFO(status.st_mode))
-        return NULL;
-    return "nothing comes out of this pipe";
+    return text->size == 0 && fstat(descriptor, &status) == 0 && S_ISFIFO(status.st_mode);
 }
 
 static bool has_text(const struct buffer *text)
@@ -64,15 +59,15 @@ static bool has_text(const struct buffer *text)
     return false;
 }
 
-/* NULL, or why the file that was read is no configuration. */
-static const char *judge_text(int descriptor, const struct buffer *text,
-                              const struct config_source *source)
+/* Whether what was read from the file can be a configuration. */
+static bool check_text(int descriptor, const struct buffer *text,
+                       const struct config_source *source, struct problem *problem)
 {
-    const char *problem = judge_pipe(descriptor, text);
-
-    if (problem == NULL && source->before != NULL && source->before->has_text && !has_text(text))
-        problem = "it is empty, and was not when it was read before";
-    return problem;
+    if (is_drained_pipe(descriptor, text))
+        return problem_set(problem, "nothing comes out of this pipe");
+    if (source->before != NULL && source->before->has_text && !has_text(text))
+        return problem_set(problem, "it is empty, and was not when it was read before");
+    return true;
 }
 
 /* Opens the file; a pipe that nobody writes to must not keep us waiting. -1 with errno. */
@@ -89,7 +84,7 @@ static int open_file(const struct config_source *source)
 static void read_file(struct config_loader *loader, const struct config_source *source)
 {
     struct buffer text = {0};
-    const char *problem = NULL;
+    struct problem problem;
     int descriptor = open_file(source);
     bool was_there = source->before != NULL && source->before->of_file;
 
@@ -99,13 +94,13 @@ static void read_file(struct config_loader *loader, const struct config_source *
         return;
     }
     loader->config->of_file = true;
-    if (read_descriptor(descriptor, &text, &problem))
-        problem = judge_text(descriptor, &text, source);
+    bool good = read_descriptor(descriptor, &text, &problem) &&
+                check_text(descriptor, &text, source, &problem);
     loader->config->has_text = has_text(&text);
-    if (problem == NULL)
+    if (good)
         config_loader_read(loader, (const char *)text.bytes, text.size);
     else
-        cannot_read(loader, problem);
+        cannot_read(loader, problem.text);
     (void)close(descriptor); /* it was only read */
     buffer_free(&text);
 }

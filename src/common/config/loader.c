@@ -101,12 +101,18 @@ static void wrong_at(struct config_loader *loader, struct config_where where, co
     va_end(args);
 }
 
-void config_loader_wrong_file(struct config_loader *loader, const char *problem)
+/* Reports a problem of the whole file. */
+static void wrong_file(struct config_loader *loader, const char *problem)
 {
     char text[REPORT_MAX_BYTES];
 
     (void)snprintf(text, sizeof text, "%.*s: %s", SHOWN_PATH_BYTES, loader->name, problem);
     report(loader, text);
+}
+
+void config_loader_wrong_file(struct config_loader *loader, const struct problem *problem)
+{
+    wrong_file(loader, problem->text);
 }
 
 /* ---------------------------------------------------------------------------- sections */
@@ -286,7 +292,7 @@ static bool may_set(struct config_loader *loader, const struct config_option *op
 static void set_key(struct config_loader *loader, struct config_place place,
                     const struct config_option *option, const char *value)
 {
-    char problem[CONFIG_PROBLEM_SIZE];
+    struct problem problem;
     struct config_where *where = &seen_of(loader, place)->keys[option - config_options];
     void *home = home_of(loader, place, option);
 
@@ -296,9 +302,9 @@ static void set_key(struct config_loader *loader, struct config_place place,
     bool adds = option->type == CONFIG_NETWORKS && is_set(*where) &&
                 (where->override == NULL) == (loader->override == NULL);
     *where = here(loader);
-    if (!(adds ? config_option_add(option, home, value, problem)
-               : config_option_set(option, home, value, problem)))
-        wrong(loader, "%s: %s", option->key, problem);
+    if (!(adds ? config_option_add(option, home, value, &problem)
+               : config_option_set(option, home, value, &problem)))
+        wrong(loader, "%s: %s", option->key, problem.text);
 }
 
 /* ---------------------------------------------------------------------------- the file */
@@ -364,8 +370,7 @@ void config_loader_read(struct config_loader *loader, const char *text, size_t s
     loader->reader = config_reader(text, size, &events, loader);
     int bad_line = ini_parse_stream(config_reader_next, &loader->reader, take_key, loader);
     if (bad_line != 0)
-        config_loader_wrong_file(loader, bad_line > 0 ? "inih reads a line otherwise"
-                                                      : "not enough memory");
+        wrong_file(loader, bad_line > 0 ? "inih reads a line otherwise" : "not enough memory");
 }
 
 static char *trim(char *text)
@@ -430,7 +435,7 @@ static bool is_journal_file(const struct config_option *option)
 static void inherit(struct config_loader *loader, struct config_place place,
                     const struct config_option *option)
 {
-    char problem[CONFIG_PROBLEM_SIZE];
+    struct problem problem;
     char room[CONFIG_VALUE_SIZE];
     const char *value = option->value;
 
@@ -442,8 +447,8 @@ static void inherit(struct config_loader *loader, struct config_place place,
     }
     if (is_journal_file(option) && loader->journal_file != NULL)
         value = loader->journal_file;
-    if (!config_option_set(option, home_of(loader, place, option), value, problem))
-        config_loader_wrong_file(loader, problem); /* no memory: the value itself was good */
+    if (!config_option_set(option, home_of(loader, place, option), value, &problem))
+        config_loader_wrong_file(loader, &problem); /* no memory: the value itself was good */
 }
 
 static void inherit_all(struct config_loader *loader, struct config_place place)
@@ -492,14 +497,14 @@ static void check_reply(struct config_loader *loader, struct config_place place)
                                                 ? &loader->config->server
                                                 : &loader->config->listeners[place.listener];
     enum framing framing = (enum framing)section->framing;
-    const char *problem;
+    struct problem problem;
     const char *key = NULL;
 
     if (!section->acknowledge)
         return;
     struct reply *reply = reply_compile(section->reply, &problem);
     if (reply == NULL) {
-        config_loader_wrong_file(loader, problem); /* no memory: the reply itself was good */
+        config_loader_wrong_file(loader, &problem); /* no memory: the reply itself was good */
         return;
     }
     bool fits = reply_fits(reply, framing);
@@ -536,7 +541,7 @@ void config_loader_complete(struct config_loader *loader)
 
     loader->config->server.name = strdup("");
     if (loader->config->server.name == NULL)
-        config_loader_wrong_file(loader, "not enough memory");
+        wrong_file(loader, "not enough memory");
     for (size_t i = 0; i < CONFIG_SECTIONS; i++) {
         place.section = (enum config_section)i; /* [server] is first: the others inherit from it */
         inherit_all(loader, place);

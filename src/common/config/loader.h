@@ -60,6 +60,6 @@ void config_loader_override(struct config_loader *loader, const char *override);
 void config_loader_complete(struct config_loader *loader);
 
 /* Reports a problem of the whole file. */
-void config_loader_wrong_file(struct config_loader *loader, const char *problem);
+void config_loader_wrong_file(struct config_loader *loader, const struct problem *problem);
 
 #endif

@@ -23,7 +23,7 @@ enum { SHOWN_BYTES = 64 }; /* of a wrong value, in what is said about it */
 static const char *const journal_format_names[] = {"text", "json", NULL};
 
 /* `a:80` and `[::1]:80` are two keys here. An IPv6 address has at least two colons. */
-static bool check_no_port(const char *text, char problem[CONFIG_PROBLEM_SIZE])
+static bool check_no_port(const char *text, struct problem *problem)
 {
     const char *colon = strrchr(text, ':');
     bool bracketed = text[0] == '[' && colon != NULL && colon > text && colon[-1] == ']';
@@ -32,61 +32,46 @@ static bool check_no_port(const char *text, char problem[CONFIG_PROBLEM_SIZE])
         (!bracketed && strchr(text, ':') != colon))
         return true;
     int size = (int)(colon - text) - (bracketed ? 2 : 0);
-    (void)snprintf(problem, CONFIG_PROBLEM_SIZE,
-                   "the port has a key of its own: write host = %.*s and port = %s",
-                   size > 0 ? size : 1, size > 0 ? text + bracketed : "*", colon + 1);
-    return false;
+    return problem_set(problem, "the port has a key of its own: write host = %.*s and port = %s",
+                       size > 0 ? size : 1, size > 0 ? text + bracketed : "*", colon + 1);
 }
 
-static bool check_host(const char *text, char problem[CONFIG_PROBLEM_SIZE])
+static bool check_host(const char *text, struct problem *problem)
 {
     enum { PATH_MAX_BYTES = sizeof((struct sockaddr_un *)NULL)->sun_path - 1 };
 
-    if (text[0] == '/' && strlen(text) > PATH_MAX_BYTES) {
-        (void)snprintf(problem, CONFIG_PROBLEM_SIZE,
-                       "the path of a Unix socket has at most %d bytes", (int)PATH_MAX_BYTES);
-        return false;
-    }
-    if (text[0] != '/' && strpbrk(text, " \t,") != NULL) {
-        (void)snprintf(problem, CONFIG_PROBLEM_SIZE,
-                       "one address or name only: for more, add a section [listener NAME]");
-        return false;
-    }
+    if (text[0] == '/' && strlen(text) > PATH_MAX_BYTES)
+        return problem_set(problem, "the path of a Unix socket has at most %d bytes",
+                           (int)PATH_MAX_BYTES);
+    if (text[0] != '/' && strpbrk(text, " \t,") != NULL)
+        return problem_set(problem,
+                           "one address or name only: for more, add a section [listener NAME]");
     return check_no_port(text, problem);
 }
 
-static bool check_reply(const char *text, char problem[CONFIG_PROBLEM_SIZE])
+static bool check_reply(const char *text, struct problem *problem)
 {
-    const char *reason;
-    struct reply *reply = reply_compile(text, &reason);
+    struct reply *reply = reply_compile(text, problem);
 
-    if (reply == NULL)
-        (void)snprintf(problem, CONFIG_PROBLEM_SIZE, "%s", reason);
     reply_free(reply);
     return reply != NULL;
 }
 
-static bool check_escapes(const char *text, char problem[CONFIG_PROBLEM_SIZE])
+static bool check_escapes(const char *text, struct problem *problem)
 {
     struct buffer bytes = {0};
-    const char *reason;
-    bool good = escape_decode(text, &bytes, &reason);
+    bool good = escape_decode(text, &bytes, problem);
 
-    if (!good)
-        (void)snprintf(problem, CONFIG_PROBLEM_SIZE, "%s", reason);
     buffer_free(&bytes);
     return good;
 }
 
-static bool check_networks(const char *text, char problem[CONFIG_PROBLEM_SIZE])
+static bool check_networks(const char *text, struct problem *problem)
 {
-    char reason[NETWORK_PROBLEM_SIZE];
     struct network_list list;
 
-    if (!network_list_parse(text, &list, reason)) {
-        (void)snprintf(problem, CONFIG_PROBLEM_SIZE, "%s", reason);
+    if (!network_list_parse(text, &list, problem))
         return false;
-    }
     network_list_free(&list);
     return true;
 }
@@ -170,19 +155,15 @@ const struct config_option *config_option_find(enum config_section section, cons
 }
 
 static bool set_text(const struct config_option *option, char **field, const char *value,
-                     char problem[CONFIG_PROBLEM_SIZE])
+                     struct problem *problem)
 {
-    if (strlen(value) < option->min) {
-        (void)snprintf(problem, CONFIG_PROBLEM_SIZE, "must not be empty");
-        return false;
-    }
+    if (strlen(value) < option->min)
+        return problem_set(problem, "must not be empty");
     if (option->check != NULL && !option->check(value, problem))
         return false;
     char *copy = strdup(value);
-    if (copy == NULL) {
-        (void)snprintf(problem, CONFIG_PROBLEM_SIZE, "not enough memory");
-        return false;
-    }
+    if (copy == NULL)
+        return problem_set(problem, "not enough memory");
     free(*field);
     *field = copy;
     return true;
@@ -212,22 +193,20 @@ static char *join_entries(const char *before, const char *list)
 
 /* Sets the field to the entries of `before`, which may be in the field, and of `list`. */
 static bool set_networks(const struct config_option *option, char **field, const char *before,
-                         const char *list, char problem[CONFIG_PROBLEM_SIZE])
+                         const char *list, struct problem *problem)
 {
     if (!option->check(list, problem))
         return false;
     char *text = join_entries(before, list);
-    if (text == NULL) {
-        (void)snprintf(problem, CONFIG_PROBLEM_SIZE, "not enough memory");
-        return false;
-    }
+    if (text == NULL)
+        return problem_set(problem, "not enough memory");
     free(*field);
     *field = text;
     return true;
 }
 
 bool config_option_add(const struct config_option *option, void *home, const char *value,
-                       char problem[CONFIG_PROBLEM_SIZE])
+                       struct problem *problem)
 {
     char **field = (void *)((char *)home + option->offset);
 
@@ -235,43 +214,36 @@ bool config_option_add(const struct config_option *option, void *home, const cha
 }
 
 static bool set_number(const struct config_option *option, uint64_t *field, const char *value,
-                       char problem[CONFIG_PROBLEM_SIZE])
+                       struct problem *problem)
 {
     if (number_parse(value, 10, option->min, option->max, field))
         return true;
     bool digits = value[0] != '\0' && value[strspn(value, "0123456789")] == '\0';
-    (void)snprintf(problem, CONFIG_PROBLEM_SIZE, "\"%.*s\" is %s %" PRIu64 " to %" PRIu64,
-                   SHOWN_BYTES, value, digits ? "out of range:" : "no number from", option->min,
-                   option->max);
-    return false;
+    return problem_set(problem, "\"%.*s\" is %s %" PRIu64 " to %" PRIu64, SHOWN_BYTES, value,
+                       digits ? "out of range:" : "no number from", option->min, option->max);
 }
 
 static bool set_mode(const struct config_option *option, uint64_t *field, const char *value,
-                     char problem[CONFIG_PROBLEM_SIZE])
+                     struct problem *problem)
 {
     if (number_parse(value, 8, 0, option->max, field))
         return true;
-    (void)snprintf(problem, CONFIG_PROBLEM_SIZE,
-                   "\"%.*s\" is no octal number from 0000 to %04" PRIo64, SHOWN_BYTES, value,
-                   option->max);
-    return false;
+    return problem_set(problem, "\"%.*s\" is no octal number from 0000 to %04" PRIo64, SHOWN_BYTES,
+                       value, option->max);
 }
 
-static bool set_yes_no(bool *field, const char *value, char problem[CONFIG_PROBLEM_SIZE])
+static bool set_yes_no(bool *field, const char *value, struct problem *problem)
 {
     bool yes = strcmp(value, "yes") == 0;
 
-    if (!yes && strcmp(value, "no") != 0) {
-        (void)snprintf(problem, CONFIG_PROBLEM_SIZE, "\"%.*s\" is neither yes nor no", SHOWN_BYTES,
-                       value);
-        return false;
-    }
+    if (!yes && strcmp(value, "no") != 0)
+        return problem_set(problem, "\"%.*s\" is neither yes nor no", SHOWN_BYTES, value);
     *field = yes;
     return true;
 }
 
 static bool set_name(const struct config_option *option, uint64_t *field, const char *value,
-                     char problem[CONFIG_PROBLEM_SIZE])
+                     struct problem *problem)
 {
     for (uint64_t i = 0; option->names[i] != NULL; i++) {
         if (strcmp(option->names[i], value) == 0) {
@@ -279,16 +251,14 @@ static bool set_name(const struct config_option *option, uint64_t *field, const 
             return true;
         }
     }
-    size_t size =
-        (size_t)snprintf(problem, CONFIG_PROBLEM_SIZE, "\"%.*s\" is none of", SHOWN_BYTES, value);
+    problem_set(problem, "\"%.*s\" is none of", SHOWN_BYTES, value);
     for (size_t i = 0; option->names[i] != NULL; i++)
-        size += (size_t)snprintf(problem + size, CONFIG_PROBLEM_SIZE - size, "%s %s",
-                                 i == 0 ? "" : ",", option->names[i]);
+        problem_set(problem, "%s%s %s", problem->text, i == 0 ? "" : ",", option->names[i]);
     return false;
 }
 
 bool config_option_set(const struct config_option *option, void *home, const char *value,
-                       char problem[CONFIG_PROBLEM_SIZE])
+                       struct problem *problem)
 {
     void *field = (char *)home + option->offset;
 

@@ -7,6 +7,7 @@
 
 #include "common/compiler.h"
 #include "common/config/config.h"
+#include "common/problem.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -33,9 +34,6 @@ enum config_type {
     CONFIG_NETWORKS, /* char *, a list for network.h, one blank between two entries */
 };
 
-/* Bytes that hold what is wrong with any value. Longer ones are cut. */
-enum { CONFIG_PROBLEM_SIZE = 512 };
-
 struct config_option {
     enum config_section section;
     const char *key;
@@ -44,8 +42,8 @@ struct config_option {
     size_t offset;     /* of the field, in struct config or struct config_listener */
     const char *value; /* the default; NULL: what the key of the same name in [server] has */
     uint64_t min, max;
-    const char *const *names;                                           /* ended by NULL */
-    bool (*check)(const char *text, char problem[CONFIG_PROBLEM_SIZE]); /* of a text; or NULL */
+    const char *const *names;                                 /* ended by NULL */
+    bool (*check)(const char *text, struct problem *problem); /* of a text; or NULL */
     bool free_text; /* any words, so that a " ;" may be one of them */
 };
 
@@ -64,11 +62,11 @@ const struct config_option *config_option_find(enum config_section section, cons
  * saying why, and the field as it was, when the value is not allowed.
  */
 bool config_option_set(const struct config_option *option, void *home, const char *value,
-                       char problem[CONFIG_PROBLEM_SIZE]) MUST_USE;
+                       struct problem *problem) MUST_USE;
 
 /* The same for one more part of a list of networks, which is added to those that the field has. */
 bool config_option_add(const struct config_option *option, void *home, const char *value,
-                       char problem[CONFIG_PROBLEM_SIZE]) MUST_USE;
+                       struct problem *problem) MUST_USE;
 
 /* The option's value as text: the field's own, a static one, or one that it writes to `room`. */
 const char *config_option_value(const struct config_option *option, const void *home,

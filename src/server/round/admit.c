@@ -3,10 +3,6 @@
 #include "server/connection/proxy.h"
 #include "server/round/state.h"
 
-#include <stdio.h>
-
-enum { WHY_BYTES = 256 };
-
 void admit_refused(struct connection *connection, enum metrics_refusal reason)
 {
     connection->refused = true;
@@ -82,11 +78,11 @@ bool admit_accepted(struct server *server, struct connection *connection,
 static enum admission refuse_header(struct server *server, struct connection *connection,
                                     size_t size, const char *problem)
 {
-    char why[WHY_BYTES];
+    struct problem why;
 
-    (void)snprintf(why, sizeof why, "its PROXY header is invalid: %s", problem);
+    problem_set(&why, "its PROXY header is invalid: %s", problem);
     if (size > 0)
-        (void)refuse(server, connection, METRICS_REFUSED_PROXY, why);
+        (void)refuse(server, connection, METRICS_REFUSED_PROXY, why.text);
     return ADMISSION_REFUSED;
 }
 
@@ -107,7 +103,7 @@ enum admission admit_proxied(struct server *server, struct connection *connectio
             return ADMISSION_OPEN;
         return refuse_header(server, connection, size, "it is unfinished");
     case PROXY_MALFORMED:
-        return refuse_header(server, connection, size, header.problem);
+        return refuse_header(server, connection, size, header.problem.text);
     }
     if (!admitted)
         return ADMISSION_REFUSED;

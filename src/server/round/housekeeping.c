@@ -28,10 +28,10 @@ static const struct metrics *figures(struct server *server)
 }
 
 /* One error line an episode: the next file may work. */
-static void note_written(struct server *server, const char *path, const char *problem)
+static void note_written(struct server *server, const char *path, const struct problem *problem)
 {
     if (problem != NULL && !server->housekeeping.metrics_failing)
-        log_error("cannot write metrics to %s: %s", path, problem);
+        log_error("cannot write metrics to %s: %s", path, problem->text);
     else if (problem == NULL && server->housekeeping.metrics_failing)
         log_notice("writing metrics works again");
     server->housekeeping.metrics_failing = problem != NULL;
@@ -40,14 +40,14 @@ static void note_written(struct server *server, const char *path, const char *pr
 static void write_metrics(struct server *server)
 {
     const char *path = server->settings->config.metrics.file;
-    const char *problem = "out of memory";
+    struct problem problem = {"out of memory"};
     struct buffer text = {0};
 
     if (*path == '\0')
         return;
     bool written =
         metrics_format(figures(server), &text) && metrics_write_file(path, &text, &problem);
-    note_written(server, path, written ? NULL : problem);
+    note_written(server, path, written ? NULL : &problem);
     buffer_free(&text);
 }
 

@@ -27,15 +27,14 @@ static struct settings *read_settings(const struct server *server)
 {
     const struct config_report report = {.error = report_error};
     struct config_source source = *server->source;
-    char mixed_up[OUTPUTS_PROBLEM_SIZE];
-    const char *problem;
+    struct problem problem;
     struct config config;
 
     source.before = &server->settings->config;
     if (!config_load(&source, &report, &config))
         return NULL;
-    if (!outputs_check(&config, source.path, true, mixed_up)) {
-        log_error("%s: %s", source.path, mixed_up);
+    if (!outputs_check(&config, source.path, true, &problem)) {
+        log_error("%s: %s", source.path, problem.text);
         config_free(&config);
         return NULL;
     }
@@ -43,7 +42,7 @@ static struct settings *read_settings(const struct server *server)
         log_warning("%s", outputs_warning(&config));
     struct settings *settings = settings_new(&config, &problem);
     if (settings == NULL)
-        log_error("%s: %s", server->source->path, problem);
+        log_error("%s: %s", server->source->path, problem.text);
     return settings;
 }
 
@@ -88,12 +87,12 @@ static bool watch(struct server *server, const struct listeners *listeners)
 static bool prepare(struct server *server, const struct settings *settings,
                     struct listeners *listeners)
 {
-    char problem[LISTENER_PROBLEM_MAX];
+    struct problem problem;
 
     if (!make_scratch(server, settings))
         return false;
-    if (!listeners_open(listeners, settings, &server->listeners, LISTENER_RUNNING, problem)) {
-        log_error("%s", problem);
+    if (!listeners_open(listeners, settings, &server->listeners, LISTENER_RUNNING, &problem)) {
+        log_error("%s", problem.text);
         return false;
     }
     if (watch(server, listeners) && recording_reopen(&server->recording, settings, server->now))
@@ -183,11 +182,11 @@ static void warn_passed(const struct settings *before, const struct settings *no
 static void remove_old_metrics(const struct settings *before, const struct settings *now)
 {
     const char *path = before->config.metrics.file;
-    const char *problem;
+    struct problem problem;
 
     if (*path != '\0' && strcmp(path, now->config.metrics.file) != 0 &&
         !metrics_remove_file(path, &problem))
-        log_warning("cannot remove the old metrics file %s: %s", path, problem);
+        log_warning("cannot remove the old metrics file %s: %s", path, problem.text);
 }
 
 static void take_effect(struct server *server, struct settings *settings,

@@ -453,14 +453,14 @@ static void test_every_option_is_printed(void **unused)
     (void)unused;
     for (size_t i = 0; i < CONFIG_OPTIONS; i++) {
         const struct config_option *option = &config_options[i];
-        char problem[CONFIG_PROBLEM_SIZE];
+        struct problem problem;
         char room[CONFIG_VALUE_SIZE];
         char other_room[CONFIG_VALUE_SIZE];
         struct config config = parse("");
         void *home = option->of_listener ? (void *)&config.server : (void *)&config;
         size_t taken = 0;
         for (size_t other = 0; other < sizeof others / sizeof others[0]; other++) {
-            if (!config_option_set(option, home, others[other], problem))
+            if (!config_option_set(option, home, others[other], &problem))
                 continue;
             char *text = printed(&config);
             struct config again = parse(text);

@@ -36,10 +36,10 @@ static struct sockaddr_storage address_of(const char *text)
 static bool has(const char *text, const char *address)
 {
     struct network_list list;
-    char problem[NETWORK_PROBLEM_SIZE] = "";
+    struct problem problem = {""};
     struct sockaddr_storage storage = address_of(address);
 
-    assert_true(network_list_parse(text, &list, problem));
+    assert_true(network_list_parse(text, &list, &problem));
     bool found = network_list_has(&list, (const struct sockaddr *)&storage);
     network_list_free(&list);
     return found;
@@ -106,12 +106,12 @@ static void test_empty_and_other_families(void **unused)
 {
     struct sockaddr_un local = {.sun_family = AF_UNIX};
     struct network_list list;
-    char problem[NETWORK_PROBLEM_SIZE] = "";
+    struct problem problem = {""};
 
     (void)unused;
     assert_false(has("", "127.0.0.1"));
     assert_false(has(" , ", "::1"));
-    assert_true(network_list_parse("0.0.0.0/0 ::/0", &list, problem));
+    assert_true(network_list_parse("0.0.0.0/0 ::/0", &list, &problem));
     assert_int_equal(list.count, 2);
     assert_false(network_list_has(&list, (const struct sockaddr *)&local));
     network_list_free(&list);
@@ -154,9 +154,9 @@ static void test_refuses(void **unused)
     (void)unused;
     for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
         struct network_list list;
-        char problem[NETWORK_PROBLEM_SIZE] = "";
-        assert_false(network_list_parse(pairs[i][0], &list, problem));
-        assert_string_equal(problem, pairs[i][1]);
+        struct problem problem = {""};
+        assert_false(network_list_parse(pairs[i][0], &list, &problem));
+        assert_string_equal(problem.text, pairs[i][1]);
         assert_null(list.networks);
         assert_int_equal(list.count, 0);
     }
