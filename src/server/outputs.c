@@ -128,15 +128,19 @@ static bool is_free(const struct outputs *outputs, const struct output *output)
     return true;
 }
 
-/* Adds the file `path` followed by `suffix`. False: it was added before. */
-static bool add_path(struct outputs *outputs, const char *what, const char *path,
-                     const char *suffix)
+/* The next entry, which add() adds. */
+static struct output *begin(struct outputs *outputs, const char *what)
 {
     struct output *output = &outputs->all[outputs->count];
 
     *output = (struct output){.what = what};
-    int length = snprintf(output->path, sizeof output->path, "%s%s", path, suffix);
-    if (length <= 0 || length >= PATH_MAX || !examine(output, -1))
+    return output;
+}
+
+/* False: it is one that was added before. `fd`: for a standard descriptor, which has no path. */
+static bool add(struct outputs *outputs, struct output *output, int fd)
+{
+    if (!examine(output, fd))
         return true;
     if (!is_free(outputs, output))
         return false;
@@ -144,17 +148,19 @@ static bool add_path(struct outputs *outputs, const char *what, const char *path
     return true;
 }
 
+/* Adds the file `path` followed by `suffix`. */
+static bool add_path(struct outputs *outputs, const char *what, const char *path,
+                     const char *suffix)
+{
+    struct output *output = begin(outputs, what);
+    int length = snprintf(output->path, sizeof output->path, "%s%s", path, suffix);
+
+    return length <= 0 || length >= PATH_MAX || add(outputs, output, -1);
+}
+
 static bool add_standard(struct outputs *outputs, const char *what, int fd)
 {
-    struct output *output = &outputs->all[outputs->count];
-
-    *output = (struct output){.what = what};
-    if (!examine(output, fd))
-        return true;
-    if (!is_free(outputs, output))
-        return false;
-    outputs->count++;
-    return true;
+    return add(outputs, begin(outputs, what), fd);
 }
 
 static bool add_journal(struct outputs *outputs, const char *file, bool standard)

@@ -1,6 +1,7 @@
 /* tcpackd.c: main(): reads the command line and the configuration, and serves. See tcpackd(8). */
 #include "common/compiler.h"
 #include "common/config/config.h"
+#include "common/config/report.h"
 #include "common/descriptors.h"
 #include "common/log.h"
 #include "server/outputs.h"
@@ -160,12 +161,6 @@ static struct command_line parse_command_line(int argc, char **argv)
     return line;
 }
 
-static void report_error(void *context, const char *text)
-{
-    (void)context; /* not needed */
-    log_error("%s", text);
-}
-
 /*
  * The default journal in the state directory of the service manager (systemd.exec(5)), the only
  * directory of the service that is kept. The first directory if there are several. NULL: there is
@@ -214,7 +209,6 @@ static int serve(const struct config_source *source, struct config *config)
 
 int main(int argc, char **argv)
 {
-    const struct config_report report = {.error = report_error};
     struct config config;
     char journal_file[PATH_BYTES];
     int status = EX_OK;
@@ -224,7 +218,7 @@ int main(int argc, char **argv)
     log_open("tcpackd", LOG_LEVEL_INFO, LOG_TO_STDERR);
     struct command_line line = parse_command_line(argc, argv);
     line.source.journal_file = state_journal(journal_file);
-    bool loaded = config_load(&line.source, &report, &config);
+    bool loaded = config_load(&line.source, &config_report_to_log, &config);
     if (!loaded) {
         free(line.overrides);
         return EX_CONFIG;

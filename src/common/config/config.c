@@ -2,6 +2,7 @@
 
 #include "common/buffer.h"
 #include "common/config/loader.h"
+#include "common/problem.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -178,7 +179,7 @@ static bool print_key(FILE *out, const struct config_option *option, const void 
 static bool print_keys(FILE *out, enum config_section section, const void *home,
                        const struct config_listener *listener)
 {
-    for (size_t i = 0; i < CONFIG_OPTIONS; i++) {
+    for (size_t i = 0; i < config_options_count; i++) {
         const struct config_option *option = &config_options[i];
         const void *of = option->of_listener ? listener : home;
         if (option->section == section && of != NULL && !print_key(out, option, of))
@@ -187,8 +188,20 @@ static bool print_keys(FILE *out, enum config_section section, const void *home,
     return true;
 }
 
+const char *config_listener_title(const struct config_listener *listener,
+                                  char title[CONFIG_TITLE_SIZE])
+{
+    bool is_server = *listener->name == '\0';
+
+    (void)snprintf(title, CONFIG_TITLE_SIZE, "[%s%s]", is_server ? "server" : "listener ",
+                   listener->name); /* the loader takes no name that is too long */
+    return title;
+}
+
 bool config_print(const struct config *config, FILE *out)
 {
+    char title[CONFIG_TITLE_SIZE];
+
     for (size_t i = 0; i < CONFIG_SECTIONS; i++) {
         enum config_section section = (enum config_section)i;
         if (fprintf(out, "%s[%s]\n", i == 0 ? "" : "\n", config_section_names[i]) < 0 ||
@@ -197,7 +210,7 @@ bool config_print(const struct config *config, FILE *out)
     }
     for (size_t i = 0; i < config->listeners_count; i++) {
         const struct config_listener *listener = &config->listeners[i];
-        if (fprintf(out, "\n[listener %s]\n", listener->name) < 0 ||
+        if (fprintf(out, "\n%s\n", config_listener_title(listener, title)) < 0 ||
             !print_keys(out, CONFIG_SERVER, NULL, listener))
             return false;
     }
@@ -206,7 +219,7 @@ bool config_print(const struct config *config, FILE *out)
 
 static void free_texts(void *home, bool of_listener)
 {
-    for (size_t i = 0; i < CONFIG_OPTIONS; i++)
+    for (size_t i = 0; i < config_options_count; i++)
         if (config_options[i].of_listener == of_listener)
             config_option_free(&config_options[i], home);
 }

@@ -83,6 +83,14 @@ struct config {
     } client;
 };
 
+/* Bytes of the longest title, with the NUL. */
+enum { CONFIG_TITLE_SIZE = 48 };
+
+/* The listener's section as the file writes it, `[server]` or `[listener NAME]`; returns `title`.
+ */
+const char *config_listener_title(const struct config_listener *listener,
+                                  char title[CONFIG_TITLE_SIZE]);
+
 /* Receives each thing that is wrong, one line without newline, ready to be logged. */
 struct config_report {
     void (*error)(void *context, const char *line);

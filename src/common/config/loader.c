@@ -230,7 +230,7 @@ static void list_sections(const char *key, char *list, size_t size)
     size_t used = 0;
 
     list[0] = '\0';
-    for (size_t i = 0; i < CONFIG_OPTIONS && used < size; i++)
+    for (size_t i = 0; i < config_options_count && used < size; i++)
         if (strcmp(config_options[i].key, key) == 0)
             used += (size_t)snprintf(list + used, size - used, "%s[%s]", used == 0 ? "" : " or ",
                                      config_section_names[config_options[i].section]);
@@ -239,26 +239,23 @@ static void list_sections(const char *key, char *list, size_t size)
 static void unknown_key(struct config_loader *loader, struct config_place place, const char *key)
 {
     struct nearest nearest = {.wanted = key};
-    const char *listener = place.listener == CONFIG_NO_LISTENER
-                               ? NULL
-                               : loader->config->listeners[place.listener].name;
-    const char *section = config_section_names[place.section];
-    char where[LISTENER_SIZE + LISTENER_NAME_MAX_BYTES + 1];
+    char title[CONFIG_TITLE_SIZE];
     char elsewhere[SECTIONS_BYTES];
 
-    (void)snprintf(where, sizeof where, "%s%s", listener == NULL ? section : LISTENER,
-                   listener == NULL ? "" : listener);
+    if (place.listener == CONFIG_NO_LISTENER)
+        (void)snprintf(title, sizeof title, "[%s]", config_section_names[place.section]);
+    else
+        (void)config_listener_title(&loader->config->listeners[place.listener], title);
     list_sections(key, elsewhere, sizeof elsewhere);
-    for (size_t i = 0; i < CONFIG_OPTIONS; i++)
+    for (size_t i = 0; i < config_options_count; i++)
         if (find_option(place, config_options[i].key) == &config_options[i])
             nearest_offer(&nearest, config_options[i].key);
     if (*elsewhere != '\0')
-        wrong(loader, "unknown key \"%s\" in [%s]: it belongs to %s", key, where, elsewhere);
+        wrong(loader, "unknown key \"%s\" in %s: it belongs to %s", key, title, elsewhere);
     else if (nearest.name != NULL)
-        wrong(loader, "unknown key \"%s\" in [%s] (did you mean \"%s\"?)", key, where,
-              nearest.name);
+        wrong(loader, "unknown key \"%s\" in %s (did you mean \"%s\"?)", key, title, nearest.name);
     else
-        wrong(loader, "unknown key \"%s\" in [%s]", key, where);
+        wrong(loader, "unknown key \"%s\" in %s", key, title);
 }
 
 static bool is_set(struct config_where where)
@@ -453,7 +450,7 @@ static void inherit(struct config_loader *loader, struct config_place place,
 
 static void inherit_all(struct config_loader *loader, struct config_place place)
 {
-    for (size_t i = 0; i < CONFIG_OPTIONS && !loader->failed; i++) {
+    for (size_t i = 0; i < config_options_count && !loader->failed; i++) {
         if (find_option(place, config_options[i].key) != &config_options[i])
             continue;
         bool given = is_set(seen_of(loader, place)->keys[i]);

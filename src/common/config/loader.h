@@ -21,7 +21,7 @@ struct config_where {
 /* Where a section began, the number of its line, and where its keys were set. */
 struct config_seen {
     size_t section; /* 0: the file has none */
-    struct config_where keys[CONFIG_OPTIONS];
+    struct config_where keys[CONFIG_OPTIONS_MAX];
 };
 
 enum { CONFIG_NO_LISTENER = -1 };

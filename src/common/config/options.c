@@ -102,53 +102,61 @@ enum {
     CLIENTS_MAX = 1000000,
 };
 
-/* In the order in which config_print() writes them. */
+#define AT_ONCE       .reload = CONFIG_AT_ONCE
+#define NEW_ONLY      .reload = CONFIG_FOR_NEW_CONNECTIONS
+#define AFTER_RESTART .reload = CONFIG_AFTER_RESTART
+#define OF_CLIENT     .reload = CONFIG_OF_CLIENT
+
 /* clang-format off */
-const struct config_option config_options[CONFIG_OPTIONS] = {
-    {EACH_LISTENER(host), TEXT(1), .value = "127.0.0.1", .check = check_host},
-    {EACH_LISTENER(port), NUMBER(0, 65535), .value = "8001"},
-    {EACH_LISTENER(backlog), NUMBER(1, 65535), .value = "128"},
-    {EACH_LISTENER(buffer_size), NUMBER(1, 16777216), .value = "16384"},
-    {EACH_LISTENER(framing), NAME(framing_names), .value = "auto"},
-    {EACH_LISTENER(acknowledge), YES_NO, .value = "yes"},
-    {EACH_LISTENER(reply), FREE_TEXT, .value = "server received you message.", .check = check_reply},
-    {EACH_LISTENER(max_message), NUMBER(1, 1073741824), .value = "1048576"},
-    {SERVER(max_clients), NUMBER(0, CLIENTS_MAX), .value = "0"},
-    {EACH_LISTENER(max_clients_per_address), NUMBER(0, CLIENTS_MAX), .value = "0"},
-    {EACH_LISTENER(idle_timeout), NUMBER(0, YEAR), .value = "0"},
-    {EACH_LISTENER(stall_timeout), NUMBER(0, YEAR), .value = "60"},
-    {EACH_LISTENER(keepalive), NUMBER(0, KEEPALIVE_MAX), .value = "60"},
-    {EACH_LISTENER(socket_mode), MODE, .value = "0660"},
-    {EACH_LISTENER(allow), NETWORKS, .value = ""},
-    {EACH_LISTENER(deny), NETWORKS, .value = ""},
-    {EACH_LISTENER(proxy_from), NETWORKS, .value = ""},
-    {EACH_LISTENER(health_check), FREE_TEXT, .value = "", .check = check_escapes},
-    {SERVER(user), TEXT(0), .value = ""},
-    {SERVER(group), TEXT(0), .value = ""},
+const struct config_option config_options[] = {
+    {EACH_LISTENER(host), AT_ONCE, TEXT(1), .value = "127.0.0.1", .check = check_host},
+    {EACH_LISTENER(port), AT_ONCE, NUMBER(0, 65535), .value = "8001"},
+    {EACH_LISTENER(backlog), AT_ONCE, NUMBER(1, 65535), .value = "128"},
+    {EACH_LISTENER(buffer_size), AT_ONCE, NUMBER(1, 16777216), .value = "16384"},
+    {EACH_LISTENER(framing), NEW_ONLY, NAME(framing_names), .value = "auto"},
+    {EACH_LISTENER(acknowledge), AT_ONCE, YES_NO, .value = "yes"},
+    {EACH_LISTENER(reply), AT_ONCE, FREE_TEXT, .value = "server received you message.", .check = check_reply},
+    {EACH_LISTENER(max_message), AT_ONCE, NUMBER(1, 1073741824), .value = "1048576"},
+    {SERVER(max_clients), AT_ONCE, NUMBER(0, CLIENTS_MAX), .value = "0"},
+    {EACH_LISTENER(max_clients_per_address), NEW_ONLY, NUMBER(0, CLIENTS_MAX), .value = "0"},
+    {EACH_LISTENER(idle_timeout), AT_ONCE, NUMBER(0, YEAR), .value = "0"},
+    {EACH_LISTENER(stall_timeout), AT_ONCE, NUMBER(0, YEAR), .value = "60"},
+    {EACH_LISTENER(keepalive), AT_ONCE, NUMBER(0, KEEPALIVE_MAX), .value = "60"},
+    {EACH_LISTENER(socket_mode), AT_ONCE, MODE, .value = "0660"},
+    {EACH_LISTENER(allow), NEW_ONLY, NETWORKS, .value = ""},
+    {EACH_LISTENER(deny), NEW_ONLY, NETWORKS, .value = ""},
+    {EACH_LISTENER(proxy_from), NEW_ONLY, NETWORKS, .value = ""},
+    {EACH_LISTENER(health_check), AT_ONCE, FREE_TEXT, .value = "", .check = check_escapes},
+    {SERVER(user), AFTER_RESTART, TEXT(0), .value = ""},
+    {SERVER(group), AFTER_RESTART, TEXT(0), .value = ""},
 
-    {JOURNAL(file), TEXT(1), .value = "-"},
-    {JOURNAL(format), NAME(journal_format_names), .value = "text"},
-    {JOURNAL(sync), YES_NO, .value = "yes"},
-    {JOURNAL(mode), MODE, .value = "0640"},
+    {JOURNAL(file), AT_ONCE, TEXT(1), .value = "-"},
+    {JOURNAL(format), AT_ONCE, NAME(journal_format_names), .value = "text"},
+    {JOURNAL(sync), AT_ONCE, YES_NO, .value = "yes"},
+    {JOURNAL(mode), AT_ONCE, MODE, .value = "0640"},
 
-    {LOG(level), NAME(log_level_names), .value = "info"},
-    {LOG(to), NAME(log_to_names), .value = "stderr"},
+    {LOG(level), AT_ONCE, NAME(log_level_names), .value = "info"},
+    {LOG(to), AT_ONCE, NAME(log_to_names), .value = "stderr"},
 
-    {METRICS(file), TEXT(0), .value = ""},
-    {METRICS(interval), NUMBER(1, DAY), .value = "15"},
+    {METRICS(file), AT_ONCE, TEXT(0), .value = ""},
+    {METRICS(interval), AT_ONCE, NUMBER(1, DAY), .value = "15"},
 
-    {CLIENT(host), TEXT(1), .check = check_host},
-    {CLIENT(port), NUMBER(0, 65535)},
-    {CLIENT(framing), NAME(framing_names)},
-    {CLIENT(timeout), NUMBER(1, DAY), .value = "5"},
-    {CLIENT(window), NUMBER(1, 65536), .value = "1024"},
-    {CLIENT(prompt), FREE_TEXT, .value = "Please input msg:"},
+    {CLIENT(host), OF_CLIENT, TEXT(1), .check = check_host},
+    {CLIENT(port), OF_CLIENT, NUMBER(0, 65535)},
+    {CLIENT(framing), OF_CLIENT, NAME(framing_names)},
+    {CLIENT(timeout), OF_CLIENT, NUMBER(1, DAY), .value = "5"},
+    {CLIENT(window), OF_CLIENT, NUMBER(1, 65536), .value = "1024"},
+    {CLIENT(prompt), OF_CLIENT, FREE_TEXT, .value = "Please input msg:"},
 };
 /* clang-format on */
 
+const size_t config_options_count = sizeof config_options / sizeof config_options[0];
+_Static_assert(sizeof config_options / sizeof config_options[0] <= (size_t)CONFIG_OPTIONS_MAX,
+               "CONFIG_OPTIONS_MAX in options.h is too small");
+
 const struct config_option *config_option_find(enum config_section section, const char *key)
 {
-    for (size_t i = 0; i < CONFIG_OPTIONS; i++)
+    for (size_t i = 0; i < config_options_count; i++)
         if (config_options[i].section == section && strcmp(config_options[i].key, key) == 0)
             return &config_options[i];
     return NULL;

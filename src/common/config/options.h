@@ -34,9 +34,19 @@ enum config_type {
     CONFIG_NETWORKS, /* char *, a list for network.h, one blank between two entries */
 };
 
+/* When a value that a reload brings takes effect. */
+enum config_reload {
+    CONFIG_RELOAD_UNSAID, /* no row of the table has it */
+    CONFIG_AT_ONCE,       /* also for connections that are open */
+    CONFIG_FOR_NEW_CONNECTIONS,
+    CONFIG_AFTER_RESTART,
+    CONFIG_OF_CLIENT, /* the server has no use for it */
+};
+
 struct config_option {
     enum config_section section;
     const char *key;
+    enum config_reload reload;
     enum config_type type;
     bool of_listener;  /* each listener has it, [server] too: the offset is in config_listener */
     size_t offset;     /* of the field, in struct config or struct config_listener */
@@ -47,8 +57,12 @@ struct config_option {
     bool free_text; /* any words, so that a " ;" may be one of them */
 };
 
-enum { CONFIG_OPTIONS = 34 };
-extern const struct config_option config_options[CONFIG_OPTIONS];
+/* The table, in the order in which config_print() writes the keys. */
+extern const struct config_option config_options[];
+extern const size_t config_options_count;
+
+/* Room for one entry an option; a static assertion in options.c says when it must grow. */
+enum { CONFIG_OPTIONS_MAX = 64 };
 
 /* Bytes, with the final NUL, that hold any value but a text. */
 enum { CONFIG_VALUE_SIZE = 24 };

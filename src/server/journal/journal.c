@@ -2,6 +2,7 @@
 
 #include "common/buffer.h"
 #include "common/clock.h"
+#include "common/problem.h"
 #include "common/record.h"
 #include "server/journal/file.h"
 #include "server/journal/lock.h"

@@ -65,14 +65,16 @@ static bool is_taken(const struct listeners *listeners, const struct address *wa
                      const struct listener_settings *settings, struct problem *problem)
 {
     char text[ADDRESS_TEXT_SIZE];
+    char first[CONFIG_TITLE_SIZE], second[CONFIG_TITLE_SIZE];
 
     for (size_t at = 0; address_port(wanted) != 0 && at < listeners->count; at++) {
-        const char *other = listeners->all[at].settings->config->name;
+        const struct config_listener *other = listeners->all[at].settings->config;
         if (!address_equal(&listeners->all[at].wanted, wanted))
             continue;
         (void)address_text(wanted, text, sizeof text);
-        problem_set(problem, "cannot listen on %s twice: for [%s%s] and [listener %s]", text,
-                    *other == '\0' ? "server" : "listener ", other, settings->config->name);
+        problem_set(problem, "cannot listen on %s twice: for %s and %s", text,
+                    config_listener_title(other, first),
+                    config_listener_title(settings->config, second));
         return true;
     }
     return false;

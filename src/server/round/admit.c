@@ -1,5 +1,6 @@
 #include "server/round/admit.h"
 
+#include "common/problem.h"
 #include "server/connection/proxy.h"
 #include "server/round/state.h"
 

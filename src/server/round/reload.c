@@ -1,5 +1,7 @@
 #include "server/round/reload.h"
 
+#include "common/config/options.h"
+#include "common/config/report.h"
 #include "common/log.h"
 #include "server/listener/plan.h"
 #include "server/listener/socket.h"
@@ -13,25 +15,18 @@
 #include <string.h>
 #include <sys/socket.h>
 
-static void report_error(void *context, const char *text)
-{
-    (void)context; /* the log needs none */
-    log_error("%s", text);
-}
-
 /*
  * The settings that the file says now; NULL when they are invalid: that was logged. A file that is
  * away or empty for a moment does not mean the defaults.
  */
 static struct settings *read_settings(const struct server *server)
 {
-    const struct config_report report = {.error = report_error};
     struct config_source source = *server->source;
     struct problem problem;
     struct config config;
 
     source.before = &server->settings->config;
-    if (!config_load(&source, &report, &config))
+    if (!config_load(&source, &config_report_to_log, &config))
         return NULL;
     if (!outputs_check(&config, source.path, true, &problem)) {
         log_error("%s: %s", source.path, problem.text);
@@ -155,27 +150,37 @@ static void convert_connections(struct server *server)
     }
 }
 
-static void warn_restart(const char *key, const char *before, const char *now)
+/* Warns of each key that has another value, which takes effect only after a restart. */
+static void warn_restart(const struct config *before, const struct config *now)
 {
-    if (strcmp(before, now) != 0)
-        log_warning("%s = %s needs a restart: it is \"%s\" until then", key, now, before);
+    char before_room[CONFIG_VALUE_SIZE];
+    char now_room[CONFIG_VALUE_SIZE];
+
+    for (size_t at = 0; at < config_options_count; at++) {
+        const struct config_option *option = &config_options[at];
+        if (option->reload != CONFIG_AFTER_RESTART)
+            continue;
+        const char *old = config_option_value(option, before, before_room);
+        const char *wanted = config_option_value(option, now, now_room);
+        if (strcmp(old, wanted) != 0)
+            log_warning("%s = %s needs a restart: it is \"%s\" until then", option->key, wanted,
+                        old);
+    }
 }
 
 /* A socket that was passed to us stays where it is, whatever its section says. */
-static void warn_passed(const struct settings *before, const struct settings *now,
-                        const struct listeners *listeners)
+static void warn_passed(const struct settings *before, const struct listeners *listeners)
 {
+    char title[CONFIG_TITLE_SIZE];
+
     for (size_t at = 0; at < listeners->count; at++) {
         const struct config_listener *section = listeners->all[at].settings->config;
         const struct listener_settings *old = settings_find(before, section->name);
         if (listeners->all[at].passed_as != NULL && old != NULL &&
             (strcmp(old->config->host, section->host) != 0 || old->config->port != section->port))
-            log_warning("host and port of [%s%s] have no effect: the service manager opened %s",
-                        *section->name == '\0' ? "server" : "listener ", section->name,
-                        listeners->all[at].address);
+            log_warning("host and port of %s have no effect: the service manager opened %s",
+                        config_listener_title(section, title), listeners->all[at].address);
     }
-    warn_restart("user", before->config.user, now->config.user);
-    warn_restart("group", before->config.group, now->config.group);
 }
 
 /* Figures that nobody updates any more would be taken for the server's. */
@@ -197,7 +202,8 @@ static void take_effect(struct server *server, struct settings *settings,
     log_open("tcpackd", (enum log_level)settings->config.log.level,
              (enum log_to)settings->config.log.to);
     server->settings = settings;
-    warn_passed(before, settings, listeners);
+    warn_passed(before, listeners);
+    warn_restart(&before->config, &settings->config);
     replace_listeners(server, listeners);
     convert_connections(server);
     remove_old_metrics(before, settings);
