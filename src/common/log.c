@@ -16,7 +16,8 @@
 
 enum { LINE_MAX_BYTES = 4096 }; /* one write() of it to a pipe is not torn: PIPE_BUF on Linux */
 
-const char *const log_level_names[] = {"error", "warning", "notice", "info", "debug", NULL};
+const char *const log_level_names[] = {"error", "warning", "notice", "info",
+                                       "debug", "trace",   NULL};
 const char *const log_to_names[] = {"stderr", "syslog", NULL};
 
 static struct {
@@ -65,12 +66,12 @@ static size_t format_line(enum log_level level, const char *format, va_list args
 static void write_line(enum log_level level, const char *format, va_list args) PRINTF_LIKE(2, 0);
 static void log_at(enum log_level level, const char *format, va_list args) PRINTF_LIKE(2, 0);
 
-static const int priorities[] = {LOG_ERR, LOG_WARNING, LOG_NOTICE, LOG_INFO, LOG_DEBUG};
+static const int priorities[] = {LOG_ERR, LOG_WARNING, LOG_NOTICE, LOG_INFO, LOG_DEBUG, LOG_DEBUG};
 
 /* Writes what stands in front of the text; returns its length. */
 static int write_head(enum log_level level, char line[LINE_MAX_BYTES])
 {
-    static const char *const prefixes[] = {"error: ", "warning: ", "", "", ""};
+    static const char *const prefixes[] = {"error: ", "warning: ", "", "", "", ""};
 
     if (log_state.to_journal)
         return snprintf(line, LINE_MAX_BYTES, "<%d>%s", priorities[level], prefixes[level]);
@@ -148,6 +149,11 @@ void log_never_wait(void)
     patience.active = true;
 }
 
+bool log_writes(enum log_level level)
+{
+    return level <= log_state.level;
+}
+
 uint64_t log_dropped(void)
 {
     return patience.dropped;
@@ -171,7 +177,7 @@ static void log_at(enum log_level level, const char *format, va_list args)
 {
     int saved = errno;
 
-    if (level > log_state.level)
+    if (!log_writes(level))
         return;
     if (log_state.to == LOG_TO_SYSLOG)
         vsyslog(priorities[level], format, args);
@@ -194,3 +200,4 @@ DEFINE_LEVEL(log_warning, LOG_LEVEL_WARNING)
 DEFINE_LEVEL(log_notice, LOG_LEVEL_NOTICE)
 DEFINE_LEVEL(log_info, LOG_LEVEL_INFO)
 DEFINE_LEVEL(log_debug, LOG_LEVEL_DEBUG)
+DEFINE_LEVEL(log_trace, LOG_LEVEL_TRACE)

@@ -19,7 +19,8 @@ enum log_level {
     LOG_LEVEL_WARNING,
     LOG_LEVEL_NOTICE,
     LOG_LEVEL_INFO,
-    LOG_LEVEL_DEBUG
+    LOG_LEVEL_DEBUG, /* each connection's life */
+    LOG_LEVEL_TRACE, /* each round and commit: what happens thousands of times a second */
 };
 
 enum log_to { LOG_TO_STDERR, LOG_TO_SYSLOG };
@@ -46,6 +47,12 @@ void log_open(const char *program, enum log_level level, enum log_to to);
  */
 void log_never_wait(void);
 
+/*
+ * Whether lines of this level are written. To be asked before a line whose arguments cost something
+ * to compute, and before lines of level trace.
+ */
+bool log_writes(enum log_level level) MUST_USE;
+
 /* Lines dropped so far. */
 uint64_t log_dropped(void) MUST_USE;
 
@@ -57,5 +64,6 @@ void log_warning(const char *format, ...) PRINTF_LIKE(1, 2);
 void log_notice(const char *format, ...) PRINTF_LIKE(1, 2);
 void log_info(const char *format, ...) PRINTF_LIKE(1, 2);
 void log_debug(const char *format, ...) PRINTF_LIKE(1, 2);
+void log_trace(const char *format, ...) PRINTF_LIKE(1, 2);
 
 #endif

@@ -28,6 +28,16 @@ static const struct {
     {100000, "0.1"},  {250000, "0.25"}, {1000000, "1"},   {5000000, "5"},
 };
 
+const char *metrics_refusal_name(enum metrics_refusal refusal)
+{
+    return refusal_names[refusal];
+}
+
+const char *metrics_end_name(enum metrics_end end)
+{
+    return end_names[end];
+}
+
 void metrics_count_sync(struct metrics *metrics, int64_t us)
 {
     size_t bucket = 0;

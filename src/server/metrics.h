@@ -66,6 +66,10 @@ struct metrics {
     int64_t started_wall_us; /* wall clock */
 };
 
+/* The names of the reasons, as the label `reason` has them. */
+const char *metrics_refusal_name(enum metrics_refusal refusal);
+const char *metrics_end_name(enum metrics_end end);
+
 /* Counts one fdatasync() that took `us` microseconds. */
 void metrics_count_sync(struct metrics *metrics, int64_t us);
 

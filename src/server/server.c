@@ -178,6 +178,7 @@ int server_run(struct server *server)
         round_read(server);
         round_commit(server);
         round_answer(server);
+        trace_round(server);
     }
     housekeeping_stopping();
     if (server->status == EX_OK)

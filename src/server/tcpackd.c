@@ -32,8 +32,8 @@ static const char help[] =
     "                        set one option; overrides the file\n"
     "  -t, --check           check the configuration and exit\n"
     "  -T, --print           print the whole configuration and exit\n"
-    "  -q, --quiet           log less\n"
-    "  -v, --verbose         log more\n"
+    "  -q, --quiet           log warnings and errors only\n"
+    "  -v, --verbose         log each connection; twice: each round and commit, too\n"
     "  -V, --version         print the version and exit\n"
     "  -h, --help            print this help and exit\n"
     "\n"
@@ -61,7 +61,7 @@ struct command_line {
     bool check;
     bool print;
     bool quiet;
-    bool verbose;
+    int verbose; /* how often -v was given */
 };
 
 static NORETURN void exit_usage(const char *format, ...) PRINTF_LIKE(1, 2);
@@ -123,7 +123,7 @@ static void parse_option(struct command_line *line, int option, const char *argu
         line->quiet = true;
         break;
     case 'v':
-        line->verbose = true;
+        line->verbose++;
         break;
     case 'V':
         exit_printed(puts("tcpackd " PACKAGE_VERSION) >= 0);
@@ -151,12 +151,13 @@ static struct command_line parse_command_line(int argc, char **argv)
         exit_usage("unexpected argument: %s; name the configuration with -c FILE", argv[optind]);
     if (line.check && line.print)
         exit_usage("-t and -T exclude each other");
-    if (line.quiet && line.verbose)
+    if (line.quiet && line.verbose > 0)
         exit_usage("-q and -v exclude each other");
     if (line.quiet)
         line.overrides[line.source.overrides_count++] = "log.level=warning";
-    if (line.verbose)
-        line.overrides[line.source.overrides_count++] = "log.level=debug";
+    if (line.verbose > 0)
+        line.overrides[line.source.overrides_count++] =
+            line.verbose == 1 ? "log.level=debug" : "log.level=trace";
     line.source.overrides = line.overrides;
     return line;
 }

@@ -93,6 +93,15 @@ void accept_update(struct server *server)
     }
 }
 
+static void log_accepted(const struct server *server, const struct connection *connection)
+{
+    char title[CONFIG_TITLE_SIZE];
+
+    log_debug("accepted %s for %s: %" PRIu64 " are open", connection->peer,
+              config_listener_title(connection->settings->config, title),
+              server->connections.count);
+}
+
 /*
  * Takes the accepted descriptor over, where the peer is admitted. False: no memory, and the
  * descriptor is still the caller's.
@@ -108,7 +117,10 @@ static bool add_connection(struct server *server, const struct listener *listene
     if (connection->is_unix && !listener_socket_keep_urgent(fd)) {
         /* Cannot fail with these arguments; urgent data would be left out. */
     }
-    if (admit_accepted(server, connection, peer))
+    bool admitted = admit_accepted(server, connection, peer);
+    if (log_writes(LOG_LEVEL_DEBUG))
+        log_accepted(server, connection);
+    if (admitted)
         connections_settle(server, connection);
     else
         connections_close(server, connection, NULL);

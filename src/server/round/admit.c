@@ -1,5 +1,6 @@
 #include "server/round/admit.h"
 
+#include "common/log.h"
 #include "common/problem.h"
 #include "server/connection/proxy.h"
 #include "server/round/state.h"
@@ -87,6 +88,16 @@ static enum admission refuse_header(struct server *server, struct connection *co
     return ADMISSION_REFUSED;
 }
 
+static void log_client(const struct connection *proxy, const struct address *client)
+{
+    char text[ADDRESS_PEER_SIZE];
+
+    if (!log_writes(LOG_LEVEL_DEBUG))
+        return;
+    (void)address_peer_text(client, text, sizeof text);
+    log_debug("proxy %s names its client %s", proxy->peer, text);
+}
+
 enum admission admit_proxied(struct server *server, struct connection *connection,
                              const unsigned char *bytes, size_t size, size_t *used)
 {
@@ -95,6 +106,7 @@ enum admission admit_proxied(struct server *server, struct connection *connectio
 
     switch (proxy_parse(bytes, size, &header)) {
     case PROXY_CLIENT:
+        log_client(connection, &header.peer);
         admitted = admit(server, connection, &header.peer, set_peer(connection, &header.peer));
         break;
     case PROXY_REAL: /* the peer stays the proxy; its first message decides: admit_proxy() */

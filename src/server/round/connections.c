@@ -4,6 +4,7 @@
 #include "server/round/admit.h"
 #include "server/round/state.h"
 
+#include <inttypes.h>
 #ifdef HAVE_MALLOC_TRIM
 #include <malloc.h>
 #endif
@@ -11,6 +12,8 @@
 
 /* The heap is trimmed only after a peak of at least this many connections. */
 enum { TRIM_PEAK_MIN = 128 };
+
+enum { US_PER_SECOND = 1000 * 1000 };
 
 static bool make_room(struct connections *table, int fd)
 {
@@ -83,13 +86,21 @@ static void give_memory_back(struct connections *table)
 #endif
 }
 
+static void log_end(const struct connection *connection, int64_t now)
+{
+    log_debug("closed %s (%s): %" PRIu64 " messages in %" PRIu32 " seconds", connection->peer,
+              connection->refused ? metrics_refusal_name(connection->refusal)
+                                  : metrics_end_name(connection->end),
+              connection->messages, (uint32_t)(now / US_PER_SECOND) - connection->accepted_s);
+}
+
 void connections_close(struct server *server, struct connection *connection, const char *why)
 {
     if (why != NULL)
         peer_log_warning(&server->peer_log, server->now, connection, "closed %s: %s",
                          connection->peer, why);
-    else
-        log_debug("closed %s", connection->peer);
+    if (log_writes(LOG_LEVEL_DEBUG))
+        log_end(connection, server->now);
     admit_leave(server, connection);
     readiness_forget(server->readiness, connection->fd);
     deadlines_clear(server->connections.deadlines, connection->fd);

@@ -226,6 +226,7 @@ static bool take(struct server *server, struct connection *connection, const uns
     if (connection->ended && !connection->more && connection->state != CONNECTION_REFUSING)
         connection->state = CONNECTION_ENDING;
     note_unfinished(server, connection, &taken);
+    connection->messages += taken.messages;
     const struct answer answer = {connection, begin, server->answers.replies.size - begin,
                                   taken.recorded};
     if (answers_add(&server->answers, answer))

@@ -15,6 +15,7 @@
 #include "server/round/housekeeping.h"
 #include "server/round/peer_log.h"
 #include "server/round/recording.h"
+#include "server/round/trace.h"
 #include "server/settings.h"
 
 #include <stdbool.h>
@@ -40,6 +41,7 @@ struct server {
     struct housekeeping housekeeping;
     struct peer_log peer_log;
     struct metrics metrics;
+    struct trace trace;
 
     bool stopping;
     int64_t parting_due; /* when the last connections are closed, once stopping; DEADLINE_NEVER */

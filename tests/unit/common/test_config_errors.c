@@ -185,7 +185,7 @@ static const struct bad bad_files[] = {
     {"[server]\nframing = lines\n", "f:2: framing: \"lines\" is none of auto, line, nul, octet\n"},
     {"[journal]\nformat = xml\n", "f:2: format: \"xml\" is none of text, json\n"},
     {"[log]\nlevel = verbose\n",
-     "f:2: level: \"verbose\" is none of error, warning, notice, info, debug\n"},
+     "f:2: level: \"verbose\" is none of error, warning, notice, info, debug, trace\n"},
     {"[log]\nto = file\n", "f:2: to: \"file\" is none of stderr, syslog\n"},
 
     /* texts */
