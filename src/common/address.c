@@ -26,7 +26,7 @@ static size_t ipv6_text(const struct sockaddr_in6 *in6, char *text, size_t size)
     if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr))
         return ipv4_text(&in6->sin6_addr.s6_addr[12], in6->sin6_port, text, size);
     (void)inet_ntop(AF_INET6, &in6->sin6_addr, digits, sizeof digits);
-    if (in6->sin6_scope_id != 0) /* by number: a name may have any byte but a blank and a slash */
+    if (in6->sin6_scope_id != 0) /* by number: a name may contain any byte except blank and slash */
         (void)snprintf(zone, sizeof zone, "%%%" PRIu32, in6->sin6_scope_id);
     return (size_t)snprintf(text, size, "[%s%s]:%u", digits, zone, (unsigned)ntohs(in6->sin6_port));
 }

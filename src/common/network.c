@@ -24,8 +24,8 @@ static unsigned bits_of(int family)
 }
 
 /*
- * An IPv4-mapped address, or a network of such, as IPv4. A wider network does not begin with the
- * whole mapped prefix, for its bits behind its own are 0.
+ * Turns an IPv4-mapped address or network into IPv4. A wider network does not match the mapped
+ * prefix: its bits after its own prefix are 0.
  */
 static void unmap(struct network *network)
 {
@@ -65,7 +65,7 @@ static void name_right_network(const char *entry, struct network network, struct
     for (size_t i = 0; i < sizeof network.address; i++)
         network.address[i] &= mask_byte(network.prefix, i);
     (void)inet_ntop(network.family, network.address, address, sizeof address); /* it has room */
-    problem_set(problem, "\"%s\" has bits set behind its prefix: the network is %s/%u", entry,
+    problem_set(problem, "\"%s\" has bits set after its prefix: the network is %s/%u", entry,
                 address, network.prefix);
 }
 
@@ -80,13 +80,13 @@ static bool parse_entry(const char *entry, struct network *network, struct probl
     *network = (struct network){.family = strchr(address, ':') == NULL ? AF_INET : AF_INET6};
     if (inet_pton(network->family, address, network->address) != 1)
         return problem_set(problem,
-                           "\"%s\" is no address or network (as in 192.0.2.1, 10.0.0.0/8, "
+                           "\"%s\" is not an address or network (as in 192.0.2.1, 10.0.0.0/8, "
                            "2001:db8::/32)",
                            entry);
     network->prefix = bits_of(network->family);
     if (entry[address_size] == '/') {
         if (!number_parse(entry + address_size + 1, 10, 0, network->prefix, &prefix))
-            return problem_set(problem, "\"%s\" has no prefix from 0 to %u behind the \"/\"", entry,
+            return problem_set(problem, "\"%s\" has no prefix from 0 to %u after the \"/\"", entry,
                                network->prefix);
         network->prefix = (unsigned)prefix;
     }

@@ -9,20 +9,20 @@ enum field { FIELD_SEQ, FIELD_BYTES, FIELD_TIME };
 
 static const char *const field_names[] = {"{seq}", "{bytes}", "{time}"};
 
-/* A placeholder, and the bytes between the one before it and itself. */
+/* A placeholder, and the literal bytes before it. */
 struct part {
     size_t text_end; /* these bytes end here in reply->text */
     enum field field;
 };
 
 struct reply {
-    unsigned char *text; /* what stands for itself, of all parts and behind the last */
+    unsigned char *text; /* the literal bytes of all parts, and those after the last */
     size_t text_size;
     struct part *parts;
     size_t parts_count;
 };
 
-/* Reads the placeholder that begins at `text`. The bytes it takes; 0, and *problem. */
+/* Reads the placeholder that begins at `text`. Returns its length; 0 with the problem. */
 static size_t compile_field(const char *text, enum field *field, struct problem *problem)
 {
     for (size_t i = 0; i < sizeof field_names / sizeof field_names[0]; i++) {
@@ -37,7 +37,7 @@ static size_t compile_field(const char *text, enum field *field, struct problem 
     return 0;
 }
 
-/* Compiles what `text` begins with into *reply, whose room is enough. The bytes it takes, or 0. */
+/* Compiles the next part of `text` into *reply, which has room. Returns its length, or 0. */
 static size_t compile_next(struct reply *reply, const char *text, struct problem *problem)
 {
     unsigned char byte = (unsigned char)*text;
@@ -61,7 +61,7 @@ static size_t compile_next(struct reply *reply, const char *text, struct problem
     return taken;
 }
 
-/* An empty reply with room for whatever a template of `size` bytes can hold. NULL: no memory. */
+/* An empty reply with room for any template of `size` bytes. NULL: no memory. */
 static struct reply *allocate(size_t size)
 {
     struct reply *reply = calloc(1, sizeof *reply);
@@ -111,7 +111,7 @@ static bool append_field(struct buffer *out, enum field field, const struct repl
 
 bool reply_fits(const struct reply *reply, enum framing framing)
 {
-    /* Numbers and times have no byte that a framing forbids. */
+    /* Numbers and times contain no byte that a framing forbids. */
     return framing_can_carry(framing, reply->text, reply->text_size);
 }
 

@@ -32,7 +32,8 @@ static bool read_descriptor(int descriptor, struct buffer *text, struct problem 
             return true;
         text->size += (size_t)size;
         if (text->size > FILE_MAX_BYTES)
-            return problem_set(problem, "more than a megabyte: that is no configuration");
+            return problem_set(problem,
+                               "it is larger than a megabyte: that is not a configuration");
     }
 }
 
@@ -71,7 +72,7 @@ static bool check_text(int descriptor, const struct buffer *text,
     return true;
 }
 
-/* Opens the file; a pipe that nobody writes to must not keep us waiting. -1 with errno. */
+/* Opens the file without waiting for a pipe's writer. -1 with errno. */
 static int open_file(const struct config_source *source)
 {
     int descriptor = open(source->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
@@ -106,7 +107,7 @@ static void read_file(struct config_loader *loader, const struct config_source *
     buffer_free(&text);
 }
 
-/* Completes what was read, or throws it away. */
+/* Completes the configuration, or frees it. */
 static bool finish(struct config_loader *loader)
 {
     if (!loader->failed)
@@ -142,7 +143,7 @@ bool config_parse(const char *name, const char *text, size_t size,
     return finish(&loader);
 }
 
-/* Prints a list of networks: a line of its own for each part that a line has room for. */
+/* Prints a list of networks, split into as many lines as it needs. */
 static bool print_networks(FILE *out, const char *key, const char *list)
 {
     const size_t room = CONFIG_LINE_MAX - strlen(key) - strlen(" = ");
@@ -175,7 +176,7 @@ static bool print_key(FILE *out, const struct config_option *option, const void 
     return fprintf(out, "%s\n", line) >= 0;
 }
 
-/* Prints the keys of one section, whose fields are in `home`, or of listeners in `listener`. */
+/* Prints a section's keys; the fields are in `home`, those of each listener in `listener`. */
 static bool print_keys(FILE *out, enum config_section section, const void *home,
                        const struct config_listener *listener)
 {

@@ -18,11 +18,11 @@ const char *const config_section_names[CONFIG_SECTIONS] = {
     [CONFIG_METRICS] = "metrics", [CONFIG_CLIENT] = "client",
 };
 
-enum { SHOWN_BYTES = 64 }; /* of a wrong value, in what is said about it */
+enum { SHOWN_BYTES = 64 }; /* of a wrong value, in an error about it */
 
 static const char *const journal_format_names[] = {"text", "json", NULL};
 
-/* `a:80` and `[::1]:80` are two keys here. An IPv6 address has at least two colons. */
+/* Refuses `a:80` and `[::1]:80`. A bare IPv6 address has at least two colons. */
 static bool check_no_port(const char *text, struct problem *problem)
 {
     const char *colon = strrchr(text, ':');
@@ -177,7 +177,7 @@ static bool set_text(const struct config_option *option, char **field, const cha
     return true;
 }
 
-/* The entries of a list, after those of `before`, with one blank between two. NULL: no memory. */
+/* The entries of `before` and of a list, separated by single blanks. NULL: no memory. */
 static char *join_entries(const char *before, const char *list)
 {
     size_t size = strlen(before);
@@ -199,7 +199,7 @@ static char *join_entries(const char *before, const char *list)
     return text;
 }
 
-/* Sets the field to the entries of `before`, which may be in the field, and of `list`. */
+/* Sets the field to the entries of `before` and `list`; `before` may be the field's text. */
 static bool set_networks(const struct config_option *option, char **field, const char *before,
                          const char *list, struct problem *problem)
 {
@@ -228,7 +228,7 @@ static bool set_number(const struct config_option *option, uint64_t *field, cons
         return true;
     bool digits = value[0] != '\0' && value[strspn(value, "0123456789")] == '\0';
     return problem_set(problem, "\"%.*s\" is %s %" PRIu64 " to %" PRIu64, SHOWN_BYTES, value,
-                       digits ? "out of range:" : "no number from", option->min, option->max);
+                       digits ? "out of range:" : "not a number from", option->min, option->max);
 }
 
 static bool set_mode(const struct config_option *option, uint64_t *field, const char *value,
@@ -236,8 +236,8 @@ static bool set_mode(const struct config_option *option, uint64_t *field, const 
 {
     if (number_parse(value, 8, 0, option->max, field))
         return true;
-    return problem_set(problem, "\"%.*s\" is no octal number from 0000 to %04" PRIo64, SHOWN_BYTES,
-                       value, option->max);
+    return problem_set(problem, "\"%.*s\" is not an octal number from 0000 to %04" PRIo64,
+                       SHOWN_BYTES, value, option->max);
 }
 
 static bool set_yes_no(bool *field, const char *value, struct problem *problem)
@@ -259,7 +259,7 @@ static bool set_name(const struct config_option *option, uint64_t *field, const 
             return true;
         }
     }
-    problem_set(problem, "\"%.*s\" is none of", SHOWN_BYTES, value);
+    problem_set(problem, "\"%.*s\" is not one of", SHOWN_BYTES, value);
     for (size_t i = 0; option->names[i] != NULL; i++)
         problem_set(problem, "%s%s %s", problem->text, i == 0 ? "" : ",", option->names[i]);
     return false;

@@ -121,7 +121,7 @@ static void test_empty_and_other_families(void **unused)
 
 static void test_refuses(void **unused)
 {
-#define NO_ADDRESS " is no address or network (as in 192.0.2.1, 10.0.0.0/8, 2001:db8::/32)"
+#define NO_ADDRESS " is not an address or network (as in 192.0.2.1, 10.0.0.0/8, 2001:db8::/32)"
     static const char *const pairs[][2] = {
         {"localhost", "\"localhost\"" NO_ADDRESS},
         {"10.0.0.0/8 x", "\"x\"" NO_ADDRESS},
@@ -134,18 +134,17 @@ static void test_refuses(void **unused)
         {"fe80::1%lo", "\"fe80::1%lo\"" NO_ADDRESS},
         {"127.0.0.1:80", "\"127.0.0.1:80\"" NO_ADDRESS},
         {"10.0.0.0;::1", "\"10.0.0.0;::1\"" NO_ADDRESS},
-        {"10.0.0.0/33", "\"10.0.0.0/33\" has no prefix from 0 to 32 behind the \"/\""},
-        {"10.0.0.0/", "\"10.0.0.0/\" has no prefix from 0 to 32 behind the \"/\""},
-        {"10.0.0.0/8/8", "\"10.0.0.0/8/8\" has no prefix from 0 to 32 behind the \"/\""},
-        {"10.0.0.0/-1", "\"10.0.0.0/-1\" has no prefix from 0 to 32 behind the \"/\""},
-        {"10.0.0.0/255.0.0.0",
-         "\"10.0.0.0/255.0.0.0\" has no prefix from 0 to 32 behind the \"/\""},
-        {"::/129", "\"::/129\" has no prefix from 0 to 128 behind the \"/\""},
-        {"10.1.2.3/8", "\"10.1.2.3/8\" has bits set behind its prefix: the network is 10.0.0.0/8"},
-        {"0.0.0.1/0", "\"0.0.0.1/0\" has bits set behind its prefix: the network is 0.0.0.0/0"},
+        {"10.0.0.0/33", "\"10.0.0.0/33\" has no prefix from 0 to 32 after the \"/\""},
+        {"10.0.0.0/", "\"10.0.0.0/\" has no prefix from 0 to 32 after the \"/\""},
+        {"10.0.0.0/8/8", "\"10.0.0.0/8/8\" has no prefix from 0 to 32 after the \"/\""},
+        {"10.0.0.0/-1", "\"10.0.0.0/-1\" has no prefix from 0 to 32 after the \"/\""},
+        {"10.0.0.0/255.0.0.0", "\"10.0.0.0/255.0.0.0\" has no prefix from 0 to 32 after the \"/\""},
+        {"::/129", "\"::/129\" has no prefix from 0 to 128 after the \"/\""},
+        {"10.1.2.3/8", "\"10.1.2.3/8\" has bits set after its prefix: the network is 10.0.0.0/8"},
+        {"0.0.0.1/0", "\"0.0.0.1/0\" has bits set after its prefix: the network is 0.0.0.0/0"},
         {"2001:db8::1/64",
-         "\"2001:db8::1/64\" has bits set behind its prefix: the network is 2001:db8::/64"},
-        {"::ffff:10.1.2.3/104", "\"::ffff:10.1.2.3/104\" has bits set behind its prefix: the "
+         "\"2001:db8::1/64\" has bits set after its prefix: the network is 2001:db8::/64"},
+        {"::ffff:10.1.2.3/104", "\"::ffff:10.1.2.3/104\" has bits set after its prefix: the "
                                 "network is ::ffff:10.0.0.0/104"},
         {"1111111111222222222233333333334444444444555555555566666666667777777777",
          "\"1111111111222222222233333333334444444444555555555...\" is too long for an address"},

@@ -210,7 +210,7 @@ static void test_file_errors(void **state)
     assert_false(metrics_write_file("/nonexistent/tcpackd.prom", &empty, &problem));
     assert_string_equal(problem.text, strerror(ENOENT));
     assert_false(metrics_write_file(folder, &empty, &problem));
-    assert_string_equal(problem.text, "there is something else than a regular file");
+    assert_string_equal(problem.text, "there is something other than a regular file");
 }
 
 /* A FIFO stands for a device: a configured /dev/null must not be replaced. */
@@ -224,7 +224,7 @@ static void test_only_a_regular_file_is_replaced(void **state)
     assert_true(unlink(path) == 0 || errno == ENOENT);
     assert_int_equal(mkfifo(path, 0600), 0);
     assert_false(metrics_write_file(path, &empty, &problem));
-    assert_string_equal(problem.text, "there is something else than a regular file");
+    assert_string_equal(problem.text, "there is something other than a regular file");
     assert_int_equal(lstat(path, &status), 0);
     assert_true(S_ISFIFO(status.st_mode));
     assert_int_equal(unlink(path), 0);
