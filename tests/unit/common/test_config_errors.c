@@ -219,7 +219,7 @@ static const struct bad bad_files[] = {
      "192.0.2.1, 10.0.0.0/8, 2001:db8::/32)\n"},
     {"[server]\ndeny = 10.0.0.0/33\n",
      "f:2: deny: \"10.0.0.0/33\" has no prefix from 0 to 32 after the \"/\"\n"},
-    {"[server]\nproxy_from = 10.1.2.3/8\n", "f:2: proxy_from: \"10.1.2.3/8\" has bits set behind "
+    {"[server]\nproxy_from = 10.1.2.3/8\n", "f:2: proxy_from: \"10.1.2.3/8\" has bits set after "
                                             "its prefix: the network is 10.0.0.0/8\n"},
 
     /* replies that their framing cannot carry: named is what can be changed */
