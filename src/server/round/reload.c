@@ -16,8 +16,8 @@
 #include <sys/socket.h>
 
 /*
- * The settings that the file says now; NULL when they are invalid: that was logged. A file that is
- * away or empty for a moment does not mean the defaults.
+ * The settings of the file as it is now. NULL: it is invalid, which was logged. A file that is
+ * missing or empty for a moment does not mean the defaults.
  */
 static struct settings *read_settings(const struct server *server)
 {
@@ -57,7 +57,7 @@ static bool make_scratch(struct server *server, const struct settings *settings)
     return true;
 }
 
-/* Stops watching those that are not in `but`. */
+/* Stops watching the listeners that are not in `but`. */
 static void forget(struct server *server, const struct listeners *listeners,
                    const struct listeners *but)
 {
@@ -78,7 +78,7 @@ static bool watch(struct server *server, const struct listeners *listeners)
     return true;
 }
 
-/* Does everything that can fail. False, and nothing has changed, where something did. */
+/* Does everything that can fail. False: something failed, and nothing has changed. */
 static bool prepare(struct server *server, const struct settings *settings,
                     struct listeners *listeners)
 {
@@ -108,13 +108,13 @@ static void replace_listeners(struct server *server, struct listeners *listeners
     struct listeners before = server->listeners;
     server->listeners = *listeners;
     limits_apply(server);
-    accept_last(server, &before, listeners); /* closing would reset those who wait there */
+    accept_last(server, &before, listeners); /* closing would reset the connections waiting there */
     forget(server, &before, listeners);
     listeners_close(&before, listeners);
     listeners_refresh(listeners);
 }
 
-/* What was inherited from the listener when the connection was accepted. */
+/* Changes what the socket inherited from the listener when it was accepted. */
 static void convert_socket(struct server *server, const struct connection *connection,
                            const struct config_listener *before, const struct config_listener *now)
 {
@@ -124,15 +124,15 @@ static void convert_socket(struct server *server, const struct connection *conne
                          "cannot change keepalive of %s: %s", connection->peer, strerror(errno));
 }
 
-/* Whether replies by the section can be sent to the connection, whose framing stays. */
+/* Whether the connection, whose framing stays, can carry the section's replies. */
 static bool can_answer(const struct connection *connection, const struct listener_settings *section)
 {
     return !section->config->acknowledge || reply_fits(section->reply, connection->framing);
 }
 
 /*
- * Connections go over to the section of the name they came in by; without it, or where their
- * framing cannot carry its reply, nothing changes.
+ * Gives each connection the new settings of its section. A connection keeps its old ones if the
+ * section is gone, or if its framing cannot carry the new reply.
  */
 static void convert_connections(struct server *server)
 {
@@ -150,7 +150,7 @@ static void convert_connections(struct server *server)
     }
 }
 
-/* Warns of each key that has another value, which takes effect only after a restart. */
+/* Warns of each changed key that takes effect only after a restart. */
 static void warn_restart(const struct config *before, const struct config *now)
 {
     char before_room[CONFIG_VALUE_SIZE];
@@ -168,7 +168,7 @@ static void warn_restart(const struct config *before, const struct config *now)
     }
 }
 
-/* A socket that was passed to us stays where it is, whatever its section says. */
+/* A socket passed by the service manager keeps its address, whatever its section says. */
 static void warn_passed(const struct settings *before, const struct listeners *listeners)
 {
     char title[CONFIG_TITLE_SIZE];
@@ -183,7 +183,7 @@ static void warn_passed(const struct settings *before, const struct listeners *l
     }
 }
 
-/* Figures that nobody updates any more would be taken for the server's. */
+/* Removes a metrics file that is no longer updated: its figures would look current. */
 static void remove_old_metrics(const struct settings *before, const struct settings *now)
 {
     const char *path = before->config.metrics.file;
@@ -228,13 +228,13 @@ static bool reload_settings(struct server *server)
 void reload_configuration(struct server *server)
 {
     if (!notify_reloading())
-        log_warning("cannot tell the service manager ($NOTIFY_SOCKET): %s", strerror(errno));
+        log_warning("cannot notify the service manager ($NOTIFY_SOCKET): %s", strerror(errno));
     if (!reload_settings(server)) {
         server->metrics.reload_errors++;
         log_error("%s: nothing is changed", server->source->path);
-        /* What is wrong elsewhere must not keep a rotated journal from being opened again. */
+        /* An error elsewhere must not prevent a rotated journal from being reopened. */
         if (!recording_reopen(&server->recording, server->settings, server->now)) {
-            /* It was said why; recording goes on where it was. */
+            /* It logged why. */
         }
     }
     housekeeping_begin(server);

@@ -1,6 +1,6 @@
 /*
- * state.h: the state of the server, in named parts. A step or duty that needs one part takes that
- * part; one that needs several takes the server.
+ * state.h: the state of the server, in named parts. A function that needs one part takes that part;
+ * one that needs several takes the server.
  */
 #ifndef TCPACK_SERVER_ROUND_STATE_H
 #define TCPACK_SERVER_ROUND_STATE_H
@@ -23,7 +23,7 @@
 #include <stdint.h>
 
 struct server {
-    const struct config_source *source; /* what a reload reads; borrowed */
+    const struct config_source *source; /* what a reload reads; not owned */
     struct settings *settings;
     struct readiness *readiness;
     struct listeners listeners;

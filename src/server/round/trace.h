@@ -10,11 +10,11 @@ struct server;
 
 /* A zeroed struct has seen no round. */
 struct trace {
-    bool active;           /* the figures before the round are known */
-    struct metrics before; /* they are these */
+    bool active;           /* `before` is valid */
+    struct metrics before; /* the figures before the round */
 };
 
-/* The last thing in a round: logs what it did. Costs one comparison unless level is trace. */
+/* Logs what the round did; call it at the end of each. Costs one comparison unless it logs. */
 void trace_round(struct server *server);
 
 #endif
