@@ -1,4 +1,4 @@
-/* acknowledgement.h: what is known of a message once its reply is here. */
+/* acknowledgement.h: a message's reply, with what tcpack knows of the message. */
 #ifndef TCPACK_CLIENT_ACKNOWLEDGEMENT_H
 #define TCPACK_CLIENT_ACKNOWLEDGEMENT_H
 
@@ -6,8 +6,8 @@
 #include <stdint.h>
 
 struct acknowledgement {
-    uint64_t line;      /* the message's */
-    int64_t latency_us; /* from the message's start_us (window.h) until its reply was received */
+    uint64_t line;      /* the message's line in the input */
+    int64_t latency_us; /* from the message's start_us (window.h) to the receipt of its reply */
     const unsigned char *reply;
     size_t size;
     const unsigned char *message; /* with its framing */

@@ -13,35 +13,35 @@ const char arguments_help[] =
     "              [-t SECONDS] [-0qrv] [MESSAGE...]\n"
     "       tcpack --load COUNT [--clients N] [--size BYTES] [--rate R] [-H HOST]...\n"
     "\n"
-    "Sends text messages to tcpackd and prints its acknowledgements. MESSAGE words\n"
-    "are one message; without them each line of standard input is one. Options may\n"
-    "follow words; what follows -- is no option.\n"
+    "Sends text messages to tcpackd and prints its acknowledgements. The MESSAGE\n"
+    "words form one message; without them, each line of standard input is a message.\n"
+    "Options may follow words; arguments after -- are always words.\n"
     "\n"
-    "  -H, --host HOST        name, address, or /path of a Unix socket\n"
-    "  -p, --port PORT        port\n"
-    "  -c, --config FILE      configuration\n"
+    "  -H, --host HOST        host name, address, or /path of a Unix socket\n"
+    "  -p, --port PORT        TCP port\n"
+    "  -c, --config FILE      read this configuration file\n"
     "  -f, --framing FRAMING  auto, line, nul or octet\n"
-    "  -w, --window WINDOW    messages under way at once\n"
-    "  -t, --timeout SECONDS  for connecting and each acknowledgement; 0: no limit\n"
-    "  -r, --resend           connect again when the connection is lost, and resend\n"
-    "  --retries N            as -r, but try again at most N times in a row\n"
+    "  -w, --window WINDOW    messages in flight at once\n"
+    "  -t, --timeout SECONDS  limit for connecting and each acknowledgement; 0: none\n"
+    "  -r, --resend           if the connection is lost, reconnect and resend\n"
+    "  --retries N            like -r, but give up after N failed retries in a row\n"
     "  -0, --null             messages on standard input end with NUL, not newline\n"
-    "  --from LINE            begin with this line of the input\n"
+    "  --from LINE            start with this line of the input\n"
     "  --id NAME              number the messages: NAME, and the line of a file\n"
-    "  --number N             or N for the first message, of words and other input\n"
+    "  --number N             ... or N for the first message\n"
     "  --position FILE        note in FILE which number was acknowledged last\n"
-    "  -q, --quiet            print no replies\n"
-    "  -v, --verbose          say more, and a summary at the end\n"
+    "  -q, --quiet            do not print replies\n"
+    "  -v, --verbose          log details, and a summary at the end\n"
     "  --json                 print each reply as a JSON object\n"
     "  --progress, --no-progress\n"
-    "                         show how far the input is, or do not\n"
-    "  --no-history           keep no history of what is typed\n"
-    "  --load COUNT           send that many generated messages and measure\n"
-    "  --clients N            over that many connections\n"
-    "  --size BYTES           of that size\n"
-    "  --rate R               R a second in all; without it, as fast as it goes\n"
-    "  -V, --version          print the version\n"
-    "  -h, --help             print this\n";
+    "                         show a progress line, or do not\n"
+    "  --no-history           do not keep a history of the lines typed\n"
+    "  --load COUNT           send COUNT generated messages and measure latency\n"
+    "  --clients N            ... over N connections\n"
+    "  --size BYTES           ... of BYTES bytes each\n"
+    "  --rate R               ... at R messages per second in total\n"
+    "  -V, --version          print the version and exit\n"
+    "  -h, --help             print this help and exit\n";
 
 enum {
     PORT_MAX = 65535,
@@ -52,7 +52,7 @@ enum {
     RATE_MAX = 100000000,
 };
 
-/* Options that have no letter. */
+/* Options without a short form. */
 enum {
     OPTION_RETRIES = 256,
     OPTION_FROM,
@@ -108,7 +108,7 @@ static bool take_number(const char *option, uint64_t min, uint64_t max, uint64_t
     return false;
 }
 
-/* Seconds as `5`, `0.5` or `.25`, up to microseconds. */
+/* Parses seconds such as `5`, `0.5` or `.25`, with at most six decimal places. */
 static bool take_seconds(int64_t *microseconds, char *problem)
 {
     const char *point = strchr(optarg, '.');
@@ -152,8 +152,8 @@ static bool take_framing(int *framing, char *problem)
 }
 
 /*
- * A host alone: of `localhost:8001` and `[::1]:8001` says how to write the port. Any other text
- * with several colons is an IPv6 address.
+ * Rejects a host with a port, such as `localhost:8001` or `[::1]:8001`, and says how to write it.
+ * Any other text with several colons is an IPv6 address.
  */
 static bool take_host(const char **host, char *problem)
 {
@@ -275,7 +275,7 @@ static bool take_option(int option, struct arguments *arguments, char *problem)
     }
 }
 
-/* The long option that takes no value, and whose character or number this is; NULL: none. */
+/* The name of the long option with this value, if it takes no argument; else NULL. */
 static const char *name_without_value(int option)
 {
     for (size_t i = 0; long_options[i].name != NULL; i++)
@@ -285,8 +285,8 @@ static const char *name_without_value(int option)
 }
 
 /*
- * getopt_long() met something that it does not know, an option without its value, or one with a
- * value that takes none.
+ * Says why getopt_long() failed: an unknown option, an option without its value, or a value for an
+ * option that takes none.
  */
 static void explain(int what, char **argv, char *problem)
 {
@@ -298,9 +298,9 @@ static void explain(int what, char **argv, char *problem)
     else if (name != NULL)
         (void)snprintf(problem, ARGUMENTS_PROBLEM_SIZE, "--%s takes no value", name);
     else if (optopt > 0)
-        (void)snprintf(problem, ARGUMENTS_PROBLEM_SIZE, "there is no option -%c", optopt);
+        (void)snprintf(problem, ARGUMENTS_PROBLEM_SIZE, "unknown option -%c", optopt);
     else
-        (void)snprintf(problem, ARGUMENTS_PROBLEM_SIZE, "there is no option %s", option);
+        (void)snprintf(problem, ARGUMENTS_PROBLEM_SIZE, "unknown option %s", option);
 }
 
 static bool fits_together(const struct arguments *arguments, char *problem)
@@ -308,19 +308,19 @@ static bool fits_together(const struct arguments *arguments, char *problem)
     const char *why = NULL;
 
     if (arguments->load > 0 && arguments->words_count > 0)
-        why = "--load makes its own messages: there can be no MESSAGE";
+        why = "--load generates its messages: it cannot be combined with MESSAGE";
     else if (arguments->from > 1 && arguments->words_count > 0)
-        why = "--from is for lines of standard input: there can be no MESSAGE";
+        why = "--from applies to standard input: it cannot be combined with MESSAGE";
     else if (arguments->nul && arguments->words_count > 0)
-        why = "-0 is for messages on standard input: there can be no MESSAGE";
+        why = "-0 applies to standard input: it cannot be combined with MESSAGE";
     else if (arguments->load > 0 && arguments->is_no_load)
-        why =
-            "-r, --retries, -0, --from, --id, --number, --position, --json and --no-history do not "
-            "go with --load";
+        why = "-r, --retries, -0, --from, --id, --number, --position, --json and --no-history "
+              "cannot be "
+              "combined with --load";
     else if (arguments->number > 0 && arguments->id == NULL)
-        why = "--number goes with --id";
+        why = "--number needs --id";
     else if (arguments->load == 0 && arguments->is_load_only)
-        why = "--clients, --size and --rate go with --load";
+        why = "--clients, --size and --rate need --load";
     if (why != NULL)
         (void)snprintf(problem, ARGUMENTS_PROBLEM_SIZE, "%s", why);
     return why == NULL;

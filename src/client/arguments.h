@@ -10,35 +10,35 @@
 
 enum arguments_switch { SWITCH_UNSET, SWITCH_ON, SWITCH_OFF };
 
-/* What was not given is NULL, 0 or false, or as said. Texts are those of argv. */
+/* Options not given are NULL, 0 or false unless stated otherwise. Strings point into argv. */
 struct arguments {
     const char *config;   /* -c */
     const char *host;     /* -H */
     uint64_t port;        /* -p */
-    int framing;          /* -f, enum framing; -1 where not given */
+    int framing;          /* -f, enum framing; -1: not given */
     uint64_t window;      /* -w */
-    int64_t timeout_us;   /* -t; -1 where not given; 0: for ever */
+    int64_t timeout_us;   /* -t; -1: not given; 0: no limit */
     bool resend;          /* -r, --retries */
-    uint64_t retries;     /* --retries; UINT64_MAX where not given */
-    uint64_t from;        /* --from; 1 where not given */
+    uint64_t retries;     /* --retries; default: UINT64_MAX */
+    uint64_t from;        /* --from; default: 1 */
     bool nul;             /* -0 */
     bool quiet;           /* -q */
     bool verbose;         /* -v */
     bool json;            /* --json */
     bool no_history;      /* --no-history */
     const char *id;       /* --id */
-    uint64_t number;      /* --number */
+    uint64_t number;      /* --number; 0: not given */
     const char *position; /* --position */
     enum arguments_switch progress;
 
     uint64_t load;     /* --load: messages */
-    uint64_t clients;  /* --clients; 1 where not given */
-    uint64_t size;     /* --size: bytes; 100 where not given */
-    uint64_t rate;     /* --rate: messages a second; 0: as fast as it goes */
-    bool is_load_only; /* one of the last three was given */
-    bool is_no_load;   /* one was given that has no meaning with --load */
+    uint64_t clients;  /* --clients; default: 1 */
+    uint64_t size;     /* --size: bytes; default: 100 */
+    uint64_t rate;     /* --rate: messages per second; 0: no limit */
+    bool is_load_only; /* an option was given that needs --load */
+    bool is_no_load;   /* an option was given that cannot be combined with --load */
 
-    bool show_help, show_version; /* -h, -V: do that and nothing else */
+    bool show_help, show_version; /* -h, -V: print that and exit */
 
     char **words; /* MESSAGE */
     size_t words_count;
@@ -47,8 +47,8 @@ struct arguments {
 enum { ARGUMENTS_PROBLEM_SIZE = 256 };
 
 /*
- * Reads the command line into *arguments. False: `problem`, ARGUMENTS_PROBLEM_SIZE bytes, says what
- * is wrong with it.
+ * Reads the command line into *arguments. Returns false if it is wrong, and writes the reason to
+ * `problem`, a buffer of ARGUMENTS_PROBLEM_SIZE bytes.
  */
 bool arguments_parse(int argc, char **argv, struct arguments *arguments, char *problem) MUST_USE;
 

@@ -4,7 +4,7 @@ enum { FIRST_US = 100 * 1000 };
 
 void backoff_init(struct backoff *backoff, int64_t limit_us, uint64_t seed)
 {
-    /* The generator needs a state other than 0. */
+    /* A state of 0 would only ever yield 0. */
     *backoff = (struct backoff){.limit_us = limit_us, .random = seed | 1};
     backoff_reset(backoff);
 }

@@ -1,7 +1,7 @@
 /*
- * backoff.h: how long to wait before the next attempt to connect: twice as long each time up to a
- * limit, and a random part off it, so that many clients of a server that came back do not come all
- * at once. Pure: the caller brings the randomness' seed.
+ * backoff.h: how long to wait before the next attempt to connect. The wait doubles each time, up to
+ * a limit. A random part is subtracted, which spreads the clients of a server that comes back.
+ * Pure: the caller passes the random seed.
  */
 #ifndef TCPACK_CLIENT_BACKOFF_H
 #define TCPACK_CLIENT_BACKOFF_H
@@ -16,13 +16,13 @@ struct backoff {
 
 void backoff_init(struct backoff *backoff, int64_t limit_us, uint64_t seed);
 
-/* Something worked: the next wait is the shortest again. */
+/* Makes the next wait the shortest again, after a success. */
 void backoff_reset(struct backoff *backoff);
 
-/* The next wait is the longest. */
+/* Makes the next wait the longest. */
 void backoff_lengthen(struct backoff *backoff);
 
-/* Microseconds to wait now: between half of the current step and all of it. */
+/* Returns the microseconds to wait now: between half of the current step and all of it. */
 int64_t backoff_next(struct backoff *backoff);
 
 #endif

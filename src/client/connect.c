@@ -12,7 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Adds a text with its NUL; without memory there is one explanation less. */
+/* Appends a string with its NUL. If memory is short, the string is left out. */
 static void add_problem(struct buffer *problems, const char *what, const char *on, const char *why)
 {
     size_t before = problems->size;
@@ -37,11 +37,11 @@ static int open_socket(int family)
         return -1;
     }
     if (family != AF_UNIX)
-        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes); /* slower without */
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes); /* only for speed */
     return fd;
 }
 
-/* Waits until a connect() under way has ended. False with errno: EINTR is one of our signals. */
+/* Waits for connect() to finish. Returns false with errno, EINTR after a signal to end. */
 static bool await_connected(int fd, int64_t due_us)
 {
     for (;;) {
@@ -68,8 +68,8 @@ static bool await_connected(int fd, int64_t due_us)
     }
 }
 
-/* Waits a little, for there is nothing to wait for. False with errno as await_connected(). */
-static bool pause_before(int64_t due_us)
+/* Waits a few milliseconds before another attempt. Returns as await_connected(). */
+static bool pause_before_retry(int64_t due_us)
 {
     enum { PAUSE_US = 5000 };
     int64_t now_us = clock_monotonic_us();
@@ -90,29 +90,29 @@ static bool start_and_await(int fd, const struct address *address, int64_t due_u
             return true;
         if (errno == EINPROGRESS)
             return await_connected(fd, due_us);
-        /* A Unix socket whose backlog is full says so instead of waiting (connect(2)). */
-        if (errno != EAGAIN || !pause_before(due_us))
+        /* On a Unix socket with a full backlog, connect(2) fails instead of waiting. */
+        if (errno != EAGAIN || !pause_before_retry(due_us))
             return false;
     }
 }
 
-/* Closes at once, without a TIME_WAIT that would keep the port from a server. Keeps errno. */
+/* Closes at once, without TIME_WAIT, which would keep a server from using the port. Keeps errno. */
 static void close_with_reset(int fd)
 {
     const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
     int saved = errno;
 
-    /* If it fails, the end is in order. A Unix socket knows no reset. */
+    /* If this fails, and on a Unix socket, the connection is closed in order. */
     (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-    (void)close(fd); /* acknowledgements say what arrived, not close() */
+    (void)close(fd); /* only acknowledgements tell what has arrived */
     errno = saved;
 }
 
 /*
- * Whether the socket is connected to itself. If nobody listens on the port and the kernel chose the
- * same port for this end, the SYN meets its own socket, which TCP takes for a simultaneous open
- * (RFC 9293, 3.5): every message would come back as its own reply. An end without an address, which
- * says nothing, counts as another peer.
+ * Whether the socket is connected to itself. If nothing listens on the port and the kernel chooses
+ * the same port for this end, the SYN reaches its own socket and TCP sees a simultaneous open
+ * (RFC 9293, 3.5). Every message would come back as its own reply. An end without an address counts
+ * as another peer.
  */
 static bool is_own_peer(int fd)
 {
@@ -124,7 +124,7 @@ static bool is_own_peer(int fd)
            address_port(&own) >= 0 && address_equal(&own, &peer);
 }
 
-/* A connected descriptor, or -1 with errno. */
+/* Returns a connected descriptor, or -1 with errno. */
 static int connect_to(const struct address *address, int64_t timeout_us)
 {
     int64_t due_us = timeout_us == 0 ? WAIT_FOREVER : clock_monotonic_us() + timeout_us;
@@ -136,7 +136,7 @@ static int connect_to(const struct address *address, int64_t timeout_us)
     if (connected && !is_own_peer(fd))
         return fd;
     if (connected)
-        errno = ECONNREFUSED; /* nobody listens there */
+        errno = ECONNREFUSED; /* nothing listens there */
     close_with_reset(fd);
     return -1;
 }
@@ -145,12 +145,12 @@ enum outcome connect_open(const struct connect_target *target, struct client_con
                           struct buffer *problems)
 {
     struct address_list list;
-    const char *problem;
+    struct problem problem;
     enum outcome outcome = OUTCOME_UNREACHABLE;
 
     connection->fd = -1;
     if (!address_resolve(target->host, target->port, ADDRESS_TO_CONNECT, &list, &problem)) {
-        add_problem(problems, "no address of ", target->host, problem);
+        add_problem(problems, "cannot resolve ", target->host, problem.text);
         return OUTCOME_UNKNOWN_HOST;
     }
     for (size_t i = 0; i < list.count && connection->fd < 0; i++) {
@@ -183,7 +183,7 @@ void connect_log_problems(const struct buffer *problems, void (*log)(const char 
 void connect_close(struct client_connection *connection)
 {
     if (connection->fd >= 0)
-        (void)close(connection->fd); /* acknowledgements say what arrived, not close() */
+        (void)close(connection->fd); /* only acknowledgements tell what has arrived */
     connection->fd = -1;
 }
 

@@ -1,5 +1,6 @@
 /*
- * connect.h: connects to the server: every address of its name in turn, each within a time.
+ * connect.h: connects to the server. It tries each address of the host in turn, each with a
+ * time-out.
  */
 #ifndef TCPACK_CLIENT_CONNECT_H
 #define TCPACK_CLIENT_CONNECT_H
@@ -12,33 +13,33 @@
 #include <stdint.h>
 
 struct connect_target {
-    const char *host; /* as address_resolve() takes it */
+    const char *host; /* for address_resolve() */
     unsigned port;
-    int64_t timeout_us; /* for each address; 0: as long as the system tries */
+    int64_t timeout_us; /* for each address; 0: the system's own limit */
 };
 
 struct client_connection {
-    int fd;                       /* non-blocking; -1 while there is none */
-    char peer[ADDRESS_TEXT_SIZE]; /* the address that took it */
+    int fd;                       /* non-blocking; -1: not connected */
+    char peer[ADDRESS_TEXT_SIZE]; /* the server's address */
 };
 
 /*
- * OUTCOME_DONE and an open connection; OUTCOME_UNKNOWN_HOST, OUTCOME_UNREACHABLE
- * or OUTCOME_INTERRUPTED and none. Each thing that went wrong on the way is appended
- * to `problems` as a text with a NUL, also when a later address worked.
+ * Returns OUTCOME_DONE with an open connection, or OUTCOME_UNKNOWN_HOST, OUTCOME_UNREACHABLE or
+ * OUTCOME_INTERRUPTED without one. Appends each error on the way to `problems` as a string with its
+ * NUL, even if a later address worked.
  */
 enum outcome connect_open(const struct connect_target *target, struct client_connection *connection,
                           struct buffer *problems) MUST_USE;
 
-/* Logs each of the texts of connect_open() with one of the functions of log.h. */
+/* Logs each string that connect_open() appended, with one of the functions of log.h. */
 void connect_log_problems(const struct buffer *problems, void (*log)(const char *format, ...));
 
-/* Ends the connection in order: the server receives everything that was sent, then the end. */
+/* Closes the connection in order: the server receives everything that was sent, then the end. */
 void connect_close(struct client_connection *connection);
 
 /*
- * Ends it with a reset: the server drops what it has of an unfinished message, which after an end
- * in order would count as a whole one. A Unix socket has no reset: there it ends in order.
+ * Closes it with a reset: the server drops an unfinished message, which it would take for a whole
+ * one if the connection ended in order. A Unix socket has no reset and is closed in order.
  */
 void connect_reset(struct client_connection *connection);
 

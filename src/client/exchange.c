@@ -10,14 +10,14 @@
 #include <sys/socket.h>
 
 enum {
-    /* A reply that nothing in it ends is whole if nothing more came for that long. */
+    /* A reply without an end of its own is complete if no byte follows for this long. */
     SETTLE_US = 100 * 1000,
-    /* A longer message may be more than a segment of a path, or than a server's buffer, takes. */
+    /* A longer message may not fit into one segment or into the server's buffer. */
     PIECE_MAX = 512,
-    FIRST_WINDOW = 16, /* with resend: messages that may be under way before one is acknowledged */
+    FIRST_WINDOW = 16, /* with resend: messages in flight before the first acknowledgement */
     RECEIVE_SIZE_MIN = 4096,
     RECEIVE_SIZE_MAX = 65536,
-    RECEIVE_SIZE_OF_REPLY = 64, /* a usual reply: how much to receive at once follows the window */
+    RECEIVE_SIZE_OF_REPLY = 64, /* a usual reply; recv() asks for as many as the window holds */
 };
 
 bool exchange_init(struct exchange *exchange, const struct exchange_settings *settings,
@@ -40,12 +40,12 @@ void exchange_free(struct exchange *exchange)
 }
 
 /*
- * How many messages may be under way. With resend, those under way when the connection is lost are
- * recorded twice. So the first connection begins with a few and each later one with one; an
- * acknowledgement allows one more, which doubles the window with each acknowledged window (slow
- * start, RFC 5681). What is resent stays below what is acknowledged, and those few: if each
- * connection brings an acknowledgement, the server records at most twice as many messages as there
- * are, and FIRST_WINDOW, however often it is lost.
+ * How many messages may be in flight. With resend, messages in flight when the connection is lost
+ * may be recorded twice. Therefore the first connection starts with FIRST_WINDOW messages and each
+ * later one with one. Each acknowledgement allows one more, which doubles the window with each
+ * acknowledged window (slow start, RFC 5681). At most FIRST_WINDOW more messages are resent than
+ * are acknowledged. If each connection yields an acknowledgement, the server therefore records at
+ * most 2 * N + FIRST_WINDOW messages for N sent, however often the connection is lost.
  */
 static size_t allowance(const struct exchange *exchange)
 {
@@ -106,8 +106,8 @@ bool exchange_wants_to_send(const struct exchange *exchange)
 }
 
 /*
- * Whether the oldest message reached the server in one piece for sure: one send(), with nothing
- * under way before it, whose bytes fit into one segment as small as those of the path are by now.
+ * Whether the oldest message certainly reached the server in one piece: one send(), with no other
+ * message in flight before it, of bytes that fit into one segment of the path's current size.
  */
 static bool is_in_one_piece(const struct exchange *exchange)
 {
@@ -122,22 +122,22 @@ static bool is_in_one_piece(const struct exchange *exchange)
            size <= (size_t)segment; /* a Unix socket has no segments */
 }
 
-/* Whether bytes were received that may be a reply, to the oldest message, that nothing ends. */
+/* Whether bytes were received that may be a reply to the oldest message, without an end mark. */
 static bool has_bare_reply(const struct exchange *exchange)
 {
     return exchange->replies.mode != REPLIES_FRAMED && exchange->window.count > 0 &&
            replies_left(&exchange->replies) > 0;
 }
 
-/* Whether it may be a reply to a part of the message. */
+/* Whether such bytes may be a reply to only a part of the message. */
 static bool is_in_doubt(const struct exchange *exchange)
 {
     return has_bare_reply(exchange) && !is_in_one_piece(exchange);
 }
 
 /*
- * Whether only time tells that it is whole. Once a server is known to end its replies with nothing,
- * those to short messages are.
+ * Whether only time can tell that such a reply is complete. Once a server is known to send bare
+ * replies, those to messages sent in one piece are complete at once.
  */
 static bool is_settling(const struct exchange *exchange)
 {
@@ -182,12 +182,12 @@ void exchange_send(struct exchange *exchange, int64_t now_us)
         bytes = window_unsent(&exchange->window, &size);
         ssize_t sent = send(exchange->connection.fd, bytes, size, MSG_NOSIGNAL);
         if (sent < 0) {
-            /* Acknowledgements may have arrived before: receiving tells when all were read. */
+            /* Read the acknowledgements that arrived before the error first. */
             if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
                 exchange->send_error = errno;
             return;
         }
-        /* Once the oldest went out whole, sending the others is no sign that it is heard. */
+        /* After the oldest message is sent, sending others does not extend its time-out. */
         if (!window_awaits(&exchange->window))
             exchange->progress_us = now_us;
         exchange->sent_us = now_us;
@@ -204,7 +204,7 @@ static bool acknowledge(struct exchange *exchange, const struct frame *reply, in
     struct window_message message = window_acknowledge(&exchange->window);
     struct acknowledgement acknowledgement = {
         .line = message.line,
-        .latency_us = exchange->received_us - message.start_us, /* settling takes no part in it */
+        .latency_us = exchange->received_us - message.start_us, /* without the settling time */
         .reply = reply->message,
         .size = reply->size,
         .message = bytes,
@@ -221,8 +221,8 @@ static bool acknowledge(struct exchange *exchange, const struct frame *reply, in
 }
 
 /*
- * A server that answers whatever its recv() returned may have seen only a part of the message: so
- * does tcpackd with framing auto. Another connection would not make it clearer.
+ * A server that acknowledges the result of each recv(), as tcpackd does with framing auto, may have
+ * seen only a part of the message. Another connection would not resolve the doubt.
  */
 static enum outcome lost_in_doubt(struct exchange *exchange)
 {
@@ -231,9 +231,9 @@ static enum outcome lost_in_doubt(struct exchange *exchange)
     (void)window_oldest(&exchange->window, &size);
     exchange->is_final = true;
     (void)snprintf(exchange->problem, sizeof exchange->problem,
-                   "a reply without a newline to %zu bytes may be one to a part of them: their "
-                   "message does not count as acknowledged (set line on both sides: -f line here, "
-                   "framing = line at the server)",
+                   "the reply to %zu bytes has no newline and may acknowledge only a part of them: "
+                   "the message is not counted as acknowledged (use -f line here and "
+                   "framing = line on the server)",
                    size);
     exchange->lost = true;
     return OUTCOME_LOST;
@@ -244,13 +244,13 @@ static enum outcome lost_by_reply(struct exchange *exchange, enum framing_result
     if (result == FRAMING_TOO_LONG)
         return lost(exchange, "the server sent a reply of more than 1 MiB");
     if (exchange->replies.mode == REPLIES_BARE)
-        return lost(exchange, "a reply ends with a newline, the first one did not: where replies "
-                              "end cannot be found out (-f line says it)");
+        return lost(exchange, "a reply ends with a newline, but the first one did not: cannot tell "
+                              "where replies end (use -f line)");
     return lost(exchange, "the server sent a reply that is not octet-counted");
 }
 
-/* What is left when no message awaits a reply. */
-static enum outcome judge_rest(struct exchange *exchange)
+/* Checks the bytes left over when no message is waiting for a reply. */
+static enum outcome check_rest(struct exchange *exchange)
 {
     enum framing_result result = FRAMING_UNFINISHED;
     struct frame reply;
@@ -258,19 +258,19 @@ static enum outcome judge_rest(struct exchange *exchange)
     if (replies_left(&exchange->replies) == 0)
         return OUTCOME_DONE;
     if (is_in_doubt(exchange))
-        return lost_in_doubt(exchange); /* its message is not even sent whole */
+        return lost_in_doubt(exchange); /* not all of its message has been sent */
     switch (exchange->replies.mode) {
-    case REPLIES_BARE: /* of an idle server, pieces of the last reply: nothing is made of them */
+    case REPLIES_BARE: /* while idle: ignore further pieces of the last reply */
         result = replies_next(&exchange->replies, true, &reply);
         if (result == FRAMING_TOO_LONG || result == FRAMING_MALFORMED)
             return lost_by_reply(exchange, result);
         return OUTCOME_DONE;
     case REPLIES_UNDECIDED:
         return lost(exchange, "the server sent bytes before any message was sent: "
-                              "this is no server that acknowledges messages");
+                              "it does not acknowledge messages");
     case REPLIES_FRAMED:
         if (replies_next(&exchange->replies, false, &reply) != FRAMING_UNFINISHED)
-            return lost(exchange, "the server sent a reply that answers no message");
+            return lost(exchange, "the server sent more replies than there were messages");
     }
     return OUTCOME_DONE;
 }
@@ -291,7 +291,7 @@ static enum outcome take_replies(struct exchange *exchange, bool settled, int64_
         if (!acknowledge(exchange, &reply, now_us))
             return OUTCOME_FAILED;
     }
-    return judge_rest(exchange);
+    return check_rest(exchange);
 }
 
 static size_t receive_size(const struct exchange *exchange)
@@ -322,7 +322,7 @@ enum outcome exchange_receive(struct exchange *exchange, int64_t now_us)
         exchange->received_us = now_us;
         return take_replies(exchange, false, now_us);
     }
-    /* After a reset nobody knows what else would have come. */
+    /* After a reset, a reply without an end mark may be incomplete. */
     enum outcome outcome = take_replies(exchange, error == 0, now_us);
     if (outcome != OUTCOME_DONE)
         return outcome;
@@ -334,7 +334,7 @@ enum outcome exchange_receive(struct exchange *exchange, int64_t now_us)
     return lost(exchange, error == 0 ? "the server closed the connection" : strerror(error));
 }
 
-/* Its time is over; but who was stopped meanwhile has not seen what came. */
+/* The reply is due to be taken as complete. If tcpack was stopped, more bytes may have arrived. */
 static enum outcome settle(struct exchange *exchange, int64_t now_us)
 {
     enum outcome outcome = exchange_receive(exchange, now_us);
@@ -352,13 +352,13 @@ enum outcome exchange_tick(struct exchange *exchange, int64_t now_us)
     if (exchange->lost)
         return OUTCOME_LOST;
     if (exchange->send_error != 0)
-        return exchange_receive(exchange, now_us); /* until all is read that had arrived */
+        return exchange_receive(exchange, now_us); /* until everything received is read */
     if (is_settling(exchange) && now_us >= settled_us(exchange))
         return settle(exchange, now_us);
     if (now_us < exchange_due(exchange))
         return OUTCOME_DONE;
     if (is_in_doubt(exchange))
-        return lost_in_doubt(exchange); /* its reply goes on and on */
+        return lost_in_doubt(exchange); /* the reply never settles */
     (void)snprintf(why, sizeof why, "no acknowledgement within %g seconds", timeout);
     return lost(exchange, why);
 }

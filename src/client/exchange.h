@@ -1,7 +1,7 @@
 /*
- * exchange.h: the messages under way and the connection that carries them. It sends, takes replies
- * and matches them in order; it never waits: who owns the loop (transfer.h, load.h) asks what to
- * wait for. After a connection is lost, another one carries the same messages again.
+ * exchange.h: messages in flight and their replies over one connection. It sends messages, receives
+ * replies and matches them in order. It never waits: the caller's loop (transfer.c, load.c) asks
+ * what to wait for. If the connection is lost, another one can carry the same messages again.
  */
 #ifndef TCPACK_CLIENT_EXCHANGE_H
 #define TCPACK_CLIENT_EXCHANGE_H
@@ -20,79 +20,85 @@
 
 struct exchange_settings {
     enum framing framing;
-    size_t window;      /* messages under way at once */
-    int64_t timeout_us; /* for an acknowledgement; 0: for ever */
-    bool resend;        /* there will be another connection after one that was lost */
+    size_t window;      /* messages in flight at once */
+    int64_t timeout_us; /* for an acknowledgement; 0: no limit */
+    bool resend;        /* the caller replaces a lost connection */
 
-    /* Called for each acknowledgement. False: it could not be dealt with, errno says why. */
+    /* Called for each acknowledgement. Returns false with errno if it fails. */
     bool (*acknowledged)(void *context, const struct acknowledgement *acknowledgement);
     void *context;
 };
 
 enum { EXCHANGE_PROBLEM_SIZE = 256 };
 
-/* The fields may be read by anyone; only these functions change them. */
+/* Other parts may read the fields; only these functions change them. */
 struct exchange {
     struct exchange_settings settings;
     struct totals *totals; /* the owner's; several exchanges may share it */
     struct client_connection connection;
     struct window window;
     struct replies replies;
-    bool again;          /* the connection came after one that was lost */
-    size_t answered;     /* messages acknowledged over the connection */
-    size_t first_piece;  /* bytes that the send() took which began the oldest message */
-    int64_t progress_us; /* when the oldest message last went forward */
-    int64_t sent_us;     /* when bytes last went out */
+    bool again;          /* an earlier connection was lost */
+    size_t answered;     /* messages acknowledged over this connection */
+    size_t first_piece;  /* bytes accepted by the send() that started the oldest message */
+    int64_t progress_us; /* when the time-out of the oldest message started */
+    int64_t sent_us;     /* when bytes were last sent */
     int64_t received_us; /* when bytes were last received */
-    int send_error;      /* errno of a send() that failed; what had arrived before is still read */
-    bool lost;           /* the connection is of no more use; `problem` says why */
+    int send_error;      /* errno of a failed send(); replies already received are still read */
+    bool lost;           /* the connection cannot be used any longer; `problem` says why */
     bool is_final;       /* lost, and another connection would not help */
-    bool refused;        /* lost because the server ended it when one message only was sent */
+    bool refused;        /* the server closed the connection after only one message was sent */
     char problem[EXCHANGE_PROBLEM_SIZE];
 };
 
-/* False with errno ENOMEM; else the owner calls exchange_free(), which closes the connection too.
+/*
+ * Returns false with errno ENOMEM. Otherwise the caller calls exchange_free() later, which also
+ * closes the connection.
  */
 bool exchange_init(struct exchange *exchange, const struct exchange_settings *settings,
                    struct totals *totals) MUST_USE;
 void exchange_free(struct exchange *exchange);
 
-/* Takes over an open connection, for all that is under way. */
+/* Takes over an open connection. All messages in flight will be sent over it. */
 void exchange_begin(struct exchange *exchange, const struct client_connection *connection,
                     int64_t now_us);
 
 bool exchange_connected(const struct exchange *exchange);
 
-/* Whether one more message may be under way. */
+/* Whether one more message can be added. */
 bool exchange_has_room(const struct exchange *exchange);
 
-/* Takes one message, for which there is room and which the framing can carry. False, ENOMEM. */
+/*
+ * Adds one message. There must be room for it, and the framing must be able to carry it. Returns
+ * false with errno ENOMEM.
+ */
 bool exchange_add(struct exchange *exchange, uint64_t line, int64_t start_us, int64_t now_us,
                   const void *text, size_t size) MUST_USE;
 
-/* Whether to wait until the connection can be written. */
+/* Whether to wait until the connection is writable. */
 bool exchange_wants_to_send(const struct exchange *exchange);
 
-/* When exchange_tick() is due; WAIT_FOREVER (wait_set.h) where it is not. */
+/* When exchange_tick() is due; WAIT_FOREVER (wait_set.h) if never. */
 int64_t exchange_due(const struct exchange *exchange);
 
-/* Sends what the connection takes. What is wrong with it, exchange_receive() says. */
+/* Sends as much as the connection accepts. exchange_receive() reports errors. */
 void exchange_send(struct exchange *exchange, int64_t now_us);
 
 /*
- * Receives once; looks at the time. OUTCOME_DONE: go on. OUTCOME_LOST, then and from then on: the
- * connection is of no more use, `problem` says why, and exchange_disconnect() comes next.
- * OUTCOME_FAILED: no memory, or settings.acknowledged said so; errno tells.
+ * exchange_receive() calls recv() once; exchange_tick() checks the time-outs. OUTCOME_DONE: go on.
+ * OUTCOME_LOST, also from every later call: the connection cannot be used any longer, `problem`
+ * says why, and the caller calls exchange_disconnect(). OUTCOME_FAILED with errno: out of memory,
+ * or settings.acknowledged failed.
  */
 enum outcome exchange_receive(struct exchange *exchange, int64_t now_us) MUST_USE;
 enum outcome exchange_tick(struct exchange *exchange, int64_t now_us) MUST_USE;
 
-/* The time that passed while nobody looked does not count against the server. */
+/* Restarts the time-out: the caller did not read replies, so the server is not to blame. */
 void exchange_restart_timeout(struct exchange *exchange, int64_t now_us);
 
 /*
- * Closes the connection, if there is one: with a reset where a message went out in part, so that
- * the server does not take the part for a message.
+ * Closes the connection, if there is one. If only a part of a message was sent, closes it with a
+ * reset: otherwise the server would record the part as a message.
  */
 void exchange_disconnect(struct exchange *exchange);
 

@@ -17,7 +17,7 @@ static bool append_path(struct buffer *path)
         return buffer_printf(path, "%s/tcpack/history", state) && buffer_append(path, "", 1);
     if (home != NULL && home[0] == '/') {
         if (access(home, F_OK) != 0)
-            return false; /* /nonexistent, say: a home is made by who adds the user */
+            return false; /* such as /nonexistent: do not create a home directory */
         return buffer_printf(path, "%s/.local/state/tcpack/history", home) &&
                buffer_append(path, "", 1);
     }
@@ -25,7 +25,7 @@ static bool append_path(struct buffer *path)
     return false;
 }
 
-/* Makes each directory of the path that is missing. */
+/* Creates the missing directories of the path. */
 static bool make_directories(char *path)
 {
     for (char *at = path + 1; *at != '\0'; at++) {
@@ -40,8 +40,8 @@ static bool make_directories(char *path)
     return true;
 }
 
-/* NULL, or why this is no place for a history: a device (perhaps /dev/null), a FIFO, another's. */
-static const char *judge(const struct stat *status)
+/* Returns NULL, or why the file cannot keep the history: a device, a FIFO, another user's file. */
+static const char *why_unsuitable(const struct stat *status)
 {
     if (!S_ISREG(status->st_mode))
         return "it is not a regular file";
@@ -49,19 +49,19 @@ static const char *judge(const struct stat *status)
 }
 
 /*
- * Opens the file to write, creating it if need be. A device is not opened at all, for that alone
- * may have an effect. A descriptor, or -1 and *problem.
+ * Opens the file for writing and creates it if it is missing. Does not open a device, because even
+ * opening one can have an effect. Returns a descriptor, or -1 and *problem.
  */
 static int open_own(const char *path, const char **problem)
 {
     struct stat status;
 
-    *problem = stat(path, &status) == 0 ? judge(&status) : NULL;
+    *problem = stat(path, &status) == 0 ? why_unsuitable(&status) : NULL;
     if (*problem != NULL)
         return -1;
     int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600);
     if (fd >= 0 && fstat(fd, &status) == 0)
-        *problem = judge(&status); /* it may have been replaced */
+        *problem = why_unsuitable(&status); /* it may have been replaced since stat() */
     if (fd >= 0 && *problem == NULL && fchmod(fd, 0600) == 0)
         return fd;
     if (*problem == NULL)

@@ -1,4 +1,4 @@
-/* history.h: where what was typed at the prompt is kept across runs. */
+/* history.h: the file that keeps the lines typed at the prompt. */
 #ifndef TCPACK_CLIENT_HISTORY_H
 #define TCPACK_CLIENT_HISTORY_H
 
@@ -8,16 +8,17 @@
 #include <stdio.h>
 
 /*
- * Appends the path of the history file, with a NUL: `$XDG_STATE_HOME/tcpack/history`, or below
- * `~/.local/state` (XDG Base Directory Specification), and makes sure that it is a regular file of
- * the user's own that nobody else may read, creating it and its directories if they are missing. A
- * symbolic link to such a file will do. NULL, or why there is no history: static text or errno's.
+ * Appends the path of the history file, with a NUL: `$XDG_STATE_HOME/tcpack/history`, or
+ * `~/.local/state/tcpack/history` (XDG Base Directory Specification). Creates the file and its
+ * directories if they are missing. It must be a regular file, or a symbolic link to one, that the
+ * user owns; its mode is set to 0600. Returns NULL, or why there is no history (a static string or
+ * strerror()).
  */
 const char *history_prepare(struct buffer *path) MUST_USE;
 
 /*
- * Opens that file, which may have been replaced meanwhile, and empties it. The caller closes it;
- * NULL if it is not such a file.
+ * Opens that file and empties it. Returns NULL on failure, also if the file has been replaced by
+ * one that history_prepare() would not accept. The caller closes the file.
  */
 FILE *history_rewrite(const char *path) MUST_USE;
 

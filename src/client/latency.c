@@ -3,8 +3,9 @@
 #include <stddef.h>
 
 /*
- * Values below 2 * CUTS have a bucket each. Above, a value's highest LATENCY_CUT_BITS + 1 bits
- * choose the bucket: the first of them is always 1, so each power of two takes CUTS buckets.
+ * Each value below 2 * CUTS has its own bucket. Above that, the highest LATENCY_CUT_BITS + 1 bits
+ * of a value select the bucket. The first of these bits is always 1, so each power of two has CUTS
+ * buckets.
  */
 enum { CUTS = 1 << LATENCY_CUT_BITS };
 
@@ -24,7 +25,7 @@ static size_t bucket_of(uint64_t value)
     return shift * (size_t)CUTS + (size_t)(value >> shift);
 }
 
-/* The largest value that falls into the bucket. */
+/* The largest value in the bucket. */
 static int64_t bucket_end(size_t bucket)
 {
     size_t shift = bucket < CUTS ? 0 : bucket / CUTS - 1;

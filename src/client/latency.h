@@ -1,7 +1,7 @@
 /*
- * latency.h: how long acknowledgements took, as a histogram in constant memory whose answers are at
- * most 1/128 (0.8 %) too high: each power of two of microseconds is cut into 128 equal buckets, as
- * HdrHistogram does. Pure.
+ * latency.h: a histogram of acknowledgement times in constant memory. Its percentiles are at most
+ * 1/128 (0.8 %) too high: each power of two of microseconds is divided into 128 equal buckets, as
+ * in HdrHistogram. Pure.
  */
 #ifndef TCPACK_CLIENT_LATENCY_H
 #define TCPACK_CLIENT_LATENCY_H
@@ -10,11 +10,11 @@
 
 enum {
     LATENCY_CUT_BITS = 7,      /* 2^7 buckets for each power of two: the precision */
-    LATENCY_LARGEST_BITS = 42, /* 2^42 us are 50 days; longer ones count as that long */
+    LATENCY_LARGEST_BITS = 42, /* 2^42 us are 50 days; longer times count as 50 days */
     LATENCY_BUCKETS = (LATENCY_LARGEST_BITS - LATENCY_CUT_BITS + 1) << LATENCY_CUT_BITS,
 };
 
-/* Zeroed, it holds nothing. The fields but `count` and `max_us` are nobody else's business. */
+/* A zeroed struct is empty. Only `count` and `max_us` may be read directly. */
 struct latency {
     uint64_t count;
     int64_t max_us; /* exact */
@@ -25,9 +25,9 @@ struct latency {
 void latency_record(struct latency *latency, int64_t microseconds);
 
 /*
- * The time, in microseconds, within which `share` (0 to 1) of all that was recorded was done: exact
- * below 256 us, at most 1/128 too high above, never above the largest. 0 where nothing was
- * recorded.
+ * Returns the time, in microseconds, that `share` (0 to 1) of the recorded latencies do not exceed:
+ * exact below 256 us, at most 1/128 too high above, and never higher than the largest. Returns 0 if
+ * nothing was recorded.
  */
 int64_t latency_within(const struct latency *latency, double share);
 

@@ -24,9 +24,9 @@ struct libedit {
     FILE *screen; /* standard error, buffered */
     EditLine *editline;
     History *history;
-    struct buffer line; /* the last one */
+    struct buffer line; /* the last line read */
     enum line_editor_result result;
-    int error; /* errno of LINE_EDITOR_FAILED */
+    int error; /* errno, if result is LINE_EDITOR_FAILED */
 };
 
 static char *show_prompt(EditLine *editline)
@@ -36,12 +36,12 @@ static char *show_prompt(EditLine *editline)
     (void)el_get(editline, EL_CLIENTDATA, &libedit);
     union {
         const char *given;
-        char *wanted; /* libedit does not write to it, whatever its type says */
+        char *wanted; /* libedit does not write to it, although its type allows it */
     } prompt = {libedit->settings->prompt};
     return prompt.wanted;
 }
 
-/* Waits for a byte of the terminal. False: libedit->result says what came instead. */
+/* Waits for a byte from the terminal. Returns false with the reason in libedit->result. */
 static bool await_byte(struct libedit *libedit)
 {
     for (;;) {
@@ -63,16 +63,16 @@ static bool await_byte(struct libedit *libedit)
     }
 }
 
-/* Bytes that are no character of this locale: as if they were not typed, but for a beep. */
-static void refuse_bytes(struct libedit *libedit)
+/* Ignores bytes that are not a character in this locale, with a beep. */
+static void ignore_bytes(struct libedit *libedit)
 {
     el_beep(libedit->editline);
     (void)fflush(libedit->screen); /* only a beep */
 }
 
 /*
- * Takes the next byte; true: *character is whole. A byte that does not go on with what was begun
- * ends that, and is the first one of another character: it may be Enter.
+ * Decodes the next byte. Returns true if it completes *character. A byte that cannot continue an
+ * incomplete character starts a new one: it may be Enter.
  */
 static bool decode(struct libedit *libedit, char byte, mbstate_t *state, wchar_t *character)
 {
@@ -81,18 +81,18 @@ static bool decode(struct libedit *libedit, char byte, mbstate_t *state, wchar_t
     size_t used = mbrtowc(character, &byte, 1, state);
 
     if (used == (size_t)-1 && begun) {
-        refuse_bytes(libedit);
+        ignore_bytes(libedit);
         *state = initial;
         used = mbrtowc(character, &byte, 1, state);
     }
     if (used == (size_t)-1) {
-        refuse_bytes(libedit);
+        ignore_bytes(libedit);
         *state = initial;
     }
     return used <= 1;
 }
 
-/* libedit calls it for each character: 1 and the character, 0 at the end, -1 otherwise. */
+/* Called by libedit for each character. Returns 1 and the character, 0 at end of file, or -1. */
 static int get_character(EditLine *editline, wchar_t *character)
 {
     struct libedit *libedit = NULL;
@@ -125,16 +125,16 @@ static bool open_history(struct libedit *libedit)
         return false;
     (void)history(libedit->history, &event, H_SETSIZE, HISTORY_LINES);
     (void)history(libedit->history, &event, H_SETUNIQUE, 1);
-    if (libedit->settings->history != NULL) /* the first run has none */
+    if (libedit->settings->history != NULL) /* fails on the first run: the file is empty */
         (void)history(libedit->history, &event, H_LOAD, libedit->settings->history);
     return true;
 }
 
 /*
- * libedit lets the terminal edit between two lines. But what is typed then, or when the prompt was
- * just shown, is for the next line: keys are to be keys, Ctrl-D too.
+ * Turns off the terminal's own line editing, which libedit turns on between two lines. Keys typed
+ * there, including Ctrl-D, belong to the next line.
  */
-static void listen_to_keys(struct libedit *libedit)
+static void take_keys(struct libedit *libedit)
 {
     (void)el_set(libedit->editline, EL_PREP_TERM, 1);
 }
@@ -159,10 +159,10 @@ static bool open_editline(struct libedit *libedit)
     (void)el_set(libedit->editline, EL_BIND, "^I", "ed-insert", NULL);
     (void)el_set(libedit->editline, EL_SIGNAL, 0);
     (void)el_set(libedit->editline, EL_HIST, history, libedit->history);
-    (void)el_source(libedit->editline, NULL); /* what the user set in ~/.editrc */
+    (void)el_source(libedit->editline, NULL); /* the user's ~/.editrc */
     if (el_set(libedit->editline, EL_GETCFN, get_character) != 0)
         return false;
-    listen_to_keys(libedit);
+    take_keys(libedit);
     return true;
 }
 
@@ -188,7 +188,7 @@ enum line_editor_result libedit_read(struct libedit *libedit, const char **line,
 
     libedit->result = LINE_EDITOR_END;
     const char *text = el_gets(libedit->editline, &length);
-    listen_to_keys(libedit);
+    take_keys(libedit);
     if (text == NULL || length <= 0) {
         errno = libedit->error;
         return libedit->result;
@@ -206,7 +206,7 @@ enum line_editor_result libedit_read(struct libedit *libedit, const char **line,
     return LINE_EDITOR_LINE;
 }
 
-/* By a descriptor: libedit itself would write to, and change the mode of, whatever is there. */
+/* Writes through our own descriptor: libedit would open any kind of file and change its mode. */
 static void save_history(struct libedit *libedit)
 {
     HistEvent event;
@@ -215,7 +215,7 @@ static void save_history(struct libedit *libedit)
     if (file == NULL)
         return;
     (void)history(libedit->history, &event, H_SAVE_FP, file);
-    (void)fclose(file); /* a history that is not kept is no reason to fail */
+    (void)fclose(file); /* losing the history is not an error */
 }
 
 void libedit_close(struct libedit *libedit)
@@ -227,7 +227,7 @@ void libedit_close(struct libedit *libedit)
     if (libedit->history != NULL)
         history_end(libedit->history);
     if (libedit->screen != NULL)
-        (void)fclose(libedit->screen); /* only what was shown */
+        (void)fclose(libedit->screen); /* only screen output could be lost */
     buffer_free(&libedit->line);
     free(libedit);
 }

@@ -1,6 +1,6 @@
 /*
- * libedit.h: what libedit does for line_editor.c, which alone includes this. Without libedit
- * libedit_open() returns NULL.
+ * libedit.h: line editing and history by libedit, for line_editor.c only. If tcpack is built
+ * without libedit, libedit_open() returns NULL.
  */
 #ifndef TCPACK_CLIENT_LIBEDIT_H
 #define TCPACK_CLIENT_LIBEDIT_H
@@ -9,11 +9,14 @@
 
 struct libedit;
 
-/* NULL where there is no libedit or it does not start. *outcome is that of settings->wait(). */
+/*
+ * Returns NULL if there is no libedit or it fails to start. libedit_read() stores the result of
+ * settings->wait() in *outcome. `settings` and `outcome` must stay valid.
+ */
 struct libedit *libedit_open(const struct line_editor_settings *settings,
                              enum outcome *outcome) MUST_USE;
 
-/* As line_editor_read(). */
+/* Returns as line_editor_read(). */
 enum line_editor_result libedit_read(struct libedit *libedit, const char **line,
                                      size_t *size) MUST_USE;
 

@@ -10,16 +10,16 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { READ_SIZE = 4096 }; /* a terminal gives a line of at most that many bytes at once */
+enum { READ_SIZE = 4096 }; /* the longest line that a terminal returns */
 
 struct line_editor {
     const struct line_editor_settings *settings;
-    struct libedit *libedit; /* libedit; NULL: the terminal edits */
-    struct lines lines;      /* without libedit: what was read */
-    enum outcome outcome;    /* what stopped reading */
+    struct libedit *libedit; /* NULL: the terminal's own line editing applies */
+    struct lines lines;      /* without libedit: the bytes read */
+    enum outcome outcome;    /* why reading stopped */
 };
 
-static bool is_able(void)
+static bool terminal_can_edit(void)
 {
     const char *terminal = getenv("TERM");
 
@@ -34,7 +34,7 @@ struct line_editor *line_editor_open(const struct line_editor_settings *settings
     if (editor == NULL)
         return NULL;
     editor->settings = settings;
-    if (is_able())
+    if (terminal_can_edit())
         editor->libedit = libedit_open(settings, &editor->outcome);
     return editor;
 }
@@ -42,18 +42,18 @@ struct line_editor *line_editor_open(const struct line_editor_settings *settings
 static void show(const char *text)
 {
     if (write(STDERR_FILENO, text, strlen(text)) < 0) {
-        /* A prompt that cannot be shown stops nobody from typing. */
+        /* The user can type without a prompt. */
     }
 }
 
-/* Reads more of what the terminal gives. LINE_EDITOR_LINE: go on. */
+/* Reads once from the terminal. Returns LINE_EDITOR_LINE if reading can go on. */
 static enum line_editor_result read_more(struct line_editor *editor)
 {
     editor->outcome = editor->settings->wait(editor->settings->context);
     if (editor->outcome == OUTCOME_INTERRUPTED) {
         if (signals_interrupt() != 0)
             return signals_interrupt() == SIGINT ? LINE_EDITOR_DROPPED : LINE_EDITOR_STOPPED;
-        if (!signals_terminal_changed()) /* so it was something that was said */
+        if (!signals_terminal_changed()) /* then something was logged */
             show(editor->settings->prompt);
         return LINE_EDITOR_LINE;
     }
@@ -84,7 +84,7 @@ static enum line_editor_result read_plain(struct line_editor *editor, const unsi
     return LINE_EDITOR_LINE;
 }
 
-/* Whether what comes next would stand behind the prompt and what was typed. */
+/* Whether the cursor is still on the line with the prompt. */
 static bool is_mid_line(const struct line_editor *editor, enum line_editor_result result)
 {
     if (result == LINE_EDITOR_STOPPED)
@@ -108,7 +108,7 @@ enum line_editor_result line_editor_read(struct line_editor *editor, const char 
     int saved = errno;
     if (result == LINE_EDITOR_DROPPED) {
         signals_forget_interrupt();
-        /* Its beginning: Ctrl-D within a line makes the terminal hand that over. */
+        /* Ctrl-D within a line makes the terminal return the beginning of that line: discard it. */
         lines_free(&editor->lines);
     }
     if (is_mid_line(editor, result))

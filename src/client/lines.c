@@ -28,7 +28,7 @@ void lines_end(struct lines *lines)
     }
 }
 
-/* Bytes of the next line without LF, when there is a LF; else what there is of it. */
+/* Returns whether the next line is complete. *size: its bytes so far, without the LF. */
 static bool find(struct lines *lines, size_t *size)
 {
     size_t left = lines->bytes.size - lines->begin;

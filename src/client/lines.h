@@ -1,7 +1,7 @@
 /*
- * lines.h: cuts what is read from the input into lines, each a message. Lines may have any length
- * and hold any byte but LF; a carriage return stays in its line; the last one needs no LF. Instead
- * of LF, NUL may end them. Pure: the caller reads and hands over where the bytes are.
+ * lines.h: divides the input into lines. Each line is a message. A line may have any length and
+ * contain any byte except LF. A carriage return stays in its line. The last line needs no LF. With
+ * `nul`, lines end with NUL instead of LF. Pure: the caller reads the input into lines_room().
  */
 #ifndef TCPACK_CLIENT_LINES_H
 #define TCPACK_CLIENT_LINES_H
@@ -13,37 +13,40 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Zeroed: nothing read yet; lines end with LF. Its owner calls lines_free(). */
+/* A zeroed struct has read nothing; its lines end with LF. The caller calls lines_free() later. */
 struct lines {
-    bool nul;            /* they end with NUL; set before anything is read */
-    bool whole;          /* a last one without an ending is none; set likewise */
-    struct buffer bytes; /* before `begin`: lines that were taken */
-    size_t begin;        /* where the next line begins */
-    size_t scanned;      /* after begin: known to hold no LF */
-    uint64_t taken;      /* lines taken so far: the number of the last one */
-    uint64_t offset;     /* bytes of the input that the lines taken had, endings too */
-    bool ended;          /* no more will be read */
-    size_t unended;      /* bytes of a last one that is none */
+    bool nul;            /* lines end with NUL; set it before reading */
+    bool whole;          /* a last line without an ending does not count; set it before reading */
+    struct buffer bytes; /* before `begin`: lines already taken */
+    size_t begin;        /* start of the next line */
+    size_t scanned;      /* bytes after `begin` known to contain no LF */
+    uint64_t taken;      /* number of lines taken, which is the number of the last one */
+    uint64_t offset;     /* bytes of these lines in the input, with their endings */
+    bool ended;          /* the input has ended */
+    size_t unended;      /* bytes of a last line that does not count */
 };
 
-/* Room for `size` bytes more; NULL with errno ENOMEM. Lines taken before are gone afterwards. */
+/*
+ * Returns room for `size` more bytes, or NULL with errno ENOMEM. Lines taken before are no longer
+ * valid.
+ */
 unsigned char *lines_room(struct lines *lines, size_t size) MUST_USE;
 
-/* `size` bytes were written there. */
+/* The caller has written `size` bytes to the room. */
 void lines_added(struct lines *lines, size_t size);
 
-/* The input is at its end: what is left is the last line. */
+/* The input has ended: any bytes left are the last line. */
 void lines_end(struct lines *lines);
 
-/* Whether all that was read so far was taken. */
+/* Whether all bytes read so far have been taken. */
 bool lines_are_taken(const struct lines *lines);
 
-/* Whether all was read and taken. */
+/* Whether the input has ended and all lines have been taken. */
 bool lines_are_done(const struct lines *lines);
 
 /*
- * Takes the next line, without its LF or NUL; it is valid until the next lines_room(). False: there
- * is no whole line yet, or, after lines_end(), none any more.
+ * Takes the next line, without its LF or NUL. It is valid until the next lines_room(). Returns
+ * false if there is no complete line yet or, after lines_end(), no line left.
  */
 bool lines_take(struct lines *lines, const unsigned char **line, size_t *size) MUST_USE;
 

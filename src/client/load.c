@@ -17,32 +17,32 @@
 
 enum {
     DIGITS = 10,
-    LOOK_US = 500 * 1000,      /* how often, at least, all are asked whether their time is up */
-    DESCRIPTORS_RESERVED = 16, /* for everything but connections */
+    CHECK_US = 500 * 1000,     /* maximum time between two checks of all time-outs */
+    DESCRIPTORS_RESERVED = 16, /* for everything except connections */
 };
 
 struct load_client {
     struct exchange exchange;
-    uint64_t given; /* messages handed to the exchange: its first is message `index` of the load */
+    uint64_t added; /* messages added to the exchange; the first is message `index` of the load */
 };
 
 struct load {
     const struct load_settings *settings;
     struct load_client *clients;
-    size_t opened;              /* of them */
-    struct load_client **by_fd; /* whose connection a descriptor is */
+    size_t opened;              /* clients initialized */
+    struct load_client **by_fd; /* the client of a descriptor */
     size_t by_fd_count;
     struct totals *totals;
     struct wait_set wait_set;
     struct progress progress;
-    char *text;        /* the message being made */
-    uint64_t released; /* messages whose time to be sent has come */
-    int64_t look_us;   /* when to look at all connections again */
+    char *text;        /* the message being generated */
+    uint64_t released; /* messages due to be sent */
+    int64_t check_us;  /* when to check all time-outs again */
 };
 
 /*
- * Message `number` in text[0..size): its number in ten digits, of which the last ones where it is
- * shorter, then filling that stays as it was.
+ * Writes message `number` to text[0..size): its number in ten digits (the last `size` digits if the
+ * message is shorter). The filling after it does not change.
  */
 static void make_message(uint64_t number, char *text, size_t size)
 {
@@ -93,17 +93,17 @@ static enum outcome open_client(struct load *load, struct load_client *client)
     struct client_connection connection;
 
     if (!exchange_init(&client->exchange, &settings, load->totals))
-        return failed("a window of that many messages");
+        return failed("cannot allocate a window of that many messages (-w)");
     load->opened++;
     enum outcome outcome = connect_open(&load->settings->target, &connection, &problems);
     if (outcome == OUTCOME_DONE) {
         exchange_begin(&client->exchange, &connection, clock_monotonic_us());
         if (!remember_descriptor(load, connection.fd, client) ||
             !wait_set_watch(&load->wait_set, connection.fd, true, false))
-            outcome = failed("cannot watch that many connections");
+            outcome = failed("cannot watch that many connections (--clients)");
     } else if (outcome != OUTCOME_INTERRUPTED) {
         connect_log_problems(&problems, log_error);
-        log_error("%zu of %" PRIu64 " connections were open by then", load->opened - 1,
+        log_error("%zu of %" PRIu64 " connections had been opened", load->opened - 1,
                   load->settings->clients);
     }
     buffer_free(&problems);
@@ -117,7 +117,8 @@ static enum outcome open_clients(struct load *load)
     load->clients = calloc(load->settings->clients, sizeof *load->clients);
     load->text = malloc(load->settings->size + 1);
     if (load->clients == NULL || load->text == NULL)
-        return failed("that many connections, or messages of that size");
+        return failed("cannot allocate that many connections (--clients) or messages of that size "
+                      "(--size)");
     memset(load->text, 'x', load->settings->size);
     (void)descriptors_raise_limit(load->settings->clients + DESCRIPTORS_RESERVED);
     for (uint64_t i = 0; i < load->settings->clients && outcome == OUTCOME_DONE; i++)
@@ -125,36 +126,37 @@ static enum outcome open_clients(struct load *load)
     return outcome;
 }
 
-/* When message `number` is to be sent. */
+/* When message `number` is due to be sent. */
 static int64_t send_time(const struct load *load, uint64_t number)
 {
     return load->totals->begin_us + (int64_t)((double)number * 1e6 / (double)load->settings->rate);
 }
 
-/* The number of the next message that the client is to send. */
+/* The number of the client's next message. */
 static uint64_t next_number(const struct load *load, const struct load_client *client)
 {
-    return (uint64_t)(client - load->clients) + client->given * load->settings->clients;
+    return (uint64_t)(client - load->clients) + client->added * load->settings->clients;
 }
 
 /*
- * Waits for what the client needs: a reply, room to send, time. One whose share is acknowledged
- * needs nothing; the server may close the connection.
+ * Sets what to wait for on the client's connection: a reply, room to send, a time-out. Once all of
+ * its messages are acknowledged there is nothing to wait for, and the server may close the
+ * connection.
  */
 static enum outcome watch(struct load *load, const struct load_client *client)
 {
     const struct exchange *exchange = &client->exchange;
     bool done = exchange->window.count == 0 && next_number(load, client) >= load->settings->count;
 
-    if (exchange_due(exchange) < load->look_us)
-        load->look_us = exchange_due(exchange);
+    if (exchange_due(exchange) < load->check_us)
+        load->check_us = exchange_due(exchange);
     return wait_set_watch(&load->wait_set, exchange->connection.fd, !done,
                           exchange_wants_to_send(exchange))
                ? OUTCOME_DONE
                : failed("cannot wait");
 }
 
-/* Hands the client's messages over whose time has come, as many as its window has room for. */
+/* Sends the client's messages that are due, as many as its window has room for. */
 static enum outcome feed(struct load *load, struct load_client *client, int64_t now_us)
 {
     const struct load_settings *settings = load->settings;
@@ -168,13 +170,13 @@ static enum outcome feed(struct load *load, struct load_client *client, int64_t 
         if (!exchange_add(&client->exchange, number + 1, start_us, now_us, load->text,
                           settings->size))
             return failed("cannot keep a message until it is acknowledged");
-        client->given++;
+        client->added++;
     }
     exchange_send(&client->exchange, now_us);
     return watch(load, client);
 }
 
-/* Messages whose time came since the last call go to their clients. */
+/* Sends the messages that have become due since the last call. */
 static enum outcome release(struct load *load, int64_t now_us)
 {
     const struct load_settings *settings = load->settings;
@@ -196,7 +198,7 @@ static enum outcome lost(struct load *load, const struct load_client *client)
     return OUTCOME_LOST;
 }
 
-/* Its time is its own: with many clients, the one that is served last is served much later. */
+/* Reads the clock for each client: with many clients, the last one is served much later. */
 static enum outcome serve(struct load *load, int fd)
 {
     struct load_client *client = load->by_fd[fd];
@@ -222,11 +224,12 @@ static enum outcome serve_ready(struct load *load)
     return outcome;
 }
 
-static enum outcome look_at_all(struct load *load, int64_t now_us)
+/* Checks the time-outs of all clients, if it is time. */
+static enum outcome check_all(struct load *load, int64_t now_us)
 {
-    if (now_us < load->look_us)
+    if (now_us < load->check_us)
         return OUTCOME_DONE;
-    load->look_us = now_us + LOOK_US;
+    load->check_us = now_us + CHECK_US;
     for (size_t i = 0; i < load->opened; i++) {
         now_us = clock_monotonic_us();
         enum outcome outcome = exchange_tick(&load->clients[i].exchange, now_us);
@@ -234,7 +237,7 @@ static enum outcome look_at_all(struct load *load, int64_t now_us)
             return lost(load, &load->clients[i]);
         if (outcome != OUTCOME_DONE)
             return failed("cannot keep a reply");
-        outcome = feed(load, &load->clients[i], now_us); /* a bare reply may have made room */
+        outcome = feed(load, &load->clients[i], now_us); /* taking a bare reply makes room */
         if (outcome != OUTCOME_DONE)
             return outcome;
     }
@@ -253,7 +256,7 @@ static struct progress_view view_of(const struct load *load)
 
 static int64_t next_due(const struct load *load)
 {
-    int64_t due_us = load->look_us;
+    int64_t due_us = load->check_us;
 
     if (progress_due(&load->progress) < due_us)
         due_us = progress_due(&load->progress);
@@ -263,6 +266,7 @@ static int64_t next_due(const struct load *load)
     return due_us;
 }
 
+/* Waits once, then does what can be done without waiting. */
 static enum outcome turn(struct load *load)
 {
     enum outcome outcome = OUTCOME_DONE;
@@ -283,7 +287,7 @@ static enum outcome turn(struct load *load)
     progress_paint(&load->progress, &view, now_us);
     if (outcome == OUTCOME_DONE && load->settings->rate > 0)
         outcome = release(load, now_us);
-    return outcome == OUTCOME_DONE ? look_at_all(load, now_us) : outcome;
+    return outcome == OUTCOME_DONE ? check_all(load, now_us) : outcome;
 }
 
 static enum outcome send_all(struct load *load)

@@ -1,5 +1,5 @@
 /*
- * load.h: tcpack --load: many connections in one process that send generated messages, to measure
+ * load.h: tcpack --load. Sends generated messages over many connections in one process, to measure
  * a server.
  */
 #ifndef TCPACK_CLIENT_LOAD_H
@@ -18,21 +18,22 @@
 struct load_settings {
     struct connect_target target;
     enum framing framing;
-    size_t window;    /* messages under way on each connection */
-    uint64_t count;   /* messages in all */
+    size_t window;    /* messages in flight on each connection */
+    uint64_t count;   /* messages in total */
     uint64_t clients; /* connections, at least 1 */
-    size_t size;      /* bytes of a message */
-    uint64_t rate;    /* messages a second in all, at even distances; 0: no limit */
-    bool progress;    /* show it */
+    size_t size;      /* bytes per message */
+    uint64_t rate;    /* messages per second in total, evenly spaced; 0: no limit */
+    bool progress;    /* show a progress line */
 };
 
 /*
- * Runs it, counts in *totals, and prints the summary on standard output. OUTCOME_DONE when all was
- * acknowledged; else what went wrong, which was logged but for OUTCOME_INTERRUPTED.
+ * Runs the load, counts in *totals and prints the summary on standard output. Returns OUTCOME_DONE
+ * if all messages were acknowledged, else what went wrong, which has been logged except for
+ * OUTCOME_INTERRUPTED.
  *
- * With a rate, each latency counts from the time at which the message was to be sent, also where
- * the server's slowness kept it from being sent then: what is left out otherwise is what a user of
- * a slow server feels most (coordinated omission).
+ * With a rate, each latency counts from the time at which the message was due to be sent, even if a
+ * slow server delayed the sending. Otherwise the longest delays would be missing from the
+ * measurement (coordinated omission).
  */
 enum outcome load_run(const struct load_settings *settings, struct totals *totals) MUST_USE;
 

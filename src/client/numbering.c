@@ -10,11 +10,11 @@ static const char *put_number(struct numbering *numbering, uint64_t line,
     struct buffer *out = &numbering->message;
 
     if (line - 1 > NUMBERED_MAX - numbering->first)
-        return "a number beyond 9223372036854775807";
+        return "its number is beyond 9223372036854775807";
     out->size = 0;
     if (!numbered_append(numbering->id, numbering->first + (line - 1), out) ||
         !buffer_append(out, message->text, message->size))
-        return "too many bytes for the memory there is";
+        return "it is too long for the available memory";
     message->text = out->bytes;
     message->size = out->size;
     return NULL;
@@ -28,7 +28,7 @@ const char *numbering_apply(struct numbering *numbering, uint64_t line,
     if (numbering->id != NULL)
         return put_number(numbering, line, message);
     if (numbering->position != NULL && !numbered_read(message->text, message->size, &numbered))
-        return "no NAME and number at its beginning";
+        return "it does not begin with NAME and number";
     return NULL;
 }
 
@@ -52,7 +52,7 @@ void numbering_acknowledged(struct numbering *numbering, enum framing framing,
     numbering->unsaved = true;
 }
 
-bool numbering_save(struct numbering *numbering, char problem[POSITION_PROBLEM_SIZE])
+bool numbering_save(struct numbering *numbering, struct problem *problem)
 {
     if (!numbering->unsaved)
         return true;

@@ -43,8 +43,8 @@ const char *numbering_apply(struct numbering *numbering, uint64_t line,
 void numbering_acknowledged(struct numbering *numbering, enum framing framing,
                             const struct acknowledgement *acknowledgement);
 
-/* Writes the file if there is something new. False: `problem` says why. */
-bool numbering_save(struct numbering *numbering, char problem[POSITION_PROBLEM_SIZE]) MUST_USE;
+/* Writes the file if there is something new. False with the problem. */
+bool numbering_save(struct numbering *numbering, struct problem *problem) MUST_USE;
 
 void numbering_free(struct numbering *numbering);
 

@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A pipe that can be written takes at least that much without blocking (pipe(7)). */
+/* A writable pipe takes at least this many bytes without blocking (pipe(7)). */
 enum { PIECE_SIZE = PIPE_BUF };
 
 void output_init(struct output *output, int fd)

@@ -1,6 +1,6 @@
 /*
- * output.h: standard output, which may be slower than the server: what is to be written is kept
- * here until it takes it, and is never waited for elsewhere.
+ * output.h: standard output, which may be slower than the server. Output is buffered here and
+ * written without blocking.
  */
 #ifndef TCPACK_CLIENT_OUTPUT_H
 #define TCPACK_CLIENT_OUTPUT_H
@@ -13,23 +13,23 @@
 
 struct output {
     int fd;
-    bool file; /* a regular file takes everything at once */
+    bool file; /* a regular file: takes everything at once */
     bool terminal;
-    struct buffer pending; /* anyone may append lines to it */
-    size_t begin;          /* of pending: what was not written yet */
+    struct buffer pending; /* other parts append lines to it */
+    size_t begin;          /* start of the unwritten bytes in `pending` */
 };
 
-/* More than that pending, and no more replies should be taken. */
+/* With this many bytes pending, the caller should stop reading replies. */
 enum { OUTPUT_PENDING_MAX = 64 * 1024 };
 
 void output_init(struct output *output, int fd);
 
-/* Bytes that were not written yet. */
+/* The number of unwritten bytes. */
 size_t output_pending(const struct output *output);
 
 /*
- * Writes once, what a descriptor that can be written takes without blocking. False with errno when
- * it cannot be written; then nothing is pending any more.
+ * Calls write() once, with no more bytes than a writable descriptor takes without blocking. Returns
+ * false with errno if it fails, and drops the pending bytes.
  */
 bool output_write(struct output *output) MUST_USE;
 

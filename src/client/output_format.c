@@ -10,14 +10,14 @@ static bool is_digit(unsigned char byte)
     return byte >= '0' && byte <= '9';
 }
 
-/* Letters, and all that is not ASCII; a point or a sign makes a number another one, too. */
+/* Letters and non-ASCII bytes; also a point or a sign, which would change the number. */
 static bool is_of_word(unsigned char byte)
 {
     return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || byte >= 0x80 ||
            byte == '_' || byte == '.' || byte == '-' || byte == '+';
 }
 
-/* Reads the digits at bytes[*at], which is one; false where they are more than 64 bits hold. */
+/* Reads the digits at bytes[*at]. Returns false if the number exceeds 64 bits. */
 static bool read_number(const unsigned char *bytes, size_t size, size_t *at, uint64_t *number)
 {
     bool fits = true;
@@ -32,7 +32,7 @@ static bool read_number(const unsigned char *bytes, size_t size, size_t *at, uin
     return fits;
 }
 
-/* Between two numbers a colon joins, as in times; `seq:17` is a word and a number. */
+/* A colon between two digits joins them, as in a time of day; `seq:17` is a word and a number. */
 static bool begins_word(const unsigned char *bytes, size_t at)
 {
     if (at == 0)
@@ -42,7 +42,7 @@ static bool begins_word(const unsigned char *bytes, size_t at)
     return !is_of_word(bytes[at - 1]);
 }
 
-/* A point that ends a sentence does not belong to the number before it. */
+/* A full stop at the end of a sentence does not belong to the number before it. */
 static bool ends_word(const unsigned char *bytes, size_t size, size_t at)
 {
     if (at == size)

@@ -21,7 +21,7 @@ static bool append_time_left(const struct progress_view *view, struct buffer *ou
         return true;
     double part = (double)(view->total - view->done) / (double)view->done;
     double seconds = (double)view->elapsed_us / 1e6 * part + 0.5;
-    if (seconds >= 360000) /* nobody waits for the minute */
+    if (seconds >= 360000) /* 100 hours */
         return buffer_printf(out, ", more than 99 h left");
     unsigned left = (unsigned)seconds;
     if (left >= 3600)
@@ -45,7 +45,7 @@ static bool append_bar(double share, size_t width, struct buffer *out)
     return true;
 }
 
-/* Percent and time left, and before them the bar where it fits into what is left of the line. */
+/* Appends the bar, if the line has room for it, the percentage and the time left. */
 static bool append_share(const struct progress_view *view, size_t columns, size_t used,
                          struct buffer *out)
 {
@@ -83,7 +83,7 @@ void progress_start(struct progress *progress, int64_t begin_us)
 {
     *progress = (struct progress){
         .on = true,
-        .due_us = begin_us + INTERVAL_US, /* what is done at once shows nothing */
+        .due_us = begin_us + INTERVAL_US, /* short work shows no line */
         .begin_us = begin_us,
         .painted_us = begin_us,
     };
@@ -106,11 +106,11 @@ static size_t columns_of_screen(void)
 static void show(const void *bytes, size_t size)
 {
     if (write(STDERR_FILENO, bytes, size) < 0) {
-        /* Progress that cannot be shown stops no message. */
+        /* Messages are sent even if the progress cannot be shown. */
     }
 }
 
-/* Mostly the newest interval, and a part of what was before: steady, but not slow to follow. */
+/* A moving average: 70 % of the last interval, 30 % of the previous value. */
 static void measure_rate(struct progress *progress, uint64_t acknowledged, int64_t now_us)
 {
     int64_t passed_us = now_us - progress->painted_us;
@@ -129,7 +129,7 @@ static void paint(struct progress *progress, struct progress_view *view, const c
     struct buffer line = {0};
 
     if (!buffer_append(&line, "\r", 1) || !progress_text(view, columns_of_screen() - 1, &line)) {
-        buffer_free(&line); /* no memory: the line stays as it is */
+        buffer_free(&line); /* out of memory: keep the line on the screen */
         return;
     }
     size_t size = line.size - 1;

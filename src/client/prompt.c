@@ -50,7 +50,7 @@ enum outcome prompt_run(struct transfer *transfer, const char *text, bool histor
 
     const char *problem = history ? history_prepare(&path) : NULL;
     if (problem != NULL)
-        log_debug("no history is kept: %s", problem);
+        log_debug("keeping no history: %s", problem);
     else if (history)
         settings.history = (const char *)path.bytes;
     struct line_editor *editor = line_editor_open(&settings);

@@ -1,4 +1,6 @@
-/* prompt.h: tcpack at a terminal: asks for a message, sends it, shows the reply, until end of file.
+/*
+ * prompt.h: tcpack at a terminal. Asks for a message, sends it and shows the reply, until end of
+ * file.
  */
 #ifndef TCPACK_CLIENT_PROMPT_H
 #define TCPACK_CLIENT_PROMPT_H
@@ -10,8 +12,8 @@
 #include <stdbool.h>
 
 /*
- * Runs it on standard input, with `text` as the prompt on standard error. Returns as the functions
- * of transfer.h. `history`: whether what is typed is kept for the next run.
+ * Reads from standard input, with `text` as the prompt on standard error. Returns as
+ * transfer_message(). `history`: whether to keep the lines typed for the next run.
  */
 enum outcome prompt_run(struct transfer *transfer, const char *text, bool history) MUST_USE;
 

@@ -34,7 +34,7 @@ size_t replies_left(const struct replies *replies)
     return replies->bytes.size - replies->begin;
 }
 
-/* There are bytes left. */
+/* Call only if bytes are left. */
 static bool ends_with_newline(const struct replies *replies)
 {
     return replies->bytes.bytes[replies->bytes.size - 1] == '\n';
@@ -48,7 +48,7 @@ static void decide(struct replies *replies, bool settled)
         replies->mode = REPLIES_BARE;
 }
 
-/* Of a reply that nothing in it ends. */
+/* Takes a reply without an end mark. */
 static enum framing_result next_bare(struct replies *replies, bool settled, struct frame *reply)
 {
     size_t left = replies_left(replies);

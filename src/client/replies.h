@@ -1,7 +1,7 @@
 /*
- * replies.h: takes replies out of what the server sends. With framing auto it finds out from the
- * first reply whether the server speaks lines (the first reply ends with a newline) or answers each
- * message with bare bytes, as the classroom server does (tcpack-protocol(7)). Pure.
+ * replies.h: extracts replies from the bytes that the server sends. With framing auto, the first
+ * reply shows whether the server sends lines (the reply ends with a newline) or bare bytes for each
+ * message, as the classroom server does (tcpack-protocol(7)). Pure.
  */
 #ifndef TCPACK_CLIENT_REPLIES_H
 #define TCPACK_CLIENT_REPLIES_H
@@ -14,43 +14,47 @@
 #include <stddef.h>
 
 enum replies_mode {
-    REPLIES_UNDECIDED, /* auto, and no whole reply yet */
-    REPLIES_BARE,      /* a reply is what is there */
-    REPLIES_FRAMED,    /* replies end as the framing says: messages may follow each other */
+    REPLIES_UNDECIDED, /* framing auto, no complete reply yet */
+    REPLIES_BARE,      /* all bytes received so far are one reply */
+    REPLIES_FRAMED,    /* the framing ends replies: several messages may be in flight */
 };
 
-/* A longer reply is no reply. */
+/* Longer replies are an error. */
 enum { REPLIES_SIZE_MAX = 1024 * 1024 };
 
-/* The fields may be read by anyone; only these functions change them. */
+/* Other parts may read the fields; only these functions change them. */
 struct replies {
     enum replies_mode mode;
-    enum framing framing; /* once framed */
+    enum framing framing; /* of REPLIES_FRAMED */
     struct framing_state state;
     struct buffer bytes;
-    size_t begin; /* where the next reply begins in bytes */
+    size_t begin; /* start of the next reply in `bytes` */
 };
 
-/* `framing` is that of the messages. The owner calls replies_free(). */
+/* `framing` is that of the messages. The caller calls replies_free() later. */
 void replies_init(struct replies *replies, enum framing framing);
 
 /*
- * A new connection: what was left of the old one is dropped. That the server speaks lines is kept;
- * that it does not was a guess, and is found out anew.
+ * Starts a new connection and drops the bytes left from the old one. A server known to send lines
+ * is still taken to send lines. Bare replies were only a guess, so the mode is decided again.
  */
 void replies_restart(struct replies *replies);
 
-/* Room for `size` bytes; NULL with errno ENOMEM. Replies taken before are gone afterwards. */
+/*
+ * Returns room for `size` bytes, or NULL with errno ENOMEM. Replies taken before are no longer
+ * valid. The caller receives into the room and calls replies_added().
+ */
 unsigned char *replies_room(struct replies *replies, size_t size) MUST_USE;
 void replies_added(struct replies *replies, size_t size);
 
-/* Bytes that were received and not taken. */
+/* The number of bytes received but not taken. */
 size_t replies_left(const struct replies *replies);
 
 /*
- * Takes the next reply, as framing_next(). `settled` matters but for framed ones: nothing more will
- * come of this reply, so that one without a newline is whole. FRAMING_MALFORMED for bare ones: it
- * ends with a newline, so the server speaks lines and what was taken for a reply was a part of one.
+ * Takes the next reply, as framing_next() does. `settled` (ignored for framed replies): no more
+ * bytes of this reply are expected, so a reply without a newline is complete. With bare replies,
+ * FRAMING_MALFORMED means that the reply ends with a newline: the server sends lines, and an
+ * earlier reply was only a part of one.
  */
 enum framing_result replies_next(struct replies *replies, bool settled,
                                  struct frame *reply) MUST_USE;

@@ -23,8 +23,8 @@ void retry_init(struct retry *retry, const struct connect_target *target, bool r
 }
 
 /*
- * Counts a failure; whether another attempt is allowed. A connection that brought acknowledgements
- * is followed by another one soon: on a bad link each may bring only a few.
+ * Counts a failure and returns whether another attempt is allowed. After a connection that yielded
+ * acknowledgements, the wait is short: over a bad network each connection may yield only a few.
  */
 static bool may_retry(struct retry *retry, const struct exchange *exchange)
 {
@@ -53,8 +53,8 @@ static enum outcome attempt(struct retry *retry, struct exchange *exchange, bool
         retry->connected = true;
         exchange_begin(exchange, &connection, clock_monotonic_us());
     } else if (outcome != OUTCOME_INTERRUPTED) {
-        retry->refusals = 0; /* a server that is away for a while refuses no message */
-        /* A name that never had an address will not get one by wait_set. */
+        retry->refusals = 0; /* the server is down: that is not a refusal */
+        /* Do not retry a name that has never had an address. */
         *again =
             (outcome != OUTCOME_UNKNOWN_HOST || retry->connected) && may_retry(retry, exchange);
         connect_log_problems(&problems, *again ? log_warning : log_error);
@@ -63,13 +63,13 @@ static enum outcome attempt(struct retry *retry, struct exchange *exchange, bool
     return outcome;
 }
 
-/* False: a signal to end came first. */
+/* Returns false if a signal to end arrives first. */
 static bool wait_before_next(struct retry *retry)
 {
     int64_t wait_us = backoff_next(&retry->backoff) / (retry->soon ? SOON_DIVISOR : 1);
     int64_t due_us = clock_monotonic_us() + wait_us;
 
-    log_info("trying again in %.2f seconds", (double)wait_us / 1e6);
+    log_info("connecting again in %.2f seconds", (double)wait_us / 1e6);
     for (;;) {
         if (signals_interrupt() != 0)
             return false;
@@ -91,8 +91,9 @@ enum outcome retry_connect(struct retry *retry, struct exchange *exchange)
 }
 
 /*
- * Counts how often the oldest message was refused. The last attempt is made late, so that a server
- * whose disk was full for some seconds, which ends connections in the same way, still gets it.
+ * Counts how often the server has refused the oldest message. A server with a full disk closes
+ * connections in the same way. The last attempt is therefore made late, to give a disk that is full
+ * for a few seconds a chance.
  */
 static bool is_refused_for_good(struct retry *retry, const struct exchange *exchange)
 {

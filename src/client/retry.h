@@ -1,6 +1,6 @@
 /*
- * retry.h: gets an exchange its connection, and with -r another one after it was lost: what to
- * connect to, how often and how soon to try. Says on standard error what happens.
+ * retry.h: connects an exchange and, with -r, reconnects it after the connection is lost. Decides
+ * how often and how soon to try. Logs what it does.
  */
 #ifndef TCPACK_CLIENT_RETRY_H
 #define TCPACK_CLIENT_RETRY_H
@@ -16,31 +16,32 @@
 
 struct retry {
     struct connect_target target;
-    bool resend;      /* connect again, and send again what is not acknowledged */
-    uint64_t retries; /* further attempts in a row after one that failed; UINT64_MAX: any number */
+    bool resend;      /* reconnect, and resend unacknowledged messages */
+    uint64_t retries; /* maximum number of retries in a row; UINT64_MAX: no limit */
 
     uint64_t failed; /* attempts in a row without an acknowledgement */
-    bool soon;       /* the wait before the next attempt is a short one */
-    bool connected;  /* at least once */
+    bool soon;       /* shorten the wait before the next attempt */
+    bool connected;  /* a connection succeeded at least once */
     uint64_t acknowledged_before;
-    unsigned refusals; /* of the oldest message, in a row: retry_after_loss() */
+    unsigned refusals; /* of the oldest message, in a row: see retry_after_loss() */
     struct backoff backoff;
 };
 
-/* `retries` is of no interest without `resend`. */
+/* Without `resend`, `retries` is ignored. */
 void retry_init(struct retry *retry, const struct connect_target *target, bool resend,
                 uint64_t retries);
 
 /*
- * Connects, with resend as often as it takes and is allowed, waiting in between. OUTCOME_DONE, or
- * why there is no connection, which was logged but for OUTCOME_INTERRUPTED.
+ * Connects. With resend, retries up to the limit and waits between attempts. Returns OUTCOME_DONE,
+ * or why there is no connection, which has been logged except for OUTCOME_INTERRUPTED.
  */
 enum outcome retry_connect(struct retry *retry, struct exchange *exchange) MUST_USE;
 
 /*
- * The exchange's connection is of no more use: logs why and drops it. OUTCOME_DONE: retry_connect()
- * may get another one. OUTCOME_LOST: that was it. OUTCOME_REFUSED, which the caller logs: with
- * resend, the server ended three connections in a row over which only the oldest message was sent.
+ * Closes the connection after exchange_receive() or exchange_tick() returned OUTCOME_LOST, and logs
+ * why. OUTCOME_DONE: the caller may call retry_connect(). OUTCOME_LOST: do not reconnect.
+ * OUTCOME_REFUSED, which the caller logs: with resend, the server closed three connections in a row
+ * after only the oldest message was sent.
  */
 enum outcome retry_after_loss(struct retry *retry, struct exchange *exchange) MUST_USE;
 

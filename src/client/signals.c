@@ -20,13 +20,13 @@ static void take_change(int number)
     terminal_changed = 1;
 }
 
-/* What the caller ignores (nohup, a shell's job in the background) stays ignored. */
+/* A signal ignored at the start (by nohup, or for a shell's background job) stays ignored. */
 void signals_catch(int number, void (*handler)(int))
 {
     struct sigaction action;
     sigset_t one;
 
-    /* None of these calls fails with signals that exist and memory that is ours. */
+    /* These calls fail only with an invalid signal number or pointer. */
     (void)sigaction(number, NULL, &action);
     if (action.sa_handler == SIG_IGN)
         return;

@@ -1,6 +1,6 @@
 /*
- * signals.h: the signals that tcpack takes. They are blocked but while it waits (wait_set.h), so
- * none is lost between looking and waiting, and none interrupts anything else.
+ * signals.h: the signals that tcpack handles. They are blocked except while it waits (wait_set.h).
+ * A signal is therefore never lost between a check and a wait, and interrupts nothing but a wait.
  */
 #ifndef TCPACK_CLIENT_SIGNALS_H
 #define TCPACK_CLIENT_SIGNALS_H
@@ -9,31 +9,31 @@
 #include <stdbool.h>
 
 /*
- * Takes over INT, TERM, HUP, WINCH and CONT, but for those that the caller ignores, and ignores
- * PIPE. Called once, at the start.
+ * Installs handlers for INT, TERM, HUP, WINCH and CONT, except those that are ignored at the start,
+ * and ignores PIPE. Called once.
  */
 void signals_install(void);
 
 /*
- * Takes over one more signal; not one that the caller ignores. The handler runs while we wait, when
- * nothing else is interrupted.
+ * Installs a handler for one more signal, unless it is ignored. The handler runs only during a
+ * wait.
  */
 void signals_catch(int number, void (*handler)(int));
 
-/* The mask with which pselect() waits. */
+/* The signal mask for pselect(). */
 const sigset_t *signals_mask_to_wait(void);
 
 /*
- * Lets a signal in that came while all were blocked. True: one was. For pselect() does so only
- * where it has to wait: a busy descriptor would keep signals out.
+ * Delivers a signal that is pending while signals are blocked. Returns whether there was one.
+ * pselect() delivers signals only if it has to wait: a busy descriptor would delay them forever.
  */
 bool signals_let_in(void);
 
-/* SIGINT, SIGTERM or SIGHUP, whichever came last since signals_forget_interrupt(); 0: neither. */
+/* SIGINT, SIGTERM or SIGHUP: the last one since signals_forget_interrupt(); 0: none. */
 int signals_interrupt(void);
 void signals_forget_interrupt(void);
 
-/* Whether the terminal may look different (resized, or we were stopped) since the last call. */
+/* Whether WINCH or CONT has arrived since the last call: the screen may need repainting. */
 bool signals_terminal_changed(void);
 
 #endif

@@ -6,6 +6,7 @@
 #include "client/transfer.h"
 #include "common/address.h"
 #include "common/config/config.h"
+#include "common/config/report.h"
 #include "common/descriptors.h"
 #include "common/log.h"
 
@@ -38,19 +39,13 @@ static int status_of(enum outcome outcome)
     return EX_TEMPFAIL;
 }
 
-/* What is typed is UTF-8 unless the locale says something else. */
+/* Input at the prompt is UTF-8 unless the locale names another encoding. */
 static void set_locale(void)
 {
     const char *locale = setlocale(LC_CTYPE, "");
 
     if (locale == NULL || strcmp(locale, "C") == 0 || strcmp(locale, "POSIX") == 0)
-        (void)setlocale(LC_CTYPE, "C.UTF-8"); /* where there is none, ASCII it is */
-}
-
-static void log_config_error(void *context, const char *line)
-{
-    (void)context;
-    log_error("%s", line);
+        (void)setlocale(LC_CTYPE, "C.UTF-8"); /* without that locale, ASCII */
 }
 
 static bool load_config(const struct arguments *arguments, struct config *config)
@@ -59,9 +54,8 @@ static bool load_config(const struct arguments *arguments, struct config *config
         .path = arguments->config != NULL ? arguments->config : SYSCONFDIR "/tcpack.ini",
         .must_exist = arguments->config != NULL,
     };
-    const struct config_report report = {.error = log_config_error};
 
-    return config_load(&source, &report, config);
+    return config_load(&source, &config_report_to_log, config);
 }
 
 static enum output_format format_of(const struct arguments *arguments)
@@ -73,7 +67,7 @@ static enum output_format format_of(const struct arguments *arguments)
     return isatty(STDOUT_FILENO) ? OUTPUT_FORMAT_ESCAPED : OUTPUT_FORMAT_RAW;
 }
 
-/* Unless told otherwise, where somebody looks and no replies are in the way. */
+/* By default, shows progress on a terminal, unless replies are printed on it. */
 static bool wants_progress(const struct arguments *arguments)
 {
     if (arguments->progress != SWITCH_UNSET)
@@ -81,7 +75,7 @@ static bool wants_progress(const struct arguments *arguments)
     return isatty(STDERR_FILENO) && (arguments->quiet || !isatty(STDOUT_FILENO));
 }
 
-/* The command line, and what it does not say, the configuration. */
+/* Takes each setting from the command line or, if not given there, from the configuration. */
 static struct transfer_settings settings_of(const struct arguments *arguments,
                                             const struct config *config)
 {
@@ -113,7 +107,7 @@ static struct transfer_settings settings_of(const struct arguments *arguments,
     };
 }
 
-/* What is left to say of `messages` that were to be acknowledged. */
+/* Logs what happened to the `messages` to be sent. */
 static void log_counts(enum outcome outcome, const struct totals *totals, uint64_t messages)
 {
     if (outcome == OUTCOME_INTERRUPTED)
@@ -160,7 +154,7 @@ static enum outcome send_words(struct transfer *transfer, const struct arguments
     return outcome;
 }
 
-/* Where the messages come from: neither words nor the prompt, which knows no NUL. */
+/* Whether messages are lines of standard input: no words, no prompt (which ignores -0). */
 static bool sends_lines(const struct arguments *arguments)
 {
     return arguments->words_count == 0 && (arguments->nul || isatty(STDIN_FILENO) == 0);
@@ -185,14 +179,14 @@ static void log_end(const struct transfer *transfer, const struct arguments *arg
     if (status_of(outcome) == EX_TEMPFAIL && sends_lines(arguments))
         log_error("to resume: --from %" PRIu64, transfer_resume_line(transfer));
     if (outcome == OUTCOME_REFUSED && sends_lines(arguments))
-        log_error("to resume: --from %" PRIu64 "; without that message: --from %" PRIu64,
+        log_error("to resume: --from %" PRIu64 "; to skip that message: --from %" PRIu64,
                   transfer_resume_line(transfer), transfer_resume_line(transfer) + 1);
     if (arguments->verbose && totals_summary(totals, &summary) && buffer_append(&summary, "", 1))
         log_info("%s", (const char *)summary.bytes);
     buffer_free(&summary);
 }
 
-/* Everything but --load. */
+/* Everything except --load. */
 static enum outcome run_transfer(const struct arguments *arguments, const struct config *config,
                                  const struct transfer_settings *settings)
 {
@@ -222,7 +216,7 @@ static int run(const struct arguments *arguments, const struct config *config)
     struct transfer_settings settings = settings_of(arguments, config);
 
     if (settings.target.port == 0 && settings.target.host[0] != '/') {
-        log_error("the configuration has port 0: say with -p which port to connect to");
+        log_error("the configuration has port 0: give the port with -p");
         return EX_USAGE;
     }
     if (arguments->id != NULL && arguments->number == 0 && !reads_whole_file(arguments)) {
@@ -268,7 +262,7 @@ int main(int argc, char **argv)
              LOG_TO_STDERR);
     if (!load_config(&arguments, &config))
         return EX_CONFIG;
-    signals_install(); /* not before: a configuration that is a slow pipe can be interrupted */
+    signals_install(); /* after the configuration, which may be a pipe: INT ends a slow read */
     int status = run(&arguments, &config);
     config_free(&config);
     return status;

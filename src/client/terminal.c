@@ -7,7 +7,7 @@
 #include <termios.h>
 #include <unistd.h>
 
-static struct termios kept;
+static struct termios saved_modes;
 
 ssize_t terminal_read(void *bytes, size_t size)
 {
@@ -18,13 +18,13 @@ ssize_t terminal_read(void *bytes, size_t size)
 
 static void set_modes(const struct termios *modes)
 {
-    /* A signal's handler may come in between; any other failure has no cure. */
+    /* Retry after a signal; nothing can be done about any other error. */
     while (tcsetattr(STDIN_FILENO, TCSANOW, modes) != 0 && errno == EINTR)
         continue;
 }
 
-/* Does what the signal does by default; returns when the process goes on. */
-static void obey(int number)
+/* Takes the signal's default action. Returns when the process continues. */
+static void take_default_action(int number)
 {
     struct sigaction usual = {.sa_handler = SIG_DFL}, ours;
     sigset_t one, before;
@@ -34,21 +34,21 @@ static void obey(int number)
     (void)sigaddset(&one, number);
     (void)sigaction(number, &usual, &ours);
     (void)kill(getpid(), number);
-    (void)sigprocmask(SIG_UNBLOCK, &one, &before); /* here it stops or ends */
+    (void)sigprocmask(SIG_UNBLOCK, &one, &before); /* the process stops or ends here */
     (void)sigprocmask(SIG_SETMASK, &before, NULL);
     (void)sigaction(number, &ours, NULL);
 }
 
-static void give_back(int number)
+static void restore_and_obey(int number)
 {
     int saved = errno;
     struct termios own;
 
     if (tcgetattr(STDIN_FILENO, &own) != 0) {
-        obey(number);
+        take_default_action(number);
     } else {
-        set_modes(&kept);
-        obey(number);
+        set_modes(&saved_modes);
+        take_default_action(number);
         set_modes(&own);
     }
     errno = saved;
@@ -56,8 +56,8 @@ static void give_back(int number)
 
 void terminal_keep_modes(void)
 {
-    if (tcgetattr(STDIN_FILENO, &kept) != 0)
+    if (tcgetattr(STDIN_FILENO, &saved_modes) != 0)
         return;
-    signals_catch(SIGTSTP, give_back);
-    signals_catch(SIGQUIT, give_back);
+    signals_catch(SIGTSTP, restore_and_obey);
+    signals_catch(SIGQUIT, restore_and_obey);
 }

@@ -1,4 +1,4 @@
-/* terminal.h: the terminal on standard input, as it is read and as others get it back. */
+/* terminal.h: the terminal on standard input: reading it and restoring its modes. */
 #ifndef TCPACK_CLIENT_TERMINAL_H
 #define TCPACK_CLIENT_TERMINAL_H
 
@@ -7,12 +7,12 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-/* As read(); a terminal that was hung up is at its end. */
+/* Like read(), but returns 0 (end of file) if the terminal was hung up. */
 ssize_t terminal_read(void *bytes, size_t size) MUST_USE;
 
 /*
- * Remembers the terminal's modes as they are now. From then on TSTP (Ctrl-Z) and QUIT (Ctrl-\)
- * bring them back before they stop or end the process, and when it goes on, it has its own again.
+ * Saves the terminal's modes. From then on, TSTP (Ctrl-Z) and QUIT (Ctrl-\) restore them before
+ * stopping or ending the process. When the process continues, it sets its own modes again.
  */
 void terminal_keep_modes(void);
 

@@ -7,7 +7,7 @@ static double seconds(const struct totals *totals)
     return (double)(totals->end_us - totals->begin_us) / 1e6;
 }
 
-/* Acknowledgements a second, from the beginning to the last of them. */
+/* Acknowledgements per second, from the start of the work to the last acknowledgement. */
 static double rate(const struct totals *totals)
 {
     return totals->end_us > totals->begin_us ? (double)totals->acknowledged / seconds(totals) : 0;

@@ -13,12 +13,12 @@
 
 enum { READ_SIZE = 65536 };
 
-/* What is logged next begins on a line of its own, whatever is on the screen. */
-static void make_room(struct transfer *transfer)
+/* Moves the cursor to an empty line, for a log line. */
+static void start_log_line(struct transfer *transfer)
 {
     progress_hide(&transfer->progress);
     if (transfer->prompting && write(STDERR_FILENO, "\n", 1) < 0) {
-        /* A prompt that nobody sees. */
+        /* Then the prompt is not visible either. */
     }
     transfer->prompting = false;
 }
@@ -27,13 +27,13 @@ static enum outcome failed(struct transfer *transfer, const char *what)
 {
     int saved = errno;
 
-    make_room(transfer);
+    start_log_line(transfer);
     errno = saved;
     log_error("%s: %s", what, strerror(errno));
     return OUTCOME_FAILED;
 }
 
-/* For exchange.h: an acknowledgement becomes a line of output. */
+/* Called by the exchange: turns an acknowledgement into a line of output. */
 static bool take_acknowledgement(void *context, const struct acknowledgement *acknowledgement)
 {
     struct transfer *transfer = context;
@@ -65,7 +65,7 @@ bool transfer_init(struct transfer *transfer, const struct transfer_settings *se
     transfer->totals.begin_us = clock_monotonic_us();
     if (exchange_init(&transfer->exchange, &exchange_settings, &transfer->totals))
         return true;
-    (void)failed(transfer, "a window of that many messages");
+    (void)failed(transfer, "cannot allocate a window of that many messages (-w)");
     return false;
 }
 
@@ -86,7 +86,7 @@ static void end_input(struct transfer *transfer)
 
     lines_end(lines);
     if (lines->unended > 0) {
-        make_room(transfer);
+        start_log_line(transfer);
         log_warning("the input ends within a message, as if its program was killed: the %zu bytes "
                     "of that are not sent",
                     lines->unended);
@@ -99,9 +99,8 @@ static enum outcome read_input(struct transfer *transfer)
     unsigned char *room = lines_room(lines, READ_SIZE);
 
     if (room == NULL) {
-        make_room(transfer);
-        log_error("line %" PRIu64 " of the input is too long for the memory there is",
-                  lines->taken + 1);
+        start_log_line(transfer);
+        log_error("cannot read line %" PRIu64 " of the input: out of memory", lines->taken + 1);
         return OUTCOME_FAILED;
     }
     ssize_t size = read(transfer->input, room, READ_SIZE);
@@ -116,21 +115,21 @@ static enum outcome read_input(struct transfer *transfer)
 }
 
 /*
- * What in the message the framing cannot carry; NULL: nothing. A carriage return at the end of a
- * line of the input belongs to its ending; elsewhere it is a part of the message, and the server
- * would take it for one of the ending.
+ * Returns what the framing cannot carry in the message, or NULL. A carriage return at the end of a
+ * line of the input belongs to the line ending. In any other message it is a part of the message,
+ * but the server would take it for a part of the line ending.
  */
-static const char *uncarried(const struct transfer *transfer, const unsigned char *text,
-                             size_t size)
+static const char *why_unsendable(const struct transfer *transfer, const unsigned char *text,
+                                  size_t size)
 {
     enum framing framing = transfer->settings.framing;
     bool is_line = transfer->input >= 0 && !transfer->lines.nul;
 
     if (!framing_can_carry(framing, text, size))
-        return framing == FRAMING_NUL ? "NUL in it" : "newline in it";
+        return framing == FRAMING_NUL ? "a NUL" : "a newline";
     if ((framing == FRAMING_AUTO || framing == FRAMING_LINE) && !is_line && size > 0 &&
         text[size - 1] == '\r')
-        return "carriage return at its end";
+        return "a carriage return at its end";
     return NULL;
 }
 
@@ -141,15 +140,15 @@ static enum outcome add_message(struct transfer *transfer, const void *text, siz
     const char *why = numbering_apply(&transfer->numbering, transfer->next_line, &message);
 
     if (why != NULL) {
-        make_room(transfer);
-        log_error("message %" PRIu64 " has %s", transfer->next_line, why);
+        start_log_line(transfer);
+        log_error("cannot send message %" PRIu64 ": %s", transfer->next_line, why);
         return OUTCOME_UNSENDABLE;
     }
-    const char *what = uncarried(transfer, message.text, message.size);
+    const char *what = why_unsendable(transfer, message.text, message.size);
     if (what != NULL) {
-        make_room(transfer);
-        log_error("message %" PRIu64 " has a %s, which framing %s cannot carry; framing %s can",
-                  transfer->next_line, what, framing_names[transfer->settings.framing],
+        start_log_line(transfer);
+        log_error("cannot send message %" PRIu64 ": framing %s cannot carry %s (use -f %s)",
+                  transfer->next_line, framing_names[transfer->settings.framing], what,
                   framing_names[FRAMING_OCTET]);
         return OUTCOME_UNSENDABLE;
     }
@@ -161,7 +160,7 @@ static enum outcome add_message(struct transfer *transfer, const void *text, siz
     return OUTCOME_DONE;
 }
 
-/* Takes lines until there is no more room or no more line. */
+/* Takes lines until the window is full or no complete line is left. */
 static enum outcome take_lines(struct transfer *transfer, int64_t now_us)
 {
     const unsigned char *line;
@@ -174,7 +173,7 @@ static enum outcome take_lines(struct transfer *transfer, int64_t now_us)
         transfer->next_line = transfer->lines.taken;
         enum outcome outcome = add_message(transfer, line, size, now_us);
         if (outcome == OUTCOME_UNSENDABLE)
-            transfer->ending = outcome; /* what is under way comes first */
+            transfer->ending = outcome; /* after the messages in flight */
         else if (outcome != OUTCOME_DONE)
             return outcome;
     }
@@ -182,8 +181,8 @@ static enum outcome take_lines(struct transfer *transfer, int64_t now_us)
 }
 
 /*
- * Also without room, while all that was read is taken: the end of the input shall be known when the
- * server closes the connection behind its last reply.
+ * Also true with a full window if all lines read are taken. Otherwise the end of the input would
+ * not be known when the server closes the connection after its last reply.
  */
 static bool wants_input(const struct transfer *transfer)
 {
@@ -202,7 +201,7 @@ static bool input_is_done(const struct transfer *transfer)
 static struct progress_view view_of(const struct transfer *transfer)
 {
     uint64_t read = transfer->lines.offset;
-    uint64_t framed = window_bytes(&transfer->exchange.window); /* perhaps longer than the lines */
+    uint64_t framed = window_bytes(&transfer->exchange.window); /* may exceed the lines' bytes */
 
     return (struct progress_view){
         .messages = transfer->added,
@@ -225,15 +224,15 @@ static void start_progress(struct transfer *transfer, int fd)
 
 /* ---------------------------------------------------------------------------------------- loop */
 
-/* Standard output takes no more for the moment, so no more replies are taken either. */
+/* Whether standard output is too slow: then no replies are read. */
 static bool is_stalled(const struct transfer *transfer)
 {
     return output_pending(&transfer->output) >= OUTPUT_PENDING_MAX;
 }
 
 /*
- * Whether it matters what becomes of the connection: in a conversation only once the reply is
- * shown, so that what is said of the connection comes behind it.
+ * Whether the loss of the connection matters. At the prompt it matters only after the reply is
+ * shown: errors are logged after the reply.
  */
 static bool needs_connection(const struct transfer *transfer)
 {
@@ -258,7 +257,7 @@ static bool watch(struct transfer *transfer)
                           output_pending(&transfer->output) > 0);
 }
 
-/* Names the oldest message, which the server does not take. */
+/* Names the oldest message, which the server refuses. */
 static void log_refusal(const struct transfer *transfer)
 {
     enum { SHOWN = 40 };
@@ -273,30 +272,32 @@ static void log_refusal(const struct transfer *transfer)
             FRAMING_MESSAGE &&
         escape_text(frame.message, frame.size < SHOWN ? frame.size : SHOWN, &text) &&
         buffer_append(&text, "", 1))
-        log_error("message %" PRIu64 " was refused three times in a row: instead of acknowledging "
-                  "its %zu bytes, which begin with '%s', the server closes the connection; perhaps "
-                  "they are more than its max_message, or its disk is full: its log says which",
+        log_error("message %" PRIu64 " was refused three times in a row: the server closed the "
+                  "connection instead of acknowledging its %zu bytes, which begin with '%s' "
+                  "(the message may exceed max_message, or the disk may be full: see the server's "
+                  "log)",
                   window->ring[window->first].line, frame.size, (const char *)text.bytes);
     buffer_free(&text);
 }
 
-/* With resend there will be another connection, once there is something to send. */
+/* With resend, run() reconnects once there is a message to send. */
 static enum outcome lose_connection(struct transfer *transfer)
 {
     struct exchange *exchange = &transfer->exchange;
 
-    /* What broke it may have been the last reply. If it matters again, it will be lost again. */
+    /* All replies may have arrived. If the connection is needed later, the error shows up again. */
     if (!needs_connection(transfer))
         return OUTCOME_DONE;
     wait_set_forget(&transfer->wait_set, exchange->connection.fd);
-    make_room(transfer);
+    start_log_line(transfer);
     enum outcome outcome = retry_after_loss(&transfer->retry, exchange);
     if (outcome == OUTCOME_REFUSED)
         log_refusal(transfer);
     return outcome;
 }
 
-static enum outcome look_after_exchange(struct transfer *transfer)
+/* Receives replies and checks the time-outs. */
+static enum outcome serve_exchange(struct transfer *transfer)
 {
     struct exchange *exchange = &transfer->exchange;
     enum outcome outcome = OUTCOME_DONE;
@@ -318,22 +319,22 @@ static enum outcome look_after_exchange(struct transfer *transfer)
 static bool write_output(struct transfer *transfer)
 {
     if (transfer->output.terminal)
-        progress_hide(&transfer->progress); /* perhaps the same one */
+        progress_hide(&transfer->progress); /* may be on the same terminal */
     return output_write(&transfer->output);
 }
 
 static bool save_position(struct transfer *transfer)
 {
-    char problem[POSITION_PROBLEM_SIZE];
+    struct problem problem;
 
-    if (numbering_save(&transfer->numbering, problem))
+    if (numbering_save(&transfer->numbering, &problem))
         return true;
-    make_room(transfer);
-    log_error("%s", problem);
+    start_log_line(transfer);
+    log_error("%s", problem.text);
     return false;
 }
 
-/* One turn: waits, then does what can be done without waiting. */
+/* Waits once, then does what can be done without waiting. */
 static enum outcome turn(struct transfer *transfer)
 {
     int64_t due_us = is_stalled(transfer) ? WAIT_FOREVER : exchange_due(&transfer->exchange);
@@ -357,7 +358,7 @@ static enum outcome turn(struct transfer *transfer)
     if (transfer->input >= 0 && wait_set_can_read(&transfer->wait_set, transfer->input))
         outcome = read_input(transfer);
     if (outcome == OUTCOME_DONE && needs_connection(transfer))
-        outcome = look_after_exchange(transfer);
+        outcome = serve_exchange(transfer);
     if (!save_position(transfer))
         return OUTCOME_FAILED;
     if (outcome != OUTCOME_DONE)
@@ -367,7 +368,7 @@ static enum outcome turn(struct transfer *transfer)
     return OUTCOME_DONE;
 }
 
-/* There was a connection before: without another one, what counts is what is not acknowledged. */
+/* Reconnects after a loss. A failure is reported as the loss, whatever its reason. */
 static enum outcome reconnect(struct transfer *transfer)
 {
     enum outcome outcome = retry_connect(&transfer->retry, &transfer->exchange);
@@ -377,7 +378,7 @@ static enum outcome reconnect(struct transfer *transfer)
     return outcome;
 }
 
-/* Turns until all that the input gives is acknowledged and written. */
+/* The loop: until the input has ended and every reply is written. */
 static enum outcome run(struct transfer *transfer)
 {
     struct exchange *exchange = &transfer->exchange;
@@ -389,7 +390,7 @@ static enum outcome run(struct transfer *transfer)
         if (input_is_done(transfer) && exchange->window.count == 0 &&
             output_pending(&transfer->output) == 0)
             return transfer->ending;
-        /* Replies that are there come first: connecting may take long. */
+        /* Write pending replies first: connecting may take long. */
         if (!exchange_connected(exchange) && exchange->window.count > 0 &&
             output_pending(&transfer->output) == 0) {
             outcome = reconnect(transfer);
@@ -430,8 +431,8 @@ static enum outcome idle(struct transfer *transfer, int fd)
     bool can_read = false;
 
     for (;;) {
-        /* Before it waits, too: the last reply may have come with what broke the connection. */
-        enum outcome outcome = look_after_exchange(transfer);
+        /* Also before the first wait: the connection may have broken right after the last reply. */
+        enum outcome outcome = serve_exchange(transfer);
         if (outcome != OUTCOME_DONE)
             return outcome;
         if (!transfer->prompting) /* something was logged */
@@ -453,7 +454,7 @@ static enum outcome idle(struct transfer *transfer, int fd)
             break;
         }
         can_read = wait_set_can_read(&transfer->wait_set, fd);
-        wait_set_forget(&transfer->wait_set, fd); /* what is typed ahead ends no other wait */
+        wait_set_forget(&transfer->wait_set, fd); /* type-ahead must not end another wait */
     }
 }
 
@@ -482,7 +483,7 @@ enum outcome transfer_finish(struct transfer *transfer)
         enum wait_result result = wait_for_one(output->fd, false, true, due_us);
         if (result == WAIT_FAILED)
             return failed(transfer, "cannot wait");
-        if (result == WAIT_DUE) /* interrupted, which is said */
+        if (result == WAIT_DUE) /* interrupted; the caller logs that */
             return OUTCOME_FAILED;
         if (result == WAIT_READY && !write_output(transfer))
             return failed(transfer, "cannot write to standard output");

@@ -1,7 +1,6 @@
 /*
- * transfer.h: brings messages from where they come from to the server, and replies to standard
- * output: the loop of tcpack. It owns everything that is needed for that, and says on standard
- * error what goes wrong.
+ * transfer.h: the loop of tcpack. It reads messages, sends them to the server and writes the
+ * replies to standard output. It owns the parts that do this, and logs errors.
  */
 #ifndef TCPACK_CLIENT_TRANSFER_H
 #define TCPACK_CLIENT_TRANSFER_H
@@ -27,16 +26,16 @@ struct transfer_settings {
     size_t window;    /* messages */
     bool resend;      /* see retry.h */
     uint64_t retries; /* see retry.h */
-    bool nul;         /* messages on standard input end with NUL, not with LF */
-    uint64_t from;    /* the first line of the input to send, from 1 */
+    bool nul;         /* messages on standard input end with NUL, not LF */
+    uint64_t from;    /* first line of the input to send, from 1 */
     enum output_format format;
-    bool progress;        /* show how far the lines of the input are */
+    bool progress;        /* show a progress line in transfer_lines() */
     const char *id;       /* see numbering.h, as the next two */
     uint64_t number;      /* of the input's first message */
-    const char *position; /* also: a last line of the input that nothing ends is not sent */
+    const char *position; /* and then a last line of the input without an ending is not sent */
 };
 
-/* The fields may be read by anyone; only these functions change them. */
+/* Other parts may read the fields; only these functions change them. */
 struct transfer {
     struct transfer_settings settings;
     struct exchange exchange;
@@ -44,49 +43,52 @@ struct transfer {
     struct totals totals;
     struct output output;
     struct wait_set wait_set;
-    int input;           /* what is read; -1: nothing */
+    int input;           /* descriptor; -1: messages are passed to transfer_message() */
     struct lines lines;  /* of the input */
-    bool prompting;      /* the screen's last line is the prompt and what was typed */
-    bool interactive;    /* more messages may come, whatever the input says: transfer_idle() */
+    bool prompting;      /* the cursor is on the line with the prompt */
+    bool interactive;    /* transfer_idle() was called: more messages may follow */
     uint64_t added;      /* messages taken from the input */
-    uint64_t next_line;  /* behind the last message that was taken */
-    uint64_t input_size; /* bytes, where the input is a file; 0: not known */
+    uint64_t next_line;  /* line of the next message */
+    uint64_t input_size; /* bytes, if the input is a file; 0: not known */
     struct progress progress;
     struct numbering numbering;
-    enum outcome ending; /* how it will end once nothing is under way any more */
+    enum outcome ending; /* outcome once all messages in flight are acknowledged */
 };
 
-/* False: no memory, which was logged. Else the caller calls transfer_free(). */
+/*
+ * Returns false if out of memory, which has been logged. Otherwise the caller calls transfer_free()
+ * later.
+ */
 bool transfer_init(struct transfer *transfer, const struct transfer_settings *settings) MUST_USE;
 void transfer_free(struct transfer *transfer);
 
 /*
- * Each of these returns OUTCOME_DONE, or what ended it, which was logged but for
- * OUTCOME_INTERRUPTED. After OUTCOME_UNSENDABLE the others may be called; after the rest, only
- * transfer_finish().
+ * Each of these returns OUTCOME_DONE, or what ended it, which has been logged except for
+ * OUTCOME_INTERRUPTED. After OUTCOME_UNSENDABLE the caller may go on; after any other outcome, only
+ * transfer_finish() may be called.
  *
  * transfer_connect: connects. transfer_message: sends one message and waits for its
- * acknowledgement. transfer_lines: sends each line that descriptor `fd` gives, to its end, and
- * waits for all acknowledgements.
+ * acknowledgement. transfer_lines: sends each line read from descriptor `fd`, until end of file,
+ * and waits for all acknowledgements.
  */
 enum outcome transfer_connect(struct transfer *transfer) MUST_USE;
 enum outcome transfer_message(struct transfer *transfer, const void *text, size_t size) MUST_USE;
 enum outcome transfer_lines(struct transfer *transfer, int fd) MUST_USE;
 
 /*
- * Waits until descriptor `fd` can be read, and looks after the idle connection meanwhile.
- * OUTCOME_INTERRUPTED stands for any signal (signals.h), and for something that was logged: on
- * lines of its own behind the prompt, which is to be shown again.
+ * Waits until descriptor `fd` is readable, and serves the idle connection meanwhile. Returns
+ * OUTCOME_INTERRUPTED after any signal (signals.h), and after logging something, which makes the
+ * cursor leave the line with the prompt: the caller shows the prompt again.
  */
 enum outcome transfer_idle(struct transfer *transfer, int fd) MUST_USE;
 
 /*
- * Writes what standard output has not taken yet, unless interrupted, and completes the totals.
- * OUTCOME_DONE or OUTCOME_FAILED.
+ * Writes the pending output, unless interrupted, and completes the totals. Returns OUTCOME_DONE or
+ * OUTCOME_FAILED.
  */
 enum outcome transfer_finish(struct transfer *transfer) MUST_USE;
 
-/* The line from which to resume: the first that is not acknowledged. */
+/* The first line that is not acknowledged: the line to resume from. */
 uint64_t transfer_resume_line(const struct transfer *transfer);
 
 #endif

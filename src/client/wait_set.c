@@ -62,7 +62,7 @@ enum wait_result wait_set_wait(struct wait_set *wait_set, int64_t due_us)
     bool signal = ready >= 0 && signals_let_in();
     if (ready > 0 && !signal)
         return WAIT_READY;
-    clear(&wait_set->can_read); /* after an error they would still say what was asked */
+    clear(&wait_set->can_read); /* after an error, the sets are unchanged */
     clear(&wait_set->can_write);
     if (signal)
         return WAIT_SIGNAL;

@@ -26,7 +26,8 @@ bool window_has_room(const struct window *window)
     return window->count < window->capacity && window_bytes(window) < WINDOW_BYTES_MAX;
 }
 
-/* Moves the bytes to the front once as many are done with as are kept: cheap in the long run. */
+/* Moves the bytes to the front once they are at most half of the buffer: amortized O(1) per byte.
+ */
 static void drop_acknowledged(struct window *window)
 {
     if (window->begin < window->bytes.size - window->begin)
@@ -83,7 +84,7 @@ bool window_awaits(const struct window *window)
     return window->count > 0 && window->sent - window->begin >= window->ring[window->first].size;
 }
 
-/* Messages that went out whole over this connection; *rest: bytes that went out of the next one. */
+/* Messages sent completely over this connection; *rest: bytes sent of the next one. */
 static size_t count_whole(const struct window *window, size_t *rest)
 {
     size_t count = 0;

@@ -1,8 +1,8 @@
 /*
- * window.h: the messages that are under way: taken from the input, not acknowledged yet. It keeps
- * their bytes, framed, from the oldest to the newest, so that what is unsent goes out in one send()
- * and all of it can be sent again over a new connection. Acknowledgements come in order. Pure:
- * memory only, no allocation for a single message.
+ * window.h: the messages in flight: taken from the input and not acknowledged yet. It keeps their
+ * framed bytes in one buffer, oldest first. One send() can therefore send all unsent bytes, and a
+ * new connection can resend them all. Acknowledgements arrive in order. Pure; a message needs no
+ * allocation of its own.
  */
 #ifndef TCPACK_CLIENT_WINDOW_H
 #define TCPACK_CLIENT_WINDOW_H
@@ -16,78 +16,84 @@
 #include <stdint.h>
 
 struct window_message {
-    uint64_t line;    /* where in the input it stood, from 1 */
-    int64_t start_us; /* monotonic: when it was taken, or should have been sent */
-    size_t size;      /* bytes with its framing */
+    uint64_t line;    /* its line in the input, from 1 */
+    int64_t start_us; /* monotonic: when it was taken, or was due to be sent */
+    size_t size;      /* bytes, with its framing */
 };
 
-/* The fields may be read by anyone; only these functions change them. */
+/* Other parts may read the fields; only these functions change them. */
 struct window {
     struct window_message *ring;
     size_t capacity;     /* messages */
-    size_t first;        /* the oldest message's place in the ring */
+    size_t first;        /* position of the oldest message in the ring */
     size_t count;        /* messages */
     struct buffer bytes; /* framed messages; before `begin`, bytes of acknowledged ones */
-    size_t begin;        /* where the oldest message begins */
-    size_t sent;         /* where the first unsent byte is */
+    size_t begin;        /* start of the oldest message */
+    size_t sent;         /* first unsent byte */
     size_t allowed;      /* messages, from the oldest, that may be sent */
-    size_t allowed_end;  /* where the last of these ends */
-    size_t tried; /* messages, from the oldest, that went out before, over another connection */
+    size_t allowed_end;  /* end of the last of these */
+    size_t tried;        /* messages, from the oldest, that were sent over an earlier connection */
 };
 
 /*
- * More bytes than that under way, and the window counts as full whatever it may hold: large
- * messages do not need many at once, and memory stays bounded.
+ * The window counts as full with this many bytes in flight, whatever its capacity. This bounds the
+ * memory; large messages do not need many in flight.
  */
 enum { WINDOW_BYTES_MAX = 4 * 1024 * 1024 };
 
-/* Room for `capacity` messages, at least 1. False with errno ENOMEM; else window_free() later. */
+/*
+ * Makes room for `capacity` messages, at least 1. Returns false with errno ENOMEM. Otherwise the
+ * caller calls window_free() later.
+ */
 bool window_init(struct window *window, size_t capacity) MUST_USE;
 void window_free(struct window *window);
 
-/* Bytes under way, with their framing. */
+/* Bytes in flight, with their framing. */
 size_t window_bytes(const struct window *window);
 
 bool window_has_room(const struct window *window);
 
-/* Takes one message; the window has room. False with errno ENOMEM, and the window as it was. */
+/*
+ * Adds one message; the window must have room. Returns false with errno ENOMEM and leaves the
+ * window unchanged.
+ */
 bool window_add(struct window *window, enum framing framing, uint64_t line, int64_t start_us,
                 const void *text, size_t size) MUST_USE;
 
-/* From now on the `count` oldest messages may be sent, as far as there are so many. */
+/* Allows the `count` oldest messages, or all if there are fewer, to be sent. */
 void window_allow(struct window *window, size_t count);
 
 /*
- * The bytes to send next, *size of them (0: all that may be sent is sent). They hold until the next
- * call.
+ * The bytes to send next and their number (0: everything allowed is sent). They are valid until the
+ * window changes.
  */
 const unsigned char *window_unsent(const struct window *window, size_t *size);
 
-/* The oldest message with its framing, *size bytes. The window is not empty. */
+/* The oldest message with its framing. The window must not be empty. */
 const unsigned char *window_oldest(const struct window *window, size_t *size);
 
-/* `size` of the unsent bytes went out. */
+/* Marks `size` of the unsent bytes as sent. */
 void window_advance(struct window *window, size_t size);
 
-/* Whether the oldest message went out whole, so that a reply is due. False for an empty window. */
+/* Whether the oldest message has been sent completely. False for an empty window. */
 bool window_awaits(const struct window *window);
 
 /*
- * How many messages went out whole, over this connection or another; and whether the last bytes
- * that went out are a part of a message. They look at each message: for reports, not for loops.
+ * The number of messages sent completely, over this connection or an earlier one, and whether the
+ * last bytes sent are only a part of a message. Both visit every message: not for inner loops.
  */
 size_t window_count_sent(const struct window *window);
 bool window_sent_in_part(const struct window *window);
 
-/* Whether over this connection the oldest message went out, or a part of it, and no other one. */
+/* Whether only the oldest message, or a part of it, has been sent over this connection. */
 bool window_sent_one(const struct window *window);
 
-/* The oldest message is acknowledged and leaves; window_awaits() holds. */
+/* Removes the oldest message, which has been acknowledged. window_awaits() must hold. */
 struct window_message window_acknowledge(struct window *window);
 
 /*
- * All must be sent again, once window_allow() says so. Returns how many messages had gone out whole
- * over the last connection.
+ * Marks all messages as unsent and not allowed. Returns how many had been sent completely over the
+ * last connection.
  */
 size_t window_rewind(struct window *window);
 

@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-/* RFC 8259, section 7. C1 controls have \u, too: U+0080 to U+009F. */
+/* RFC 8259, section 7. C1 controls, U+0080 to U+009F, are escaped with \u too. */
 #define DIGIT(number) ('0' + (number) + (number) / 10 * ('a' - '0' - 10))
 #define IS_SELF(byte) ((byte) >= 0x20 && (byte) < 0x7f && (byte) != '\\' && (byte) != '"')
 #define LETTER(byte)                                                                               \
@@ -100,7 +100,7 @@ static bool append_control(const char *text, size_t size, struct buffer *out)
 static size_t append_escape(const char *text, size_t size, struct buffer *out)
 {
     unsigned char byte = '"';
-    const char *problem;
+    struct problem problem; /* errno says it */
 
     if (size > 0 && text[0] == 'u')
         return append_control(text, size, out) ? 5 : 0;

@@ -15,11 +15,9 @@ enum {
     WORDS = 6,
 };
 
-static bool fail(char *problem, const char *path)
+static bool fail(struct problem *problem, const char *path)
 {
-    (void)snprintf(problem, POSITION_PROBLEM_SIZE, "cannot read the position in %s: %s", path,
-                   strerror(errno));
-    return false;
+    return problem_set(problem, "cannot read the position in %s: %s", path, strerror(errno));
 }
 
 static bool take_name(const char *word, struct position *position)
@@ -67,7 +65,7 @@ static bool parse(char *line, struct position *position)
             take_number(words[4], &position->offset) && take_number(words[5], &position->line));
 }
 
-bool position_load(const char *path, struct position *position, char problem[POSITION_PROBLEM_SIZE])
+bool position_load(const char *path, struct position *position, struct problem *problem)
 {
     char text[TEXT_SIZE];
     FILE *file = fopen(path, "re");
@@ -84,11 +82,10 @@ bool position_load(const char *path, struct position *position, char problem[POS
     text[whole ? size - 1 : 0] = '\0';
     if (whole && parse(text, position))
         return true;
-    (void)snprintf(problem, POSITION_PROBLEM_SIZE,
-                   "%s does not have a position in it: name another file, or remove it to begin "
-                   "with the first record",
-                   path);
-    return false;
+    return problem_set(problem,
+                       "%s does not have a position in it: name another file, or remove it to "
+                       "begin with the first record",
+                       path);
 }
 
 static bool append_line(const struct position *position, struct buffer *out)
@@ -102,21 +99,21 @@ static bool append_line(const struct position *position, struct buffer *out)
     return made && buffer_append(out, "\n", 1);
 }
 
-bool position_save(const char *path, const struct position *position,
-                   char problem[POSITION_PROBLEM_SIZE])
+bool position_save(const char *path, const struct position *position, struct problem *problem)
 {
     struct buffer line = {0};
-    const char *why = "not enough memory";
+    struct problem why;
     int fd = -1;
 
     if (append_line(position, &line)) {
         const struct replacement replacement = {
             .path = path, .suffix = ".new", .bytes = line.bytes, .size = line.size};
         fd = replace_file(&replacement, &why);
+    } else {
+        problem_set(&why, "not enough memory");
     }
     if (fd < 0)
-        (void)snprintf(problem, POSITION_PROBLEM_SIZE, "cannot write the position in %s: %s", path,
-                       why);
+        problem_set(problem, "cannot write the position in %s: %s", path, why.text);
     else
         (void)close(fd); /* what was written is there */
     buffer_free(&line);

@@ -11,6 +11,7 @@
 
 #include "common/compiler.h"
 #include "common/numbered.h"
+#include "common/problem.h"
 #include "common/record.h"
 
 #include <stdbool.h>
@@ -25,17 +26,14 @@ struct position {
     uint64_t line;   /* lines before it */
 };
 
-enum { POSITION_PROBLEM_SIZE = 512 };
-
-/* Reads the file; one that is absent is position 0. False: `problem` says why. */
-bool position_load(const char *path, struct position *position,
-                   char problem[POSITION_PROBLEM_SIZE]) MUST_USE;
+/* Reads the file; one that is absent is position 0. False with the problem. */
+bool position_load(const char *path, struct position *position, struct problem *problem) MUST_USE;
 
 /*
  * Writes the file anew, by way of FILE.new: there is always a whole one. Nothing is synced: after a
- * power cut it may be an older one. False: `problem` says why.
+ * power cut it may be an older one. False with the problem.
  */
 bool position_save(const char *path, const struct position *position,
-                   char problem[POSITION_PROBLEM_SIZE]) MUST_USE;
+                   struct problem *problem) MUST_USE;
 
 #endif

@@ -17,12 +17,12 @@ struct reply {
     struct text_template *template;
 };
 
-struct reply *reply_compile(const char *text, const char **problem)
+struct reply *reply_compile(const char *text, struct problem *problem)
 {
     struct reply *reply = calloc(1, sizeof *reply);
 
     if (reply == NULL) {
-        *problem = "not enough memory";
+        problem_set(problem, "not enough memory");
         return NULL;
     }
     reply->template = template_compile(text, &names, problem);

@@ -12,7 +12,7 @@
 
 enum { FD_PATH_SIZE = 32 };
 
-/* The same pipe or terminal, opened again: -1 where there is no /proc, or it may not be opened. */
+/* Opens the same pipe or terminal again. -1 if there is no /proc, or it is not allowed. */
 static int open_again(int fd)
 {
     char path[FD_PATH_SIZE];
@@ -43,7 +43,7 @@ int stream_descriptor(const struct stream *stream)
     return stream->fd;
 }
 
-/* Only for standard descriptors, which have room in an fd_set. */
+/* Only standard descriptors come here, and an fd_set has room for them. */
 static bool has_room(int fd)
 {
     struct timeval now = {0};
@@ -83,6 +83,6 @@ ssize_t stream_write(const struct stream *stream, const void *bytes, size_t size
 void stream_close(struct stream *stream)
 {
     if (stream->kind == STREAM_OWN)
-        (void)close(stream->fd); /* what was written is in the pipe */
+        (void)close(stream->fd); /* the pipe has all that was written */
     *stream = (struct stream){0};
 }

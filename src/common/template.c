@@ -18,9 +18,9 @@ struct text_template {
     size_t parts_count;
 };
 
-/* Reads the placeholder that begins at `text`. The bytes it takes; 0, and *problem. */
+/* Reads the placeholder that begins at `text`. Returns its length; 0 with the problem. */
 static size_t compile_name(const char *text, const struct template_names *names, size_t *name,
-                           const char **problem)
+                           struct problem *problem)
 {
     for (size_t i = 0; names->names[i] != NULL; i++) {
         size_t size = strlen(names->names[i]);
@@ -29,14 +29,14 @@ static size_t compile_name(const char *text, const struct template_names *names,
             return size;
         }
     }
-    *problem = names->unknown;
+    problem_set(problem, "%s", names->unknown);
     return 0;
 }
 
 /* Compiles what `text` begins with into *template, whose room is enough. The bytes it takes, or 0.
  */
 static size_t compile_next(struct text_template *template, const char *text,
-                           const struct template_names *names, const char **problem)
+                           const struct template_names *names, struct problem *problem)
 {
     unsigned char byte = (unsigned char)*text;
     size_t taken = 1;
@@ -76,12 +76,12 @@ static struct text_template *allocate(size_t size)
 }
 
 struct text_template *template_compile(const char *text, const struct template_names *names,
-                                       const char **problem)
+                                       struct problem *problem)
 {
     struct text_template *template = allocate(strlen(text));
 
     if (template == NULL) {
-        *problem = "not enough memory";
+        problem_set(problem, "not enough memory");
         return NULL;
     }
     while (*text != '\0') {

@@ -10,6 +10,7 @@
 
 #include "common/buffer.h"
 #include "common/compiler.h"
+#include "common/problem.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -23,11 +24,11 @@ struct template_names {
 };
 
 /*
- * The compiled template, which the caller gives to template_free(). NULL, with *problem a static
- * text that says what is wrong with it, if it is no template or there is no memory.
+ * The compiled template, which the caller gives to template_free(). NULL with the problem, if it
+ * is not a template or memory is short.
  */
 struct text_template *template_compile(const char *text, const struct template_names *names,
-                                       const char **problem) MUST_USE;
+                                       struct problem *problem) MUST_USE;
 
 /* What stands for itself in it, without the placeholders, and its size. */
 const void *template_text(const struct text_template *template, size_t *size) MUST_USE;

@@ -88,59 +88,59 @@ static const struct option long_options[] = {
     {NULL, 0, NULL, 0},
 };
 
-static bool complain(char *problem, const char *what)
+static bool complain(struct problem *problem, const char *what)
 {
-    (void)snprintf(problem, ARGUMENTS_PROBLEM_SIZE, "%s, not '%s'", what, optarg);
+    problem_set(problem, "%s, not '%s'", what, optarg);
     return false;
 }
 
-static bool take_seq(const char *option, uint64_t *seq, char *problem)
+static bool take_seq(const char *option, uint64_t *seq, struct problem *problem)
 {
     if (number_parse(optarg, 10, 0, UINT64_MAX, seq))
         return true;
-    (void)snprintf(problem, ARGUMENTS_PROBLEM_SIZE, "%s takes a number, not '%s'", option, optarg);
+    problem_set(problem, "%s takes a number, not '%s'", option, optarg);
     return false;
 }
 
-static bool take_time(const char *option, bool taken, char *problem)
+static bool take_time(const char *option, bool taken, struct problem *problem)
 {
     if (!taken)
-        (void)snprintf(problem, ARGUMENTS_PROBLEM_SIZE,
-                       "%s takes a time in UTC, as 2026-11-23, 2026-11-23T04:12 or "
-                       "2026-11-23T04:12:07.5Z, not '%s'",
-                       option, optarg);
+        problem_set(problem,
+                    "%s takes a time in UTC, as 2026-11-23, 2026-11-23T04:12 or "
+                    "2026-11-23T04:12:07.5Z, not '%s'",
+                    option, optarg);
     return taken;
 }
 
-static bool take_peers(struct filter *filter, char *problem)
+static bool take_peers(struct filter *filter, struct problem *problem)
 {
-    char why[NETWORK_PROBLEM_SIZE];
+    struct problem why;
 
-    if (filter_peers(filter, optarg, why))
+    if (filter_peers(filter, optarg, &why))
         return true;
-    (void)snprintf(problem, ARGUMENTS_PROBLEM_SIZE, "--peer: %s", why);
+    problem_set(problem, "--peer: %s", why.text);
     return false;
 }
 
-static bool take_id(struct arguments *arguments, char *problem)
+static bool take_id(struct arguments *arguments, struct problem *problem)
 {
     arguments->id = optarg;
     return numbered_is_name(optarg, strlen(optarg)) ||
            complain(problem, "--id takes a name of 1 to 64 letters, digits, '.', '_' and '-'");
 }
 
-static bool take_format(struct arguments *arguments, char *problem)
+static bool take_format(struct arguments *arguments, struct problem *problem)
 {
-    const char *why;
+    struct problem why;
 
     template_free(arguments->format);
     arguments->format = form_compile(optarg, &why);
     if (arguments->format == NULL)
-        (void)snprintf(problem, ARGUMENTS_PROBLEM_SIZE, "--format: %s", why);
+        problem_set(problem, "--format: %s", why.text);
     return arguments->format != NULL;
 }
 
-static bool take_filter(int option, struct filter *filter, char *problem)
+static bool take_filter(int option, struct filter *filter, struct problem *problem)
 {
     switch (option) {
     case OPTION_FROM:
@@ -196,7 +196,7 @@ static void take_switch(int option, struct arguments *arguments)
     }
 }
 
-static bool take_option(int option, struct arguments *arguments, char *problem)
+static bool take_option(int option, struct arguments *arguments, struct problem *problem)
 {
     switch (option) {
     case 'c':
@@ -239,19 +239,19 @@ static const char *name_without_value(int option)
 }
 
 /* getopt_long() met something that it does not know, or an option without or with a value. */
-static void explain(int what, char **argv, char *problem)
+static void explain(int what, char **argv, struct problem *problem)
 {
     const char *option = argv[optind - 1];
     const char *name = name_without_value(optopt);
 
     if (what == ':')
-        (void)snprintf(problem, ARGUMENTS_PROBLEM_SIZE, "%s needs a value", option);
+        problem_set(problem, "%s needs a value", option);
     else if (name != NULL)
-        (void)snprintf(problem, ARGUMENTS_PROBLEM_SIZE, "--%s takes no value", name);
+        problem_set(problem, "--%s takes no value", name);
     else if (optopt > 0)
-        (void)snprintf(problem, ARGUMENTS_PROBLEM_SIZE, "there is no option -%c", optopt);
+        problem_set(problem, "there is no option -%c", optopt);
     else
-        (void)snprintf(problem, ARGUMENTS_PROBLEM_SIZE, "there is no option %s", option);
+        problem_set(problem, "there is no option %s", option);
 }
 
 static bool is_filtered(const struct filter *filter)
@@ -260,7 +260,7 @@ static bool is_filtered(const struct filter *filter)
            filter->until[0] != '\0' || filter->some_peers || filter->listener != NULL;
 }
 
-static bool fits_together(const struct arguments *arguments, char *problem)
+static bool fits_together(const struct arguments *arguments, struct problem *problem)
 {
     int forms = arguments->json + arguments->long_form + (arguments->format != NULL) +
                 (arguments->id != NULL);
@@ -283,11 +283,11 @@ static bool fits_together(const struct arguments *arguments, char *problem)
     else if (arguments->id != NULL && arguments->shipped)
         why = "--id does not go with --shipped";
     if (why != NULL)
-        (void)snprintf(problem, ARGUMENTS_PROBLEM_SIZE, "%s", why);
+        problem_set(problem, "%s", why);
     return why == NULL;
 }
 
-bool arguments_parse(int argc, char **argv, struct arguments *arguments, char *problem)
+bool arguments_parse(int argc, char **argv, struct arguments *arguments, struct problem *problem)
 {
     int option;
 

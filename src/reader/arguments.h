@@ -3,6 +3,7 @@
 #define TCPACK_READER_ARGUMENTS_H
 
 #include "common/compiler.h"
+#include "common/problem.h"
 #include "common/template.h"
 #include "reader/filter.h"
 
@@ -33,14 +34,12 @@ struct arguments {
     size_t files_count;
 };
 
-enum { ARGUMENTS_PROBLEM_SIZE = 512 };
-
 /*
- * Reads the command line into *arguments. False: `problem`,
- * ARGUMENTS_PROBLEM_SIZE bytes, says what is wrong with it. Either way the caller calls
- * arguments_free().
+ * Reads the command line into *arguments. False with the problem. Either way the caller calls
+ * arguments_free() later.
  */
-bool arguments_parse(int argc, char **argv, struct arguments *arguments, char *problem) MUST_USE;
+bool arguments_parse(int argc, char **argv, struct arguments *arguments,
+                     struct problem *problem) MUST_USE;
 
 void arguments_free(struct arguments *arguments);
 

@@ -59,7 +59,7 @@ static bool add_networks(struct network_list *list, const struct network_list *m
     return true;
 }
 
-bool filter_peers(struct filter *filter, const char *text, char problem[NETWORK_PROBLEM_SIZE])
+bool filter_peers(struct filter *filter, const char *text, struct problem *problem)
 {
     struct network_list more;
     bool added = true;
@@ -74,7 +74,7 @@ bool filter_peers(struct filter *filter, const char *text, char problem[NETWORK_
     if (more.count > 0)
         added = add_networks(&filter->networks, &more);
     if (!added)
-        (void)snprintf(problem, NETWORK_PROBLEM_SIZE, "not enough memory");
+        problem_set(problem, "not enough memory");
     network_list_free(&more);
     return added;
 }

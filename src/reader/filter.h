@@ -4,6 +4,7 @@
 
 #include "common/compiler.h"
 #include "common/network.h"
+#include "common/problem.h"
 #include "common/record.h"
 
 #include <stdbool.h>
@@ -37,9 +38,8 @@ struct filter {
 bool filter_since(struct filter *filter, const char *text) MUST_USE;
 bool filter_until(struct filter *filter, const char *text) MUST_USE;
 
-/* Adds addresses and networks, or `unix`. False: `problem` says what is wrong. */
-bool filter_peers(struct filter *filter, const char *text,
-                  char problem[NETWORK_PROBLEM_SIZE]) MUST_USE;
+/* Adds addresses and networks, or `unix`. False with the problem. */
+bool filter_peers(struct filter *filter, const char *text, struct problem *problem) MUST_USE;
 
 /* Whether the record is wanted. */
 bool filter_has(struct filter *filter, const struct record_line *record);

@@ -30,7 +30,7 @@ struct values {
     const struct form_entry *entry;
 };
 
-struct text_template *form_compile(const char *text, const char **problem)
+struct text_template *form_compile(const char *text, struct problem *problem)
 {
     return template_compile(text, &template_names, problem);
 }

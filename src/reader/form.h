@@ -4,6 +4,7 @@
 
 #include "common/buffer.h"
 #include "common/compiler.h"
+#include "common/problem.h"
 #include "common/record.h"
 #include "common/template.h"
 
@@ -36,8 +37,8 @@ struct form_entry {
     size_t name_size;
 };
 
-/* The template of --format; template_free() it. NULL: *problem is a static text that says why. */
-struct text_template *form_compile(const char *text, const char **problem) MUST_USE;
+/* The template of --format; template_free() it. NULL with the problem. */
+struct text_template *form_compile(const char *text, struct problem *problem) MUST_USE;
 
 /* Appends the record. False with errno ENOMEM, and `out` as it was. */
 bool form_append(const struct form *form, const struct form_entry *entry,

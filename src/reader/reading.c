@@ -304,14 +304,14 @@ void reading_end(struct reading *reading, const struct input *input)
 
 static bool save_position(struct reading *reading, const struct input *input)
 {
-    char problem[POSITION_PROBLEM_SIZE];
+    struct problem problem;
 
     reading->last.inode = (uint64_t)input->inode;
     reading->last.offset = reading->good_offset;
     reading->last.line = reading->good_lines;
-    reading->unsaved = !position_save(reading->position_path, &reading->last, problem);
+    reading->unsaved = !position_save(reading->position_path, &reading->last, &problem);
     if (reading->unsaved)
-        log_error("%s", problem);
+        log_error("%s", problem.text);
     return !reading->unsaved;
 }
 

@@ -89,7 +89,7 @@ static void set_seed(struct once *once)
 /* Where to go on: the position's file must be of the same --id. */
 static int set_position(struct reading *reading, const struct arguments *arguments)
 {
-    char problem[POSITION_PROBLEM_SIZE];
+    struct problem problem;
     const char *path = arguments->position != NULL ? arguments->position : arguments->resume;
     struct position *last = &reading->last;
 
@@ -97,8 +97,8 @@ static int set_position(struct reading *reading, const struct arguments *argumen
     reading->resumes = path != NULL || arguments->follow;
     if (path == NULL)
         return EX_OK;
-    if (!position_load(path, last, problem)) {
-        log_error("%s", problem);
+    if (!position_load(path, last, &problem)) {
+        log_error("%s", problem.text);
         return EX_NOINPUT;
     }
     if (arguments->id == NULL)
@@ -280,14 +280,14 @@ static int say(const char *text)
 
 int main(int argc, char **argv)
 {
-    char problem[ARGUMENTS_PROBLEM_SIZE];
+    struct problem problem;
     struct arguments arguments;
     int status = EX_USAGE;
 
     descriptors_open_standard();
     log_open("tcpack-journal", LOG_LEVEL_INFO, LOG_TO_STDERR);
-    if (!arguments_parse(argc, argv, &arguments, problem))
-        log_error("%s (try: tcpack-journal -h)", problem);
+    if (!arguments_parse(argc, argv, &arguments, &problem))
+        log_error("%s (try: tcpack-journal -h)", problem.text);
     else if (arguments.show_help)
         status = say(arguments_help);
     else if (arguments.show_version)

@@ -1,6 +1,6 @@
 """
-tcpack -H takes whatever names a server: names with several addresses, of which any may work, IPv6
-literals, Unix sockets; and says of each address that did not why.
+Why: -H accepts every kind of server name: host names with several addresses (any of them may work),
+IPv6 literals and Unix sockets. For each address that fails, tcpack says why.
 """
 
 import contextlib
@@ -58,7 +58,7 @@ def test_unix_socket_without_a_server(tmp_path):
 
 
 def test_unix_socket_whose_backlog_is_full(tmp_path):
-    """connect() does not wait for one; tcpack does, as long as -t says."""
+    """connect() does not wait for room in the backlog; tcpack does, up to -t seconds."""
     path = tmp_path / "socket"
     with socket.socket(socket.AF_UNIX) as listener, contextlib.ExitStack() as queue:
         listener.bind(str(path))
@@ -70,7 +70,7 @@ def test_unix_socket_whose_backlog_is_full(tmp_path):
         result = tcpack(None, "-H", path, "-t", "0.2", "hello")
         assert result.status == 69 and "timed out" in result.stderr
         client = start(None, "-H", path, "hello")
-        queue.close()  # they stay in the backlog until they are accepted
+        queue.close()  # connections stay in the backlog until they are accepted
         listener.settimeout(30)
         while client.poll() is None:
             connection, _ = listener.accept()
@@ -97,7 +97,7 @@ def test_unix_socket_with_a_path_too_long():
 
 @pytest.fixture
 def with_hosts(tmp_path):
-    """A command prefix that makes /etc/hosts say that `several` has these addresses."""
+    """A command prefix that gives the name `several` these addresses in /etc/hosts."""
     programs.need("unshare", "mount")
     hosts = tmp_path / "hosts"
 
@@ -117,7 +117,7 @@ def to_several(prefix, port, *arguments):
 
 
 def test_every_address_of_a_name_is_tried(server, with_hosts):
-    """The server is at the last of three."""
+    """The server listens on the last of three addresses."""
     one = server({"server.host": "127.0.0.3"})
     result = to_several(with_hosts("127.0.0.1", "127.0.0.2", "127.0.0.3"), one.port)
     assert (result.status, result.stderr) == (0, "")
@@ -161,7 +161,7 @@ def test_port_0_of_the_configuration(tmp_path):
 
 
 def one_port(port):
-    """In a network of its own, in which every connection is made from this port."""
+    """A command prefix for a network namespace in which this is the only ephemeral port."""
     programs.need_root()
     programs.need("unshare", "ip")
     return ["unshare", "--net", "sh", "-c", "ip link set lo up && "
@@ -173,7 +173,7 @@ def one_port(port):
     ["--load", "10"]], ids=lambda arguments: " ".join(arguments))
 @pytest.mark.parametrize("host", ["127.0.0.1", pytest.param("::1", marks=needs_ipv6)])
 def test_no_server_but_the_client_itself(host, arguments):
-    """TCP connects a socket to itself if it is the one that has the port it asks for."""
+    """TCP connects a socket to itself if its own port is the one it connects to."""
     client = start(None, "-H", host, "-p", 40000, *arguments, wrap=one_port(40000))
     result = finish(client, b"hello\n")
     assert (result.status, result.replies) == (69, [])

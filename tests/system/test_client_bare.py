@@ -1,7 +1,7 @@
 """
-Servers that end their replies with nothing: what of a reply is whole, and whose it is, only time
-can tell. Where it told a lie, no message may count as acknowledged by what was not its reply, nor
-by a reply to a part of it.
+Why: with bare replies (without an ending), only time tells whether a reply is complete and which
+message it belongs to. If the timing misleads tcpack, it must not count a message as acknowledged by
+the reply to another message or to a part of the message.
 """
 
 import contextlib
@@ -20,14 +20,14 @@ def reset(connection):
 
 
 def answer_pieces(connection):
-    """The classroom server; so does tcpackd with framing auto until it sees a newline."""
+    """Replies to each recv(), as the classroom server does, and tcpackd with framing auto."""
     with contextlib.suppress(ConnectionError):
         while connection.recv(1448):
             connection.sendall(REPLY)
 
 
 def answer_one_piece(connection):
-    """The rest is lost on the way, or the server is."""
+    """The rest of the message is lost, or the server stops."""
     connection.recv(1448)
     connection.sendall(REPLY)
 
@@ -45,13 +45,13 @@ finished = threading.Event()
 @pytest.mark.parametrize("arguments", [[], ["-r"], ["-q", "-r"]], ids=" ".join)
 @pytest.mark.parametrize("size", [512, 3000, 20_000_000])
 def test_a_long_message_is_not_acknowledged_by_an_answer_to_a_part(serve, arguments, size):
-    """Not by several either, nor before it was sent whole; and -r does not send it for ever."""
+    """Nor by several such replies, nor before it is sent completely. -r does not resend it."""
     finished.clear()
     with Peer(serve) as peer:
         result = tcpack(peer, *arguments, data=b"x" * size + b"\n")
         finished.set()
     assert (result.status, result.replies) == (75, [])
-    assert f"a reply without a newline to {size + 1} bytes" in result.stderr
+    assert f"the reply to {size + 1} bytes has no newline" in result.stderr
     assert "-f line" in result.stderr and "framing = line" in result.stderr
     assert "0 acknowledged, 1 not" in result.stderr
     assert "to resume: --from 1" in result.stderr
@@ -61,7 +61,7 @@ def test_a_long_message_to_a_server_that_is_known_to_be_bare():
     with Peer(answer_pieces) as peer:
         result = tcpack(peer, "-r", data=b"first\n" + b"x" * 600 + b"\nthird\n")
     assert (result.status, result.replies) == (75, [REPLY])
-    assert "a reply without a newline to 601 bytes" in result.stderr
+    assert "the reply to 601 bytes has no newline" in result.stderr
     assert "2 sent, 1 acknowledged, 1 not" in result.stderr
 
 
@@ -69,7 +69,7 @@ def test_a_long_message_of_a_load():
     with Peer(answer_pieces) as peer:
         result = tcpack(peer, "--load", 3, "--size", 1000)
     assert result.status == 75
-    assert "a reply without a newline to 1001 bytes" in result.stderr
+    assert "the reply to 1001 bytes has no newline" in result.stderr
 
 
 def test_short_messages_are_acknowledged_by_what_a_bare_server_answers():
@@ -79,7 +79,7 @@ def test_short_messages_are_acknowledged_by_what_a_bare_server_answers():
 
 
 def test_long_messages_are_acknowledged_by_lines():
-    """Also if the first reply is cut by the network, right before its newline."""
+    """Even if the network splits the first reply right before its newline."""
     def serve(connection):
         receive_until(connection, lambda data: data.endswith(b"\n"))
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -96,12 +96,12 @@ def test_long_messages_are_acknowledged_by_lines():
 
 @pytest.mark.parametrize("size, status", [(80, 0), (300, 75)])
 def test_a_path_with_small_segments(size, status):
-    """What is sent at once arrives in pieces, if they are smaller than the message."""
+    """A message sent in one piece arrives in several if it is larger than a segment."""
     with Peer(answer_pieces) as peer:
         peer.listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 128)
         result = tcpack(peer, data=b"x" * size)
     assert result.status == status
-    assert ("a reply without a newline to 301 bytes" in result.stderr) == (status != 0)
+    assert ("the reply to 301 bytes has no newline" in result.stderr) == (status != 0)
 
 
 def test_a_server_that_resets_has_not_read_a_large_message():
@@ -119,13 +119,13 @@ def test_a_server_that_resets_has_not_read_a_large_message():
 
 
 def test_a_reply_that_goes_on_and_on():
-    """It ends neither with a newline nor with silence."""
+    """It ends neither with a newline nor with a pause."""
     ended = threading.Event()
 
     def serve(connection):
         receive_until(connection, lambda data: data == b"x" * 10_000 + b"\n")
         with contextlib.suppress(ConnectionError):
-            while not ended.wait(0.02):  # shorter than what settles
+            while not ended.wait(0.02):  # shorter than the settling time
                 connection.sendall(b"ok")
 
     with Peer(serve) as peer:
@@ -136,7 +136,7 @@ def test_a_reply_that_goes_on_and_on():
 
 
 def test_the_rest_of_a_reply_is_no_reply_to_the_next_message():
-    """The first came without its newline, which followed too late."""
+    """The newline of the first reply arrives too late."""
     def serve(connection):
         receive_until(connection, lambda data: data == b"a\n")
         connection.sendall(b"server received")
@@ -147,7 +147,7 @@ def test_the_rest_of_a_reply_is_no_reply_to_the_next_message():
     with Peer(serve) as peer:
         result = tcpack(peer, data=b"a\nb\n")
     assert result.status == 75
-    assert "a reply ends with a newline, the first one did not" in result.stderr
+    assert "a reply ends with a newline, but the first one did not" in result.stderr
     assert "-f line" in result.stderr
     assert "2 sent, 1 acknowledged, 1 not" in result.stderr
 
@@ -168,9 +168,9 @@ def test_the_rest_of_a_reply_while_nothing_is_under_way():
         client.stdin.flush()
         assert client.stdout.readline() == b"server received\n"
         settled.set()
-        assert client.wait(DEADLINE) == 75  # its input goes on
+        assert client.wait(DEADLINE) == 75  # its input is still open
         result = finish(client)
-    assert "a reply ends with a newline, the first one did not" in result.stderr
+    assert "a reply ends with a newline, but the first one did not" in result.stderr
 
 
 def test_how_the_server_speaks_is_found_out_anew_over_the_next_connection():
@@ -184,7 +184,7 @@ def test_how_the_server_speaks_is_found_out_anew_over_the_next_connection():
     def second(connection):
         receive_until(connection, lambda data: data == b"b\n")
         connection.sendall(b"one\n")
-        receive_until(connection, lambda data: data == b"c\nd\n")  # both at once: it speaks lines
+        receive_until(connection, lambda data: data == b"c\nd\n")  # both at once, after a line
         connection.sendall(b"two\nthree\n")
         receive_all(connection)
 
@@ -195,7 +195,7 @@ def test_how_the_server_speaks_is_found_out_anew_over_the_next_connection():
 
 @pytest.mark.parametrize("first", [b"", b"ok"])
 def test_a_reply_without_an_end_is_not_kept_in_memory(first):
-    """Neither the one that decides how the server speaks nor a later one."""
+    """Neither the first reply, which shows the kind of server, nor a later one."""
     def serve(connection):
         if first:
             assert connection.recv(1024) == b"first\n"

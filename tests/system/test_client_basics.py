@@ -1,6 +1,6 @@
 """
-tcpack does what a first user tries: words, lines, files, wrong hosts; and its exit status tells a
-script what became of the messages.
+Why: what a first user tries must work: words, lines, files, wrong hosts. The exit status must tell
+a script what happened to the messages.
 """
 
 import array
@@ -91,7 +91,7 @@ def test_words_that_the_framing_cannot_carry(server, framing, words, name):
     one = server()
     result = tcpack(one, "-f", framing, words)
     assert result.status == 65
-    assert f"has a {name} in it" in result.stderr and "framing octet can" in result.stderr
+    assert f"framing {framing} cannot carry a {name} (use -f octet)" in result.stderr
     assert one.messages() == []
 
 
@@ -99,19 +99,20 @@ def test_a_line_that_the_framing_cannot_carry_stops_after_those_before_it(server
     one = server({"server.framing": "nul", **SEQ})
     result = tcpack(one, "-f", "nul", data=b"one\ntwo\nbad\0line\nfour\n")
     assert (result.status, result.replies) == (65, [b"1", b"2"])
-    assert "message 3 has a NUL in it" in result.stderr
+    assert "cannot send message 3: framing nul cannot carry a NUL" in result.stderr
     assert one.messages() == [b"one", b"two"]
 
 
 @pytest.mark.parametrize("framing, carried", [("octet", 5), ("auto", 2), ("line", 2)])
 @pytest.mark.parametrize("option", ["-0", "--null"])
 def test_messages_that_end_with_nul(server, framing, carried, option):
-    """Any byte but NUL may be in a message, as in file names; the last one needs no NUL."""
+    """A message may contain any byte except NUL, as file names do. The last one needs no NUL."""
     one = server({"server.framing": framing, **SEQ})
     messages = [b"one", b"", b"two\nlines\n", b"a carriage return\r", b"last \xff"]
     result = tcpack(one, option, "-f", framing, data=b"\0".join(messages))
     assert (result.status, len(result.replies)) == (0 if carried == 5 else 65, carried)
-    assert ("message 3 has a newline in it" in result.stderr) == (carried < 5)
+    refusal = f"cannot send message 3: framing {framing} cannot carry a newline"
+    assert (refusal in result.stderr) == (carried < 5)
     assert one.messages() == messages[:carried]
     assert tcpack(one, option, "-f", framing, "--from", 3, data=b"1\0002\0003\0").status == 0
     assert one.messages()[carried:] == [b"3"]
@@ -125,12 +126,12 @@ def test_nul_in_nul_out(server):
 
 @pytest.mark.parametrize("framing", ["auto", "line"])
 def test_a_carriage_return_that_belongs_to_the_message(server, framing):
-    """Right before the newline that ends the message the server takes it for one of the ending."""
+    """The server would take it for a part of the line ending."""
     one = server()
     for result in (tcpack(one, "-f", framing, "word\r"),
                    tcpack(one, "-f", framing, "-0", data=b"end\r\0next\0")):
         assert result.status == 65
-        assert "has a carriage return at its end" in result.stderr
+        assert "cannot carry a carriage return at its end" in result.stderr
     assert one.messages() == []
 
 
@@ -140,7 +141,7 @@ def test_quiet_prints_no_replies(server):
 
 
 def test_classroom_server():
-    """It answers without a newline: one message at a time, words, lines, all the same."""
+    """It replies without a newline, so messages are sent one at a time, from words and lines."""
     with ClassroomServer() as classroom:
         result = tcpack(classroom, data=b"first\nsecond\nthird\n")
         assert (result.status, result.replies) == (0, [REPLY] * 3)
@@ -159,7 +160,7 @@ def test_classroom_server_that_ends_after_its_answer():
 
 @pytest.mark.parametrize("reply", [REPLY, REPLY + b"\n"])
 def test_input_that_ended_before_the_server_did(reply):
-    """echo hello | tcpack: that the input ended is known, and the end of the connection no loss."""
+    """echo hello | tcpack: after the end of the input, a closed connection is not a loss."""
     def serve(connection):
         connection.recv(1024)
         connection.sendall(reply)
@@ -173,7 +174,7 @@ def test_input_that_ended_before_the_server_did(reply):
 
 
 def test_first_reply_in_pieces_is_still_a_line():
-    """auto decides on the whole first reply, not on what one recv() happened to return."""
+    """auto decides from the complete first reply, not from the result of one recv()."""
     def serve(connection):
         receive_until(connection, lambda data: data == b"a\n")
         for piece in b"r", b"eply", b" one", b"\n":
@@ -200,7 +201,7 @@ def test_unknown_host():
 
 
 def test_connecting_takes_no_longer_than_told():
-    """A listener whose queue is full does not answer."""
+    """A listener with a full backlog does not answer."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(0)
@@ -237,7 +238,7 @@ def test_a_server_that_goes_away_leaves_a_count():
 
 
 def test_a_reply_too_many_is_an_error():
-    """It would count for the next message."""
+    """It would count as the reply to the next message."""
     def serve(connection):
         receive_until(connection, lambda data: data == b"a\n")
         connection.sendall(b"ok\nok\n")
@@ -247,14 +248,14 @@ def test_a_reply_too_many_is_an_error():
         client = start(peer)
         client.stdin.write(b"a\n")
         client.stdin.flush()
-        client.wait(30)  # more messages might come: its input goes on
+        client.wait(30)  # its input is still open: more messages may follow
         result = finish(client)
     assert result.status == 75
-    assert "answers no message" in result.stderr
+    assert "more replies than there were messages" in result.stderr
 
 
 def test_a_reply_too_many_without_an_end_is_an_error():
-    """It is not kept in memory for as long as the server goes on."""
+    """tcpack does not keep it in memory while the server continues to send."""
     def serve(connection):
         receive_until(connection, lambda data: data == b"a\n")
         connection.sendall(b"ok\n")
@@ -269,7 +270,7 @@ def test_a_reply_too_many_without_an_end_is_an_error():
         client.wait(30)
         result = finish(client)
     assert result.status == 75
-    assert "answers no message" in result.stderr
+    assert "more replies than there were messages" in result.stderr
 
 
 def test_a_server_that_speaks_first_acknowledges_nothing():
@@ -282,11 +283,11 @@ def test_a_server_that_speaks_first_acknowledges_nothing():
 
 
 @pytest.mark.parametrize("arguments, problem", [
-    (["-Z"], "there is no option -Z"),
-    (["--nonsense"], "there is no option --nonsense"),
+    (["-Z"], "unknown option -Z"),
+    (["--nonsense"], "unknown option --nonsense"),
     (["--help=x"], "--help takes no value"),
     (["--json=yes", "x"], "--json takes no value"),
-    (["--json", "-Zq"], "there is no option -Z"),
+    (["--json", "-Zq"], "unknown option -Z"),
     (["-p"], "-p needs a value"),
     (["-p", "0", "x"], "-p takes a number from 1 to 65535, not '0'"),
     (["-p", "80x", "x"], "not '80x'"),
@@ -296,20 +297,20 @@ def test_a_server_that_speaks_first_acknowledges_nothing():
     (["-t", ".", "x"], "-t takes seconds"),
     (["-t", "0.1234567", "x"], "-t takes seconds"),
     (["-f", "lines", "x"], "-f takes auto, line, nul or octet, not 'lines'"),
-    (["--load", "5", "x"], "there can be no MESSAGE"),
-    (["--from", "5", "x"], "there can be no MESSAGE"),
-    (["-0", "x"], "there can be no MESSAGE"),
-    (["--load", "5", "-0"], "do not go with --load"),
+    (["--load", "5", "x"], "cannot be combined with MESSAGE"),
+    (["--from", "5", "x"], "cannot be combined with MESSAGE"),
+    (["-0", "x"], "cannot be combined with MESSAGE"),
+    (["--load", "5", "-0"], "cannot be combined with --load"),
     (["--null=x"], "--null takes no value"),
     (["-H", "localhost:8001", "x"], "write -H localhost -p 8001"),
     (["x", "-H", "[::1]:8001"], "write -H [::1] -p 8001"),
     (["--host=example.net:", "x"], "write -H example.net -p PORT"),
     (["-H", ":8001", "x"], "-H needs a host before ':8001'"),
-    (["--load", "5", "-r"], "do not go with --load"),
-    (["--load", "5", "--retries", "2"], "do not go with --load"),
-    (["--load", "5", "--from", "1"], "do not go with --load"),
-    (["--load", "5", "--json"], "do not go with --load"),
-    (["--load", "5", "--no-history"], "do not go with --load"),
+    (["--load", "5", "-r"], "cannot be combined with --load"),
+    (["--load", "5", "--retries", "2"], "cannot be combined with --load"),
+    (["--load", "5", "--from", "1"], "cannot be combined with --load"),
+    (["--load", "5", "--json"], "cannot be combined with --load"),
+    (["--load", "5", "--no-history"], "cannot be combined with --load"),
 ])
 def test_usage(arguments, problem):
     result = tcpack(None, *arguments)
@@ -352,7 +353,7 @@ def bytes_in(pipe):
 
 
 def test_interrupt_while_the_configuration_comes(tmp_path):
-    """From a pipe whose writer takes its time."""
+    """The configuration is a pipe with a slow writer."""
     path = tmp_path / "pipe"
     os.mkfifo(path)
     pipe = os.open(path, os.O_RDWR)

@@ -1,6 +1,6 @@
 """
-What tcpack(1) and -h say is what tcpack does: the page's examples run as they stand, and every
-option is in the page, in -h and in the completion.
+Why: tcpack(1) and -h must match the program. The examples of the page run unchanged, and every
+option is listed in the page, in -h and in the completion.
 """
 
 import re
@@ -8,6 +8,7 @@ import subprocess
 
 import pytest
 from harness import programs
+from harness.documents import options
 from harness.tcpack import environment, tcpack
 from harness.waiting import DEADLINE
 
@@ -25,7 +26,7 @@ def examples():
 
 
 def alike(text):
-    """Measured times and rates are other ones each time, and so is the port."""
+    """Replaces measured times and rates, and the port, which differ in each run."""
     text = re.sub(r"connected to 127\.0\.0\.1:\d+", "connected", text)
     text = re.sub(r"in [\d.]+ s: \d+/s", "in TIME: RATE", text)
     return re.sub(r"\d+ us|(?<=latency_us\":)\d+", "TIME", text)
@@ -44,17 +45,9 @@ def test_example(server, tmp_path, steps):
         assert alike(result.stdout.decode()) == alike(output), command
 
 
-def options_of_page():
-    """The options of tcpack(1)'s lists."""
-    found = set()
-    for line in re.findall(r"^\.It (Fl .*)$", PAGE, re.MULTILINE):
-        found.update("-" + option for option in re.findall(r"Fl (-?[\w-]+)", line))
-    return found
-
-
 def test_help_has_the_options_of_the_page():
     said = tcpack(None, "-h").stdout.decode()
-    assert options_of_page() <= set(re.findall(
+    assert options("tcpack.1") <= set(re.findall(
         r"(?<![\w-])(-[A-Za-z0-9]|--[a-z-]+)", said))
     assert all(len(line) <= 80 for line in said.splitlines())
 
@@ -63,11 +56,11 @@ def test_page_has_the_options_of_the_help():
     said = tcpack(None, "-h").stdout.decode()
     listed = set(re.findall(r"^  (-[A-Za-z0-9]|--[a-z-]+)", said, re.MULTILINE))
     assert len(listed) > 15
-    assert listed <= options_of_page()
+    assert listed <= options("tcpack.1")
 
 
 def complete(program, line, folder):
-    """What bash offers for a command line."""
+    """The completions that bash offers for a command line."""
     script = f"""
         source {COMPLETIONS / program}
         COMP_WORDS=({line}) COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1))
@@ -81,7 +74,7 @@ def complete(program, line, folder):
 
 
 def test_completion_offers_the_options_of_the_page(tmp_path):
-    assert complete("tcpack", "tcpack -", tmp_path) == options_of_page()
+    assert complete("tcpack", "tcpack -", tmp_path) == options("tcpack.1")
 
 
 @pytest.mark.parametrize("line, offered", [

@@ -1,6 +1,6 @@
 """
-System calls fail. Whatever call of tcpack does, with -r all lines are acknowledged, once it works
-again; without, the exit status and standard error say what was not.
+Why: any system call of tcpack may fail. With -r all lines are acknowledged once the call works
+again. Without -r, the exit status and standard error say what was not acknowledged.
 """
 
 import pytest

@@ -1,6 +1,6 @@
 """
-tcpack --load: what it sends is what was asked for, what it measures is what a user of the server
-would feel, and what goes wrong is said.
+Why: --load must send what was asked for, measure the delays that a user of the server would see,
+and report errors.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ from harness.peers import Peer, receive_all, receive_until
 from harness.tcpack import finish, start, tcpack
 from harness.waiting import wait_until
 
-# Without sync: the disk is not what is tested here, and others use it, too.
+# Without sync: this does not test the disk, which other tests use at the same time.
 SEQ = {"server.framing": "line", "server.reply": "{seq} {bytes}", "journal.sync": "no"}
 
 
@@ -52,7 +52,7 @@ def test_load_with_a_rate_keeps_to_it(server):
 
 
 def test_load_counts_waiting_as_latency():
-    """With a rate, what could not be sent in time was late from then on (coordinated omission)."""
+    """With a rate, latency counts from the time a message was due (coordinated omission)."""
     def serve(connection):
         time.sleep(1)
         for _ in range(50):
@@ -63,7 +63,7 @@ def test_load_counts_waiting_as_latency():
     with Peer(serve) as peer:
         result = tcpack(peer, "--load", 50, "--rate", 100, "-f", "line")
     assert result.status == 0
-    # 100 a second for half a second, and nothing done in the first: half wait for over 0.7 s.
+    # 100 per second for half a second, but no reply in the first second: half wait over 0.7 s.
     assert int(re.search(rb"p50 (\d+) us", result.stdout)[1]) > 500_000
 
 
@@ -77,7 +77,7 @@ def test_load_that_is_not_acknowledged():
 
 
 def test_load_with_a_rate_gives_up_a_server_that_is_silent():
-    """Long before its window is full."""
+    """It gives up long before the window is full."""
     with Peer(receive_all) as peer:
         result = tcpack(peer, "--load", 500, "-w", 400, "--rate", 50, "-t", "0.5", "-f", "line")
     assert result.status == 75
@@ -98,12 +98,12 @@ def test_load_interrupted_says_how_far_it_came(server):
 
 
 def test_load_of_a_server_that_closes_what_is_done_with():
-    """As one with an idle_timeout, or one that serves a number of messages for each connection."""
+    """Such as one with an idle_timeout, or with a limit of messages per connection."""
     def first(connection):
         receive_until(connection, lambda data: data.count(b"\n") == 2)
         connection.sendall(b"ok\nok\n")
 
-    def second(connection):  # the first connection is closed by now
+    def second(connection):  # the first connection is already closed
         receive_until(connection, lambda data: data.count(b"\n") == 2)
         connection.sendall(b"ok\nok\n")
         receive_all(connection)
@@ -121,12 +121,12 @@ def test_load_of_a_server_that_closes_before_it_is_done():
     with Peer(serve) as peer:
         result = tcpack(peer, "--load", 2, "-f", "line")
     assert result.status == 75
-    assert "connection 1: " in result.stderr  # an end, or a reset where it had sent the second one
+    assert "connection 1: " in result.stderr  # end of file, or a reset
     assert re.search(r"[12] sent, 1 acknowledged, 1 not", result.stderr)
 
 
 def test_load_of_a_bare_server():
-    """That it is one takes time to find out, of which its latency is no part."""
+    """The time that it takes to recognize such a server does not count as latency."""
     def serve(connection):
         for _ in range(20):
             assert receive_until(connection, lambda data: b"\n" in data).count(b"\n") == 1
@@ -154,7 +154,7 @@ class Bare(socketserver.BaseRequestHandler):
 
 
 def test_memory_that_runs_out_is_said():
-    """Wherever it does: when a client is added, when a reply comes, when its time is over."""
+    """At any point: when a client is added, a reply arrives, or a time-out expires."""
     programs.need("prlimit")
     with open(programs.tcpack(), "rb") as program:
         if b"__asan_init" in program.read():

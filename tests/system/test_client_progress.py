@@ -1,5 +1,5 @@
 """
-tcpack on its way through an input: what it shows of it on a terminal, and where it shows nothing.
+Why: a long input needs a progress line on a terminal, and scripts must not get one.
 """
 
 import os
@@ -17,8 +17,8 @@ from harness.waiting import DEADLINE
 
 def progress_of(peer, *arguments, data, half, **options):
     """
-    What a terminal on standard error shows while standard input is not one; half(screen) returns
-    when the other half may be answered.
+    Returns the output of a terminal on standard error; standard input is not a terminal.
+    half(screen) returns when the server may answer the other half.
     """
     screen = Terminal([programs.tcpack(), "-c", "/dev/null", *address_of(peer), *map(str, arguments)],
                       environment(TERM="xterm"), stdin=data, stdout=subprocess.DEVNULL, **options)
@@ -30,7 +30,7 @@ def progress_of(peer, *arguments, data, half, **options):
 
 
 def slow_server(count):
-    """A peer that answers half of the lines at once, the other half when `rest` is set."""
+    """A peer that answers half of the lines at once and the other half when `rest` is set."""
     rest = threading.Event()
 
     def serve(connection):
@@ -61,7 +61,7 @@ def test_progress_of_a_file(tmp_path):
 
 
 def test_progress_of_a_message_that_is_longer_on_the_wire(tmp_path):
-    """It gets the newline that the file lacks: that is no reason to show that all is done."""
+    """The newline that the file lacks must not make the progress show 100 % too early."""
     file = tmp_path / "input"
     file.write_bytes(b"line")
     with slow_server(1) as peer, open(file, "rb") as data:
@@ -81,7 +81,7 @@ def test_progress_fits_a_narrow_terminal(tmp_path):
 
 
 def test_progress_only_where_it_was_asked_for_or_is_seen(tmp_path):
-    # That nothing is shown takes time in which it could be: four times that of a paint, or more.
+    # Wait for at least four repaint intervals before concluding that nothing is shown.
     with slow_server(10) as peer:
         data = subprocess.Popen(["printf", "line\\n%.0s", *map(str, range(10))],
                                 stdout=subprocess.PIPE)

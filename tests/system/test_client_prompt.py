@@ -1,6 +1,6 @@
 """
-The prompt and what is said meanwhile, and a terminal that stops tcpack, ends it or fails: nothing
-is sent that was not seen, and who comes next gets the terminal as it was.
+Why: log lines appear while the user types, and the terminal may stop tcpack, hang up or fail.
+tcpack must not send text that the user did not see, and must restore the terminal's modes.
 """
 
 import re
@@ -28,7 +28,7 @@ def term(request):
 
 
 def test_what_is_said_while_a_line_is_typed_has_lines_of_its_own(libedit):
-    """And what was typed is shown again, for it is sent with the rest."""
+    """The text typed so far is shown again, because it is sent with the rest of the line."""
     typed = threading.Event()
 
     def first(connection):
@@ -79,7 +79,7 @@ def test_an_error_at_the_prompt_has_a_line_of_its_own(term):
 
 
 def test_stopped_by_the_terminal(libedit, server):
-    """Ctrl-Z: the shell gets its terminal as it was; back in the foreground, editing goes on."""
+    """Ctrl-Z restores the terminal's modes for the shell. In the foreground, editing continues."""
     programs.need("bash")
     one = server({"server.reply": "recorded {seq}"})
     command = " ".join([programs.tcpack(), "-c", "/dev/null", *address_of(one)])
@@ -163,7 +163,7 @@ def bytes_read_by(screen):
 
 
 def test_interrupt_drops_also_what_was_handed_over(server, term):
-    """On a terminal that edits by itself, Ctrl-D within a line hands over its beginning."""
+    """When the terminal edits the line, Ctrl-D within a line passes on its beginning."""
     one = server({"server.reply": "recorded {seq}"})
     with terminal(one, term=term) as screen:
         screen.expect(PROMPT)
@@ -187,7 +187,7 @@ def test_interrupt_drops_also_what_was_handed_over(server, term):
     ("ENXIO", 75, "\ntcpack: error: cannot read from the terminal: No such device or address\r\n"),
 ])
 def test_a_terminal_that_cannot_be_read(server, term, fault, status, said):
-    """One that was hung up is at its end; of anything else the reason is said."""
+    """A terminal that was hung up counts as end of file; any other error is logged."""
     programs.need_strace()
     with open(programs.tcpack(), "rb") as program:
         if b"__lsan_" in program.read():

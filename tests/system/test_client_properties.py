@@ -1,6 +1,6 @@
 """
-Whatever bytes stand in the input, however they arrive, and whatever pieces the replies come in:
-messages are the input's lines, and replies are the server's, in order.
+Why: for any bytes in the input, and however the input and the replies are split, the messages are
+the lines of the input and the output is the server's replies, in order.
 """
 
 import random
@@ -19,7 +19,7 @@ LINES = st.lists(st.binary(max_size=40).map(lambda line: line.replace(b"\n", b"\
 
 
 def lines_of(data):
-    """What wc and everybody else calls the lines of a file."""
+    """The lines of a file, as wc counts them."""
     lines = data.split(b"\n")
     return lines[:-1] if lines[-1] == b"" else lines
 
@@ -49,7 +49,7 @@ def test_messages_are_the_lines_of_the_input(octet_server, lines, newline, windo
                         st.just(b"y" * 5000), min_size=1, max_size=20),
        window=st.integers(1, 30), seed=st.integers(0, 1 << 32))
 def test_replies_in_any_pieces(replies, window, seed):
-    """A server that answers what it has, when it likes, cut anywhere."""
+    """A server that answers any number of messages at any time, in pieces of any size."""
     chance = random.Random(seed)
 
     def serve(connection):

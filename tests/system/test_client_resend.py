@@ -1,6 +1,6 @@
 """
-tcpack -r loses nothing: however often the server is killed or the connection cut, each line of the
-input is recorded, in order, and only what was resent can be there twice.
+Why: tcpack -r must not lose a message. However often the server is killed or the connection breaks,
+each line of the input is recorded, in order, and only resent messages may be recorded twice.
 """
 
 import re
@@ -22,7 +22,7 @@ def free_port():
 
 
 class Lines:
-    """What a process prints, counted as it comes."""
+    """Reads and counts the lines that a process prints."""
 
     def __init__(self, stream):
         self.lines = []
@@ -42,7 +42,7 @@ class Lines:
 
 
 class Feeder:
-    """Writes numbered lines without a pause, until told to stop."""
+    """Writes numbered lines without a pause until told to stop."""
 
     def __init__(self, stream):
         self.sent = []
@@ -114,7 +114,7 @@ def test_the_window_begins_with_one_and_doubles_after_a_loss():
             receive_until(connection, lambda data: data.count(b"\n") == window)
             connection.settimeout(0.2)
             with pytest.raises(socket.timeout):
-                connection.recv(1)  # no more before these are acknowledged
+                connection.recv(1)  # no more messages until these are acknowledged
             connection.settimeout(DEADLINE)
             connection.sendall(b"ok\n" * window)
         while data := connection.recv(65536):
@@ -135,8 +135,8 @@ def test_the_window_begins_with_one_and_doubles_after_a_loss():
 
 class BadLink:
     """
-    Between client and server: all that the client sends goes through, of the replies only the first
-    `size` bytes of each connection, which then ends, for the client perhaps with a reset.
+    A proxy between client and server. It forwards everything that the client sends, but only the
+    first `size` bytes of the replies. Then the connection ends, perhaps with a reset.
     """
 
     host = "127.0.0.1"
@@ -187,7 +187,7 @@ class BadLink:
 @pytest.mark.parametrize("reset", [False, True], ids=["end", "reset"])
 @pytest.mark.parametrize("size, count", [(3, 100), (10, 300), (128, 1000), (1000, 1000)])
 def test_a_bad_link_multiplies_nothing(server, size, count, reset):
-    """Each connection brings a few replies: of three bytes; the last one in part, perhaps."""
+    """Each connection yields a few replies of three bytes; the last one may be incomplete."""
     one = server({"server.framing": "line", "server.reply": "ok", "journal.sync": "no"})
     lines = [b"line %d" % number for number in range(count)]
     with BadLink(one, size, reset) as link:
@@ -200,7 +200,7 @@ def test_a_bad_link_multiplies_nothing(server, size, count, reset):
 
 
 def test_acknowledgements_that_came_before_the_reset_count():
-    """The connection is gone when tcpack next sends; what arrived before is still read."""
+    """The connection is gone when tcpack sends again, but replies that arrived before are read."""
     def first(connection):
         receive_until(connection, lambda data: data == b"a\nb\n")
         connection.sendall(b"ok\nok\n")
@@ -225,7 +225,7 @@ def test_acknowledgements_that_came_before_the_reset_count():
 
 
 def test_replies_are_printed_before_the_next_connection_is_there():
-    """The server may be away for long."""
+    """The server may be down for a long time."""
     def serve(connection):
         receive_until(connection, lambda data: data == b"a\nb\n")
         connection.sendall(b"ok\n")
@@ -236,7 +236,7 @@ def test_replies_are_printed_before_the_next_connection_is_there():
         client.stdin.write(b"a\nb\n")
         client.stdin.flush()
         replies = Lines(client.stdout)
-    replies.wait(1)  # nobody listens any more
+    replies.wait(1)  # the server no longer listens
     client.terminate()
     assert client.wait(30) == 75
     client.stdin.close()
@@ -279,11 +279,11 @@ def test_retries_are_counted():
     result = tcpack(None, "-H", "127.0.0.1", "-p", port, "--retries", 2, "-t", "0.2", "hello")
     assert result.status == 69
     assert result.stderr.count("refused") == 3
-    assert result.stderr.count("trying again") == 2
+    assert result.stderr.count("connecting again") == 2
 
 
 def test_retries_that_end_after_a_loss_leave_a_count():
-    """That nobody listens any more does not hide that messages were sent."""
+    """The count of messages is logged even if the last failure is a refused connection."""
     def serve(connection):
         receive_until(connection, lambda data: data == b"a\nb\n")
         peer.listener.close()
@@ -316,7 +316,7 @@ def test_a_success_makes_the_count_begin_anew():
 
 
 def test_an_idle_connection_that_ends_is_replaced_when_needed():
-    """A server with an idle_timeout is not connected to again and again."""
+    """tcpack does not reconnect to a server with an idle_timeout until it has a message."""
     connections = []
 
     def serve(connection):
@@ -350,7 +350,7 @@ def test_without_r_a_lost_connection_is_the_end():
 @pytest.mark.parametrize("framing", ["auto", "line", "nul", "octet"])
 @pytest.mark.parametrize("before", [0, 2, 100])
 def test_a_message_that_the_server_never_takes_ends_the_transfer(server, framing, before):
-    """Longer than its max_message: resent for ever, it would keep all after it from being sent."""
+    """A message longer than max_message. Resending it forever would block those after it."""
     one = server({"server.framing": framing, "server.max_message": "1000"})
     first = [b"line %d" % number for number in range(before)]
     lines = [*first, b"\x1b" + b"x" * 4999, b"after"]
@@ -360,7 +360,7 @@ def test_a_message_that_the_server_never_takes_ends_the_transfer(server, framing
     assert f"message {before + 1} was refused three times" in result.stderr
     assert "its 5000 bytes, which begin with '\\x1B" + "x" * 39 + "'" in result.stderr
     assert re.search(rf"sent, {before} acknowledged, \d+ not", result.stderr)
-    assert f"to resume: --from {before + 1}; without that message: --from {before + 2}" \
+    assert f"to resume: --from {before + 1}; to skip that message: --from {before + 2}" \
         in result.stderr
 
 
@@ -373,8 +373,8 @@ def test_words_that_the_server_never_takes(server):
 
 def test_what_is_no_refusal():
     """
-    Connections that end when several messages are under way, silence, and refusals of which there
-    are not three in a row; as of a server that is restarted or whose disk is full for a while.
+    Connections that end with several messages in flight, a silent server, and fewer than three
+    refusals in a row, as from a server that restarts or has a full disk for a while.
     """
     def refuse(connection):
         receive_until(connection, lambda data: data.endswith(b"\n"))
@@ -394,7 +394,7 @@ def test_what_is_no_refusal():
 
 
 def test_a_server_that_is_away_refuses_no_message(tmp_path):
-    """It fails each time that it has a message; something starts it again."""
+    """It fails whenever it has a message, and is started again."""
     port = free_port()
     client = start(None, "-H", "127.0.0.1", "-p", port, "-r", "-t", "0.2", "hello")
     log = Lines(client.stderr)

@@ -1,6 +1,6 @@
 """
-tcpack at a terminal: a person types, edits, interrupts and resizes. With libedit or without, on a
-terminal that can nothing, and with a server that goes away while the prompt waits.
+Why: at a terminal, a person types, edits, interrupts and resizes. This must work with and without
+libedit, on a dumb terminal, and with a server that closes the connection at the prompt.
 """
 
 import os
@@ -46,7 +46,7 @@ def test_conversation(server, term):
 
 
 def test_typing_ahead(server, term):
-    """Nothing is lost of what is typed while an acknowledgement is awaited."""
+    """Text typed while tcpack waits for an acknowledgement is not lost."""
     one = server({"server.reply": "recorded {seq}"})
     with terminal(one, term=term) as screen:
         screen.expect(PROMPT)
@@ -102,12 +102,12 @@ def test_the_server_going_away_is_noticed_at_the_prompt(term):
             screen.expect(PROMPT)
             screen.type("hello\r")
             screen.expect("bye\r\n")
-            screen.expect("the server closed the connection")  # nobody typed anything
+            screen.expect("the server closed the connection")  # without any input
             assert screen.end() == 75
 
 
 def test_a_bare_reply_with_which_the_server_goes_away():
-    """A classroom server that serves one message: no second connection is made behind one's back."""
+    """A classroom server that serves one message. tcpack does not silently reconnect."""
     def serve(connection):
         connection.recv(100)
         connection.sendall(b"bye")
@@ -135,7 +135,7 @@ def test_replies_too_many_are_none_for_the_next_message():
         screen.expect(PROMPT)
         screen.type("one\r")
         screen.expect("a\r\n")
-        screen.expect("the server sent a reply that answers no message")
+        screen.expect("the server sent more replies than there were messages")
         screen.type("two\r")
         screen.expect("d\r\n")
         screen.type(CTRL_D)
@@ -183,7 +183,7 @@ def test_a_message_that_cannot_be_sent_does_not_end_the_conversation(server):
 
 
 def test_what_is_typed_ahead_waits(term):
-    """For the acknowledgement of the message before, and keeps no processor busy meanwhile."""
+    """It waits for the acknowledgement of the message before, without using processor time."""
     answer = threading.Event()
 
     def serve(connection):
@@ -270,7 +270,7 @@ def test_history_that_others_could_read_is_closed_to_them(libedit, server, tmp_p
 
 @pytest.mark.parametrize("there", [True, False])
 def test_history_below_a_home_that_is_there(libedit, server, tmp_path, there):
-    """A user without a home has /nonexistent for one: root must not make it."""
+    """The home of a user without one is /nonexistent, which root must not create."""
     home = tmp_path / "home"
     if there:
         home.mkdir()
@@ -296,7 +296,7 @@ def test_no_history(server, tmp_path):
 
 
 def test_resize(libedit, server):
-    """A line that is longer than the new width goes on being edited."""
+    """Editing continues on a line that is longer than the new width."""
     one = server({"server.reply": "recorded {seq}"})
     with terminal(one) as screen:
         screen.expect(PROMPT)
@@ -304,7 +304,7 @@ def test_resize(libedit, server):
         screen.expect("x" * 40)
         screen.resize(24, 30)
         screen.process.send_signal(signal.SIGWINCH)
-        screen.expect("x")  # painted again
+        screen.expect("x")  # repainted
         screen.type("y\r")
         screen.expect("recorded 1")
         screen.type(CTRL_D)

@@ -1,6 +1,6 @@
 """
-tcpack keeps many messages under way: replies belong to messages in order, whatever pieces sockets
-make of both; and it never waits for a server that waits for it.
+Why: tcpack keeps many messages in flight. It must match replies to messages in order, however
+sockets split both, and must not deadlock with a server that waits for it.
 """
 
 import json
@@ -18,7 +18,7 @@ from harness.peers import Peer, receive_all, receive_until
 from harness.tcpack import finish, start, tcpack
 from harness.waiting import DEADLINE
 
-# Without sync: the disk is not what is tested here, and others use it, too.
+# Without sync: this does not test the disk, which other tests use at the same time.
 SEQ = {"server.framing": "line", "server.reply": "{seq} {bytes}", "journal.sync": "no"}
 
 
@@ -55,7 +55,7 @@ def test_replies_belong_to_messages(server, framing, window):
 
 
 def test_replies_in_pieces():
-    """One byte at a time: a reply is whole when its newline is there."""
+    """One byte at a time: a reply is complete when its newline arrives."""
     replies = b"".join(b"reply %d\r\n" % number for number in range(50))
 
     def serve(connection):
@@ -72,8 +72,8 @@ def test_replies_in_pieces():
 
 def test_no_deadlock_when_both_directions_are_full():
     """
-    A server that does not read on before its replies are read, with small buffers; replies are
-    longer than messages.
+    A server with small buffers that reads no further until its replies are read. Replies are longer
+    than messages.
     """
     count = 4000
 
@@ -94,7 +94,7 @@ def test_no_deadlock_when_both_directions_are_full():
 
 
 def start_with_much_to_print(server, tmp_path):
-    """Replies of a megabyte: more than the pipe and what tcpack keeps for it hold."""
+    """Replies of a megabyte: more than the pipe and tcpack's output buffer hold."""
     file = tmp_path / "input"
     file.write_bytes(b"\n".join(lines(6000)))
     one = server({**SEQ, "server.reply": "x" * 150})
@@ -105,10 +105,10 @@ def start_with_much_to_print(server, tmp_path):
 
 
 def test_slow_reader_of_the_replies(server, tmp_path):
-    """What stops is the reading of replies, not the time of the server."""
+    """tcpack stops reading replies, and the time-out does not run meanwhile."""
     client = start_with_much_to_print(server, tmp_path)
     with pytest.raises(subprocess.TimeoutExpired):
-        client.wait(5)  # longer than -t: the server answered in time, nobody looked
+        client.wait(5)  # longer than -t: the server answered in time, but tcpack did not read
     rest, errors = client.communicate(timeout=30)
     assert (client.returncode, len(rest), errors) == (0, 6000 * 151 - 1, b"")
 
@@ -123,7 +123,7 @@ def test_interrupted_while_nobody_reads_the_replies(server, tmp_path):
 
 
 def test_interrupted_says_where_to_resume(server, tmp_path):
-    """INT under load, over and over: resumed with --from, every line is recorded, in order."""
+    """INT under load, repeatedly. Resumed with --from, every line is recorded, in order."""
     one = server(SEQ)
     sent = lines(20000)
     file = tmp_path / "input"
@@ -133,7 +133,7 @@ def test_interrupted_says_where_to_resume(server, tmp_path):
         with open(file, "rb") as data:
             client = start(one, "--from", line, "-w", 5, stdin=data)
             if runs < 8:
-                client.stdout.read(2000)  # so many bytes of replies
+                client.stdout.read(2000)  # some bytes of replies
                 client.send_signal(signal.SIGINT if runs % 2 else signal.SIGTERM)
             result = finish(client)
         runs += 1
@@ -144,14 +144,14 @@ def test_interrupted_says_where_to_resume(server, tmp_path):
         assert resumed > line
         line = resumed
     assert runs > 3
-    # Without those that were sent and not acknowledged, each line is there once.
+    # Apart from messages sent but not acknowledged, each line is recorded once.
     recorded = one.messages()
     assert list(dict.fromkeys(recorded)) == sent
     assert len(recorded) - len(sent) <= 5 * (runs - 1)
 
 
 def test_ignored_signals_stay_ignored(server):
-    """As under nohup, or as a shell's job in the background."""
+    """As under nohup, or in a shell's background job."""
     one = server(SEQ)
     client = start(one, wrap=["sh", "-c", 'trap "" INT HUP; exec "$@"', "sh"])
     client.stdin.write(b"one\n")
@@ -164,7 +164,7 @@ def test_ignored_signals_stay_ignored(server):
 
 
 def test_time_counts_from_the_last_acknowledgement():
-    """A server that answers slowly but steadily is not given up."""
+    """tcpack does not give up on a server that answers slowly but steadily."""
     def serve(connection):
         receive_until(connection, lambda data: data.count(b"\n") == 5)
         for _ in range(5):
@@ -177,7 +177,7 @@ def test_time_counts_from_the_last_acknowledgement():
 
 
 def test_time_goes_on_while_input_comes():
-    """That more is sent is no sign of a server that hears."""
+    """Sending more messages does not extend the time-out."""
     with Peer(receive_all) as peer:
         client = start(peer, "-f", "line", "-w", 65536, "-t", "0.5")
         end = time.monotonic() + 10
@@ -185,7 +185,7 @@ def test_time_goes_on_while_input_comes():
             while client.poll() is None and time.monotonic() < end:
                 client.stdin.write(b"line\n")
                 client.stdin.flush()
-                time.sleep(0.05)  # how the input comes
+                time.sleep(0.05)  # the pace of the input
         except BrokenPipeError:
             pass
         ended = client.poll() is not None
@@ -197,14 +197,14 @@ def test_time_goes_on_while_input_comes():
 
 
 def test_a_message_that_takes_longer_to_send_than_t():
-    """A peer that reads slowly but steadily is not given up."""
+    """tcpack does not give up on a peer that reads slowly but steadily."""
     size, bursts = 40_000_000, 10
 
     def serve(connection):
         left = size + 1
         for burst in reversed(range(bursts)):
-            if burst >= 2:  # behind that, the kernel may have all of it
-                time.sleep(0.5)  # in all longer than -t
+            if burst >= 2:  # by then, the kernel's buffers may hold all of it
+                time.sleep(0.5)  # longer than -t in total
             while left > burst * size // bursts:
                 left -= len(connection.recv(65536))
         connection.sendall(b"ok\n")
@@ -217,8 +217,8 @@ def test_a_message_that_takes_longer_to_send_than_t():
 
 def test_an_unfinished_message_is_not_left_behind(server):
     """
-    A client that gives up in the middle of a message resets the connection: an end in order would
-    make the server take the part for the whole.
+    A client that gives up in the middle of a message resets the connection. Otherwise the server
+    would record the part as a message.
     """
     outcome, ended = [], threading.Event()
 
@@ -255,7 +255,7 @@ def test_summary(server):
 
 
 def test_memory_does_not_grow_with_the_input(server):
-    """40 MB of lines: the window bounds what is kept."""
+    """40 MB of lines: the window bounds the memory."""
     one = server(SEQ)
     client = start(one, "-q")
     for _ in range(40):
@@ -281,5 +281,5 @@ def test_a_line_that_is_larger_than_memory(server, tmp_path):
                        wrap=["prlimit", f"--as={100 * 1024 * 1024}"])
     result = finish(client)
     assert result.status == 75
-    assert "line 2 of the input is too long for the memory there is" in result.stderr
+    assert "cannot read line 2 of the input: out of memory" in result.stderr
     assert "to resume: --from 2" in result.stderr

@@ -8,6 +8,7 @@ import shlex
 import subprocess
 
 from harness import programs
+from harness.documents import displays, transcript, unescaped
 from harness.waiting import DEADLINE
 
 # What is another one each time: when, from which port, and the server's port.
@@ -18,14 +19,7 @@ CLIENT_PORT = re.compile(r"(127\.0\.0\.1):\d+")
 def examples(page):
     """The literal displays of a man page's source."""
     text = (programs.SOURCE / "man" / f"{page}.in").read_text(encoding="utf-8")
-    return [block.replace("\\e", "\\") for block in
-            re.findall(r"^\.Bd -literal -offset indent\n(.*?)^\.Ed$", text, re.DOTALL | re.MULTILINE)]
-
-
-def transcript(text):
-    """[(command, output)] of lines that begin with `$ `, and what follows each."""
-    parts = re.split(r"^\$ (.*)\n", text, flags=re.MULTILINE)[1:]
-    return list(zip(parts[::2], parts[1::2]))
+    return [unescaped(display) for display in displays(text)]
 
 
 def shell(command, folder):

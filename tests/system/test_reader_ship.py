@@ -218,7 +218,7 @@ def test_a_position_is_of_numbered_messages_that_are_whole(server, tmp_path):
     assert result.status == 0 and "6 bytes of that are not sent" in result.stderr
     assert position.read_bytes() == b"1 h\n"
     result = tcpack(one, "-f", "line", "--position", position, data=b"h 2 x\nnot numbered\n")
-    assert result.status == 65 and "message 2 has no NAME and number" in result.stderr
+    assert result.status == 65 and "message 2: it does not begin with NAME and number" in result.stderr
     assert position.read_bytes() == b"2 h\n"
     assert one.messages() == [b"h 1 whole", b"h 2 x"]
 

@@ -76,6 +76,26 @@ def test_every_key_is_in_the_man_page_with_its_default():
             assert value == in_words, f"{section}.{key} has a default that the page does not say"
 
 
+def reload_kinds():
+    """{what a reload does: keys} of the option table."""
+    table = (programs.SOURCE / "src" / "common" / "config" / "options.c").read_text()
+    kinds = {}
+    for key, kind in re.findall(r"^    \{[A-Z_]+\((\w+)\), ([A-Z_]+),", table, re.MULTILINE):
+        kinds.setdefault(kind, set()).add(key)
+    return kinds
+
+
+def test_the_man_page_says_what_a_reload_leaves_as_it_is():
+    kinds = reload_kinds()
+    exceptions = re.search(
+        r"with two exceptions:\n(.*?)apply to new connections only;\n(.*?)need a restart",
+        page("tcpackd.8"), re.DOTALL)
+    new_only, restart = (set(re.findall(r"\b(\w{3,})\b", words)) - {"and"}
+                         for words in exceptions.groups())
+    assert new_only == kinds["NEW_ONLY"]
+    assert restart == kinds["AFTER_RESTART"]
+
+
 def test_shipped_file_lists_every_key_with_its_default():
     section, listed = None, []
     for line in SHIPPED.read_text(encoding="utf-8").splitlines():
@@ -129,7 +149,7 @@ def protocol_examples():
         elif line.startswith(".Ed") and steps:
             yield framing, steps
         elif match := re.match(r"([<>]) ((?:[0-9a-f]{2} )+) *(.*)", line):
-            steps.append((match[1], bytes.fromhex(match[2]), "end of sending" in match[3]))
+            steps.append((match[1], bytes.fromhex(match[2]), "end of stream" in match[3]))
 
 
 @pytest.mark.parametrize("framing, steps", protocol_examples())

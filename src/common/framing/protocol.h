@@ -1,4 +1,4 @@
-/* protocol.h: what a framing is made of. Included in this folder only. */
+/* protocol.h: the functions that a framing implements. Only for this folder. */
 #ifndef TCPACK_COMMON_FRAMING_PROTOCOL_H
 #define TCPACK_COMMON_FRAMING_PROTOCOL_H
 
@@ -11,7 +11,7 @@ struct framing_protocol {
     /* See framing_wrap(). */
     bool (*wrap)(uint64_t ending, const void *text, size_t size, struct buffer *out);
     uint64_t own_ending; /* see framing_own_ending() */
-    int forbidden;       /* the byte that a message cannot contain, -1: none */
+    int forbidden;       /* the byte that a message cannot contain; -1: it may contain any */
 };
 
 #endif

@@ -371,6 +371,11 @@ int readiness_next(struct readiness *readiness, unsigned *events)
     return -1;
 }
 
+size_t readiness_count(const struct readiness *readiness)
+{
+    return readiness->left;
+}
+
 bool readiness_has(const struct readiness *readiness, int fd)
 {
     return (state_of(readiness, fd) & (FOUND_READ | FOUND_WRITE)) != 0;

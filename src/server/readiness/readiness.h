@@ -97,6 +97,9 @@ bool readiness_was_busy(struct readiness *readiness);
 /* The number of calls of readiness_look() that cover all sockets. */
 size_t readiness_looks(const struct readiness *readiness);
 
+/* The most descriptors that readiness_next() may return in this round. */
+size_t readiness_count(const struct readiness *readiness);
+
 /* Whether `fd` is ready: readiness_next() will return it, in this round or a later one. */
 bool readiness_has(const struct readiness *readiness, int fd);
 

@@ -31,6 +31,13 @@ bool answers_reply(struct answers *answers, const struct connection *connection,
 
 bool answers_add(struct answers *answers, struct answer answer)
 {
+    struct answer *last = answers->count > 0 ? &answers->all[answers->count - 1] : NULL;
+
+    if (last != NULL && last->connection == answer.connection) {
+        last->size += answer.size;
+        last->messages += answer.messages;
+        return true;
+    }
     if (answers->count == answers->capacity) {
         size_t capacity = answers->capacity == 0 ? 64 : 2 * answers->capacity;
         struct answer *all = realloc(answers->all, capacity * sizeof *all);

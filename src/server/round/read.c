@@ -13,10 +13,16 @@
 
 enum {
     /*
-     * Bytes of replies after which a connection's other messages wait for the next round: so a
-     * client that never reads costs no more than this.
+     * Bytes of replies after which the connection's next messages wait for the next round: a client
+     * that never reads costs no more memory than this.
      */
     REPLIES_MAX = 64 * 1024,
+    /*
+     * Bytes read in a round from all ready connections together, in equal shares; each is read at
+     * least once. A busy sender does not wait for a commit after each recv(), and the others do not
+     * wait long for its messages.
+     */
+    ROUND_BYTES = 1024 * 1024,
     /* Bytes of records after which the other connections wait for the next round. */
     BATCH_MAX = 4 * 1024 * 1024,
 };
@@ -36,7 +42,7 @@ static bool is_health_check(const struct connection *connection, const struct fr
            memcmp(frame->message, check->bytes, check->size) == 0;
 }
 
-/* Answers with SEQ 0 where messages are answered; does not record. */
+/* Answers with SEQ 0, if messages are answered, and does not record. */
 static bool answer_health_check(struct server *server, const struct connection *connection,
                                 const struct frame *frame)
 {
@@ -49,16 +55,17 @@ static bool answer_health_check(struct server *server, const struct connection *
     return answers_reply(&server->answers, connection, frame, 0, time.text);
 }
 
-/* What taking messages out of the bytes of one connection came to. */
+/* The result of taking messages out of the bytes of one connection. */
 struct taken {
     enum framing_result result; /* of the last framing_next(); MESSAGE: there may be more */
     size_t used;                /* bytes */
-    size_t messages;            /* health checks too */
+    size_t messages;            /* including health checks */
     size_t recorded;            /* messages that are in the batch */
     bool http;                  /* the first message is an HTTP request */
-    bool refused;               /* the next one's peer may not come in, which was logged */
-    bool unrecorded;            /* the next one has no record: see journal_problem() */
-    bool unanswered;            /* no memory for the last one's reply */
+    bool refused;               /* the peer of the next message is not admitted; logged */
+    bool unrecorded;            /* the next message has no record: see journal_problem() */
+    bool unanswered;            /* no memory for the reply to the last message */
+    bool starved;               /* no memory for the bytes after the last message */
 };
 
 static bool stopped(const struct taken *taken)
@@ -66,7 +73,7 @@ static bool stopped(const struct taken *taken)
     return taken->http || taken->refused || taken->unrecorded || taken->unanswered;
 }
 
-/* Records and answers a message, and notes in *taken how far that went. */
+/* Records and answers a message, and notes the result in *taken. */
 static void take_message(struct server *server, struct connection *connection,
                          const struct frame *frame, struct taken *taken)
 {
@@ -87,11 +94,10 @@ static void take_message(struct server *server, struct connection *connection,
     taken->messages++;
 }
 
-/* As much of a connection's first bytes is searched for a request line while they are unfinished.
- */
+/* How many bytes of an unfinished first message are searched for an HTTP request line. */
 enum { HTTP_LINE_MAX = 8192 };
 
-/* Whether HTTP begins with `frame`, which is the first message; NULL: it is unfinished. */
+/* Whether the first message, `frame`, is an HTTP request; NULL: the message is unfinished. */
 static bool is_http(const struct connection *connection, const struct frame *frame,
                     const unsigned char *bytes, size_t size)
 {
@@ -102,7 +108,7 @@ static bool is_http(const struct connection *connection, const struct frame *fra
             http_is_cut_request(frame->message, frame->size));
 }
 
-/* Looks at a connection's first message, or what there is of it: `bytes` begin with it. */
+/* Examines a connection's first message, or the beginning of it, at the front of `bytes`. */
 static void look_at_first(struct server *server, struct connection *connection,
                           const struct frame *frame, const unsigned char *bytes, size_t size,
                           struct taken *taken)
@@ -141,7 +147,7 @@ static struct taken take_messages(struct server *server, struct connection *conn
     return taken;
 }
 
-/* Says why no more is taken of a connection; `left` bytes of what it sent are not recorded. */
+/* Stops taking messages from a connection and logs why; `left` bytes of it are not recorded. */
 static void refuse(struct server *server, struct connection *connection, const struct taken *taken,
                    size_t left)
 {
@@ -158,16 +164,20 @@ static void refuse(struct server *server, struct connection *connection, const s
         connection->end = METRICS_ENDED_MEMORY;
         log_error("%s for a message of %s: %zu bytes not recorded",
                   journal_problem(server->recording.journal), connection->peer, left);
+    } else if (taken->starved) {
+        connection->end = METRICS_ENDED_MEMORY;
+        log_error("out of memory for a message of %s: %zu bytes not recorded", connection->peer,
+                  left);
     } else if (taken->unanswered) {
         connection->end = METRICS_ENDED_MEMORY;
         log_error("out of memory for a reply to %s: its message is not acknowledged, %zu bytes "
-                  "behind it not recorded",
+                  "after it not recorded",
                   connection->peer, left);
     } else if (taken->result == FRAMING_TOO_LONG) {
         connection->end = METRICS_ENDED_TOO_LONG;
         peer_log_warning(&server->peer_log, server->now, connection,
                          "refused %s: a message is longer than max_message = %ju (%zu bytes "
-                         "came)",
+                         "received)",
                          connection->peer, (uintmax_t)config->max_message, left);
     } else {
         connection->end = METRICS_ENDED_MALFORMED;
@@ -177,7 +187,7 @@ static void refuse(struct server *server, struct connection *connection, const s
     }
 }
 
-/* Notes since when a message is unfinished. */
+/* Notes when an unfinished message began. */
 static void note_unfinished(const struct server *server, struct connection *connection,
                             const struct taken *taken)
 {
@@ -189,15 +199,15 @@ static void note_unfinished(const struct server *server, struct connection *conn
         connection->unfinished_since = server->now;
 }
 
-/* Closes for want of memory. */
+/* Closes the connection: out of memory. */
 static void close_starved(struct server *server, struct connection *connection, const char *why)
 {
     connection->end = METRICS_ENDED_MEMORY;
     connections_close(server, connection, why);
 }
 
-/* Takes the messages out of bytes[used..size). */
-static void take(struct server *server, struct connection *connection, const unsigned char *bytes,
+/* Takes the messages out of bytes[used..size). False: the connection was closed. */
+static bool take(struct server *server, struct connection *connection, const unsigned char *bytes,
                  size_t size, size_t used)
 {
     size_t begin = server->answers.replies.size;
@@ -207,7 +217,7 @@ static void take(struct server *server, struct connection *connection, const uns
     if (stopped(&taken) || taken.result == FRAMING_TOO_LONG || taken.result == FRAMING_MALFORMED) {
         refuse(server, connection, &taken, left);
     } else if (!connection_keep(connection, bytes, size, taken.used)) {
-        taken.unrecorded = true;
+        taken.starved = true;
         refuse(server, connection, &taken, left);
     } else {
         connection->more = taken.result == FRAMING_MESSAGE && left > 0;
@@ -215,10 +225,13 @@ static void take(struct server *server, struct connection *connection, const uns
     if (connection->ended && !connection->more && connection->state != CONNECTION_REFUSING)
         connection->state = CONNECTION_ENDING;
     note_unfinished(server, connection, &taken);
+    connection->messages += taken.messages;
     const struct answer answer = {connection, begin, server->answers.replies.size - begin,
                                   taken.recorded};
-    if (!answers_add(&server->answers, answer))
-        close_starved(server, connection, "out of memory for its replies");
+    if (answers_add(&server->answers, answer))
+        return true;
+    close_starved(server, connection, "out of memory for its replies");
+    return false;
 }
 
 static void close_reset(struct server *server, struct connection *connection)
@@ -242,28 +255,29 @@ static void close_reset(struct server *server, struct connection *connection)
     connections_close(server, connection, NULL);
 }
 
-/* Looks for the PROXY header in what came; behind it the messages begin. */
-static void take_header(struct server *server, struct connection *connection,
+/* Looks for the PROXY header in the bytes; after it the messages begin. False: as take(). */
+static bool take_header(struct server *server, struct connection *connection,
                         const unsigned char *bytes, size_t size)
 {
     size_t used;
 
     switch (admit_proxied(server, connection, bytes, size, &used)) {
     case ADMISSION_GRANTED:
-        take(server, connection, bytes, size, used);
-        break;
+        return take(server, connection, bytes, size, used);
     case ADMISSION_OPEN:
         if (connection_keep(connection, bytes, size, 0))
             connections_settle(server, connection);
         else
             close_starved(server, connection, "out of memory for its PROXY header");
-        break;
+        return false;
     case ADMISSION_REFUSED:
         connections_close(server, connection, NULL);
     }
+    return false;
 }
 
-static void read_connection(struct server *server, struct connection *connection)
+/* One recv(), and what becomes of the bytes. False when it is not among the answers. */
+static bool read_first(struct server *server, struct connection *connection)
 {
     size_t before = connection->in.size;
     const unsigned char *bytes;
@@ -274,10 +288,8 @@ static void read_connection(struct server *server, struct connection *connection
     case CONNECTION_ENDED:
         server->metrics.received_bytes += size - before;
         if (connection->state == CONNECTION_PROXY)
-            take_header(server, connection, bytes, size);
-        else
-            take(server, connection, bytes, size, 0);
-        break;
+            return take_header(server, connection, bytes, size);
+        return take(server, connection, bytes, size, 0);
     case CONNECTION_NOTHING:
         connections_settle(server, connection);
         break;
@@ -287,9 +299,53 @@ static void read_connection(struct server *server, struct connection *connection
     case CONNECTION_NO_MEMORY:
         close_starved(server, connection, "out of memory for its message");
     }
+    return false;
 }
 
-/* A connection is waited for to do one thing at a time: its state and interest say which. */
+/*
+ * The same for a connection that is among the answers: it is not closed before they are sent. False
+ * when the socket has no more for this round.
+ */
+static bool read_again(struct server *server, struct connection *connection)
+{
+    size_t before = connection->in.size;
+    struct taken starved = {.starved = true};
+    const unsigned char *bytes;
+    size_t size;
+
+    switch (connection_receive(connection, server->scratch, &bytes, &size)) {
+    case CONNECTION_RECEIVED:
+    case CONNECTION_ENDED:
+        server->metrics.received_bytes += size - before;
+        return take(server, connection, bytes, size, 0); /* its answer only grows: never false */
+    case CONNECTION_NOTHING:
+        break;
+    case CONNECTION_RESET: /* the next round finds it again */
+        connection->broken = errno;
+        connection->undrained = true;
+        break;
+    case CONNECTION_NO_MEMORY:
+        refuse(server, connection, &starved, size);
+    }
+    return false;
+}
+
+/* Reads what the socket has, within the connection's share of the round. */
+static void read_connection(struct server *server, struct connection *connection)
+{
+    uint64_t end = server->metrics.received_bytes + server->read_share;
+    size_t replies_end = server->answers.replies.size + REPLIES_MAX;
+
+    if (!read_first(server, connection))
+        return;
+    while (connection->state == CONNECTION_READING && connection->undrained && !connection->more &&
+           server->metrics.received_bytes < end && server->answers.replies.size < replies_end &&
+           journal_batch(server->recording.journal).size < BATCH_MAX &&
+           read_again(server, connection))
+        continue;
+}
+
+/* A connection waits for one thing at a time: its state and interest say which. */
 static void serve(struct server *server, struct connection *connection, unsigned events)
 {
     const struct answer unsent = {.connection = connection};
@@ -310,9 +366,11 @@ static void serve(struct server *server, struct connection *connection, unsigned
 
 void round_read(struct server *server)
 {
+    size_t ready = readiness_count(server->readiness);
     unsigned events;
     int fd;
 
+    server->read_share = ready > 0 ? ROUND_BYTES / ready : 0;
     while (journal_batch(server->recording.journal).size < BATCH_MAX &&
            (fd = readiness_next(server->readiness, &events)) >= 0)
         serve(server, server->connections.all[fd], events);

@@ -1,6 +1,6 @@
 /*
- * Why: a thousand clients that all come back at once keep a server down. So: waits double up to the
- * limit, differ between clients, and begin anew after a success.
+ * Why: a thousand clients that reconnect at the same time keep a server down. Waits must double up
+ * to the limit, differ between clients, and start again after a success.
  */
 #include "client/backoff.h"
 

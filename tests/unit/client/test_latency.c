@@ -1,6 +1,6 @@
 /*
- * Why: percentiles are what a measurement is believed for. So: every answer is compared with the
- * exact one from the sorted values, and must not be lower, nor more than 1/128 higher.
+ * Why: users rely on the percentiles. Each one is compared with the exact value from the sorted
+ * latencies. It must not be lower, nor more than 1/128 higher.
  */
 #include "client/latency.h"
 

@@ -1,6 +1,6 @@
 /*
- * Why: a message must be the line as it stands in the input, however read() cuts it. So: every
- * input in pieces of every size, and every split in two.
+ * Why: a message must be the unchanged line of the input, however read() splits it. Each input is
+ * read in pieces of every size, and in two pieces with every split.
  */
 #include "client/lines.h"
 
@@ -114,7 +114,7 @@ static void test_ends(void **state)
     (void)state;
     assert_false(lines_take(&lines, &line, &size));
     lines_end(&lines);
-    assert_false(lines_take(&lines, &line, &size)); /* nothing is no line */
+    assert_false(lines_take(&lines, &line, &size)); /* an empty input has no line */
     assert_true(lines_are_done(&lines));
     lines_free(&lines);
     add(&lines, "a\n", 2);

@@ -71,22 +71,22 @@ static void test_what_is_acknowledged_is_saved(void **state)
 {
     char path[] = "/tmp/tcpack-numbering-XXXXXX";
     struct numbering numbering = {.first = 1, .position = path};
-    char problem[POSITION_PROBLEM_SIZE];
+    struct problem problem;
     struct position loaded;
     int fd = mkstemp(path);
 
     (void)state;
     assert_true(fd >= 0);
-    (void)close(fd);                                  /* nothing was written */
-    assert_true(numbering_save(&numbering, problem)); /* nothing new */
+    (void)close(fd);                                   /* nothing was written */
+    assert_true(numbering_save(&numbering, &problem)); /* nothing new */
     acknowledge(&numbering, FRAMING_OCTET, "9 dev 7 one");
     acknowledge(&numbering, FRAMING_LINE, "other 8 \n");
-    assert_true(numbering_save(&numbering, problem));
-    assert_true(position_load(path, &loaded, problem));
+    assert_true(numbering_save(&numbering, &problem));
+    assert_true(position_load(path, &loaded, &problem));
     assert_int_equal(loaded.number, 8);
     assert_string_equal(loaded.name, "other");
     assert_int_equal(unlink(path), 0);
-    assert_true(numbering_save(&numbering, problem)); /* nothing new: it is not made again */
+    assert_true(numbering_save(&numbering, &problem)); /* nothing new: it is not made again */
     assert_int_not_equal(access(path, F_OK), 0);
 }
 

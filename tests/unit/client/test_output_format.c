@@ -1,6 +1,6 @@
 /*
- * Why: scripts read --json and must be able to trust it; and a reply's bytes come from a peer. So:
- * each form, exactly, and which numbers of a reply are taken for its record's.
+ * Why: scripts parse the output of --json, and the bytes of a reply come from a peer. The tests
+ * check the exact text of each format, and which number in a reply is taken as the SEQ.
  */
 #include "client/output_format.h"
 

@@ -1,6 +1,6 @@
 /*
- * Why: the line must fit the terminal, whatever its width, or each repaint scrolls. So: its text at
- * every width, and the exact text at some.
+ * Why: the line must fit on a terminal of any width, or each repaint scrolls. The tests check the
+ * length at every width, and the exact text at some.
  */
 #include "client/progress.h"
 

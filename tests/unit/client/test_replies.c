@@ -1,6 +1,6 @@
 /*
- * Why: a reply that is taken too early or too often acknowledges a message that is not recorded.
- * So: what auto decides from which first bytes, and replies cut at every place.
+ * Why: a reply taken too early, or twice, acknowledges a message that is not recorded. The tests
+ * check what auto decides from the first bytes, and replies split at every position.
  */
 #include "client/replies.h"
 
@@ -58,7 +58,7 @@ static void test_a_newline_decides_for_lines(void **state)
     expect(&replies, false, "ok");
     assert_int_equal(replies.mode, REPLIES_FRAMED);
     add_text(&replies, "half");
-    expect_none(&replies, true); /* settled or not: in lines, half a line is no reply */
+    expect_none(&replies, true); /* settled or not, half a line is not a reply */
     replies_restart(&replies);
     assert_int_equal(replies.mode, REPLIES_FRAMED);
     add_text(&replies, "whole\n");
@@ -73,7 +73,7 @@ static void test_silence_decides_for_bare(void **state)
     (void)state;
     replies_init(&replies, FRAMING_AUTO);
     add_text(&replies, "line\nand more");
-    expect_none(&replies, false); /* a newline inside decides nothing: the end does */
+    expect_none(&replies, false); /* only a newline at the end decides */
     expect(&replies, true, "line\nand more");
     assert_int_equal(replies.mode, REPLIES_BARE);
     expect_none(&replies, true);
@@ -85,7 +85,7 @@ static void test_silence_decides_for_bare(void **state)
     replies_free(&replies);
 }
 
-/* A newline at the end of a later reply: the first one was cut, and silence lied. */
+/* A newline at the end of a later reply shows that the first one was incomplete after all. */
 static void test_a_newline_disproves_bare(void **state)
 {
     struct replies replies;

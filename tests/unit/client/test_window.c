@@ -1,6 +1,7 @@
 /*
- * Why: what leaves the window by mistake is lost, what stays is sent twice. So: many random steps
- * against a plain list of messages, with connections lost in between; and each guard by itself.
+ * Why: a message that leaves the window by mistake is lost; one that stays by mistake is sent
+ * twice. Many random steps, with lost connections, are compared with a plain list of messages. Each
+ * condition also has a test of its own.
  */
 #include "client/window.h"
 
@@ -14,7 +15,7 @@
 
 #include <cmocka.h>
 
-/* xorshift64: the same numbers in every run. */
+/* xorshift64, with the same numbers in every run. */
 static size_t next_random(void)
 {
     static uint64_t random = 88172645463325252;
@@ -81,17 +82,17 @@ static void test_sent_again(void **state)
     add(&window, 1, "a");
     add(&window, 2, "bb");
     add(&window, 3, "ccc");
-    send_bytes(&window, 2 + 3 + 1); /* a, bb, and a part of ccc */
+    send_bytes(&window, 2 + 3 + 1); /* a, bb and a part of ccc */
     (void)window_acknowledge(&window);
     assert_int_equal(window_rewind(&window), 1);
-    assert_null(window_unsent(&window, &size)); /* not before it is allowed */
+    assert_null(window_unsent(&window, &size)); /* not allowed yet */
     window_allow(&window, 4);
     assert_memory_equal(window_unsent(&window, &size), "bb\nccc\n", 7);
     assert_int_equal(size, 7);
-    assert_int_equal(window_count_sent(&window), 1); /* bb went out, if not over this connection */
+    assert_int_equal(window_count_sent(&window), 1); /* bb, over an earlier connection */
     assert_false(window_sent_in_part(&window));
     assert_false(window_awaits(&window));
-    assert_int_equal(window_rewind(&window), 0); /* nothing went out in between */
+    assert_int_equal(window_rewind(&window), 0); /* nothing was sent in between */
     assert_int_equal(window_count_sent(&window), 1);
     window_allow(&window, 4);
     send_bytes(&window, 7);
@@ -102,7 +103,7 @@ static void test_sent_again(void **state)
     window_free(&window);
 }
 
-/* After a lost connection the messages go out a few at a time. */
+/* After a lost connection, a few messages are sent at a time. */
 static void test_some_are_allowed(void **state)
 {
     struct window window;
@@ -116,7 +117,7 @@ static void test_some_are_allowed(void **state)
     (void)window_rewind(&window);
     assert_memory_equal(window_oldest(&window, &size), "a\n", 2);
     assert_int_equal(size, 2);
-    assert_false(window_sent_one(&window)); /* none is sent */
+    assert_false(window_sent_one(&window)); /* no message is sent */
     window_allow(&window, 1);
     assert_memory_equal(window_unsent(&window, &size), "a\n", 2);
     assert_int_equal(size, 2);
@@ -126,7 +127,7 @@ static void test_some_are_allowed(void **state)
     assert_true(window_sent_one(&window));
     assert_null(window_unsent(&window, &size));
     window_allow(&window, 2);
-    window_allow(&window, 1); /* what was allowed stays so */
+    window_allow(&window, 1); /* an allowed message stays allowed */
     assert_memory_equal(window_unsent(&window, &size), "bb\n", 3);
     assert_int_equal(size, 3);
     send_bytes(&window, 1);
@@ -160,7 +161,7 @@ static void test_bytes_bound_it_too(void **state)
     assert_false(window_has_room(&window));
     (void)window_unsent(&window, &size);
     window_advance(&window, size);
-    assert_false(window_has_room(&window)); /* sent is not acknowledged */
+    assert_false(window_has_room(&window)); /* sent messages are not acknowledged yet */
     (void)window_acknowledge(&window);
     assert_true(window_has_room(&window));
     window_free(&window);
@@ -211,7 +212,7 @@ static void test_random_steps(void **state)
                 assert_int_equal(strtoull((const char *)unsent, NULL, 10), next_due);
         }
         assert_int_equal(window.count, next_line - next_due);
-        assert_true(window.bytes.capacity <= 4096); /* what is acknowledged is dropped */
+        assert_true(window.bytes.capacity <= 4096); /* acknowledged bytes are dropped */
     }
     window_free(&window);
 }

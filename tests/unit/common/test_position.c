@@ -48,13 +48,13 @@ static void test_what_is_saved_is_loaded(void **state)
          .line = 8},
         {.number = 8, .time = "2026-01-31T23:59:59.123456Z"},
     };
-    char problem[POSITION_PROBLEM_SIZE];
+    struct problem problem;
     struct position loaded;
 
     (void)state;
     for (size_t i = 0; i < sizeof positions / sizeof *positions; i++) {
-        assert_true(position_save(path, &positions[i], problem));
-        assert_true(position_load(path, &loaded, problem));
+        assert_true(position_save(path, &positions[i], &problem));
+        assert_true(position_load(path, &loaded, &problem));
         assert_true(loaded.number == positions[i].number);
         assert_string_equal(loaded.name, positions[i].name);
         assert_string_equal(loaded.time, positions[i].time);
@@ -65,27 +65,27 @@ static void test_what_is_saved_is_loaded(void **state)
 
 static void test_an_absent_file_is_the_beginning(void **state)
 {
-    char problem[POSITION_PROBLEM_SIZE];
+    struct problem problem;
     struct position loaded = {.number = 5};
 
     (void)state;
-    assert_true(position_load(path, &loaded, problem));
+    assert_true(position_load(path, &loaded, &problem));
     assert_int_equal(loaded.number, 0);
 }
 
 static void test_faults_are_told(void **state)
 {
     const struct position position = {.number = 1};
-    char problem[POSITION_PROBLEM_SIZE];
+    struct problem problem;
     struct position loaded;
     char below[160];
 
     (void)state;
     (void)snprintf(below, sizeof below, "%s/none/position", folder);
-    assert_false(position_save(below, &position, problem));
-    assert_non_null(strstr(problem, "/none/position: No such file"));
-    assert_false(position_load(folder, &loaded, problem));
-    assert_non_null(strstr(problem, "cannot read the position in /tmp/"));
+    assert_false(position_save(below, &position, &problem));
+    assert_non_null(strstr(problem.text, "/none/position: No such file"));
+    assert_false(position_load(folder, &loaded, &problem));
+    assert_non_null(strstr(problem.text, "cannot read the position in /tmp/"));
 }
 
 int main(void)

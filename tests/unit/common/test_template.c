@@ -24,7 +24,7 @@ static bool put(const void *values, size_t name, struct buffer *out)
 static void check(const char *text, const char *expected)
 {
     static const char *const values[] = {"1", "two"};
-    const char *problem;
+    struct problem problem;
     struct text_template *template = template_compile(text, &names, &problem);
     struct buffer out = {0};
 
@@ -57,12 +57,12 @@ static void test_mistakes(void **state)
         {"\\", "unknown escape: \\n, \\r, \\t, \\\\ and \\xHH are known"},
         {"\\x4", "\"\\x\" needs two hexadecimal digits, as in \\x0a"},
     };
-    const char *problem;
+    struct problem problem;
 
     (void)state;
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         assert_null(template_compile(wrong[i][0], &names, &problem));
-        assert_string_equal(problem, wrong[i][1]);
+        assert_string_equal(problem.text, wrong[i][1]);
     }
 }
 

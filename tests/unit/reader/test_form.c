@@ -55,7 +55,7 @@ static void test_forms(void **state)
 
 static void test_template(void **state)
 {
-    const char *problem;
+    struct problem problem;
     struct text_template *template =
         form_compile("{seq},{time},{peer},{listener},{message},{text},{bytes},{name}", &problem);
 
