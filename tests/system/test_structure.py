@@ -204,8 +204,11 @@ def test_every_source_file_is_named_in_the_paragraph_of_its_folder():
 
 
 def test_every_part_named_in_a_paragraph_is_a_file():
-    """Names stand before a colon, at the beginning of a sentence: `buffer, number: small tools.`"""
+    """Names stand before a colon at the beginning of a sentence (`buffer, number: small tools.`).
+
+    What begins with a capital letter there is a heading.
+    """
     named = {f"{name}/{part}" for name, text in folder_paragraphs().items()
-             for names in re.findall(r"(?:^|\. )([\w, -]+): ", " ".join(text.split()))
+             for names in re.findall(r"(?:^|\. )([a-z][\w, -]*): ", " ".join(text.split()))
              for part in names.split(", ")}
     assert named - {name[:-2] for name in SOURCES} == set()
