@@ -1,5 +1,7 @@
 #include "common/stream.h"
 
+#include "common/descriptors.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -43,17 +45,19 @@ int stream_descriptor(const struct stream *stream)
     return stream->fd;
 }
 
-/* Only standard descriptors come here, and an fd_set has room for them. */
+/* Without memory to ask, write() is the one to find out. */
 static bool has_room(int fd)
 {
+    struct descriptor_set set = {0};
     struct timeval now = {0};
-    fd_set set;
+    bool room = true;
 
-    if (fd >= FD_SETSIZE)
-        return true;
-    FD_ZERO(&set);
-    FD_SET(fd, &set);
-    return select(fd + 1, NULL, &set, NULL, &now) > 0;
+    if (descriptor_set_grow(&set, fd)) {
+        descriptor_set_add(&set, fd);
+        room = select(fd + 1, NULL, descriptor_set_for_select(&set), NULL, &now) > 0;
+    }
+    descriptor_set_free(&set);
+    return room;
 }
 
 static ssize_t write_guarded(int fd, const void *bytes, size_t size)

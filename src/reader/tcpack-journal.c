@@ -4,6 +4,7 @@
  * says was printed.
  */
 #include "common/config/config.h"
+#include "common/config/report.h"
 #include "common/descriptors.h"
 #include "common/log.h"
 #include "reader/arguments.h"
@@ -22,12 +23,6 @@
 
 enum { EXIT_FOUND = 1, DESCRIPTORS = 65536 };
 
-static void log_config_error(void *context, const char *line)
-{
-    (void)context;
-    log_error("%s", line);
-}
-
 /* The name of the journal of the configuration, to be freed. NULL: it was logged; *status. */
 static char *name_of_configured(const struct arguments *arguments, int *status)
 {
@@ -36,11 +31,10 @@ static char *name_of_configured(const struct arguments *arguments, int *status)
         .must_exist = arguments->config != NULL,
         .journal_file = JOURNALS_DEFAULT,
     };
-    const struct config_report report = {.error = log_config_error};
     struct config config;
 
     *status = EX_CONFIG;
-    if (!config_load(&source, &report, &config))
+    if (!config_load(&source, &config_report_to_log, &config))
         return NULL;
     *status = EX_NOINPUT;
     char *name = journals_configured(config.journal.file);
