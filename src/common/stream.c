@@ -29,9 +29,11 @@ void stream_open(struct stream *stream, int fd)
     struct stat status;
 
     *stream = (struct stream){.fd = fd, .kind = STREAM_PLAIN};
-    if (flags < 0 || (flags & O_NONBLOCK) != 0 || fstat(fd, &status) != 0)
+    if (flags < 0 || (flags & O_NONBLOCK) != 0)
         return;
-    if (S_ISSOCK(status.st_mode)) {
+    if (fstat(fd, &status) != 0) {
+        stream->kind = STREAM_GUARDED; /* it may be one that keeps a write() waiting */
+    } else if (S_ISSOCK(status.st_mode)) {
         stream->kind = STREAM_SOCKET;
     } else if (S_ISFIFO(status.st_mode) || isatty(fd)) {
         int own = open_again(fd);

@@ -215,13 +215,18 @@ static bool find_section(struct config_loader *loader, const char *name, struct 
 
 /* -------------------------------------------------------------------------------- keys */
 
+/* Whether a section has the option. */
+static bool has_option(struct config_place place, const struct config_option *option)
+{
+    return option->section == place.section &&
+           (place.listener == CONFIG_NO_LISTENER || option->of_listener);
+}
+
 static const struct config_option *find_option(struct config_place place, const char *key)
 {
     const struct config_option *option = config_option_find(place.section, key);
 
-    if (option != NULL && place.listener != CONFIG_NO_LISTENER && !option->of_listener)
-        return NULL;
-    return option;
+    return option != NULL && has_option(place, option) ? option : NULL;
 }
 
 /* Lists the sections that have the key: `[a] or [b]`, or "". */
@@ -451,7 +456,7 @@ static void inherit(struct config_loader *loader, struct config_place place,
 static void inherit_all(struct config_loader *loader, struct config_place place)
 {
     for (size_t i = 0; i < config_options_count && !loader->failed; i++) {
-        if (find_option(place, config_options[i].key) != &config_options[i])
+        if (!has_option(place, &config_options[i]))
             continue;
         bool given = is_set(seen_of(loader, place)->keys[i]);
         if (is_journal_file(&config_options[i]))

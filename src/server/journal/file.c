@@ -13,6 +13,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* How often a file is opened that is renamed each time before it is taken over. */
+enum { OPENS_MAX = 8 };
+
 /* Why a file is refused that no crash of tcpackd can have left. */
 #define FOREIGN_TAIL                                                                               \
     "it does not end with records of tcpackd; the file is untouched "                              \
@@ -289,22 +292,30 @@ bool journal_file_is_at(const struct journal_file *file, const char *path)
            status.st_ino == file->inode;
 }
 
-static bool keep_current(const struct journal_file *current, const char *path, bool sync,
-                         struct problem *problem)
-{
-    return !current->regular ||
-           (lock(current, path, problem) && (!sync || sync_directory(path, problem)));
-}
-
-bool journal_file_open(struct journal_file *file, const struct journal_options *options,
-                       bool seq_held, const struct journal_file *current, struct problem *problem)
+/*
+ * Keeps using the current file: opening and closing it again would lose its lock. Sets *renamed if
+ * this failed and the file is no longer at its path.
+ */
+static bool keep_current(const struct journal_file *current, const struct journal_options *options,
+                         struct problem *problem, bool *renamed)
 {
     const char *path = options->file;
 
+    if (!current->regular ||
+        (lock(current, path, problem) && (!options->sync || sync_directory(path, problem))))
+        return true;
+    *renamed = !journal_file_is_at(current, path);
+    return false;
+}
+
+/* Opens a file. Sets *renamed if this failed and the file is no longer at its path. */
+static bool open_path(struct journal_file *file, const struct journal_options *options,
+                      bool seq_held, struct problem *problem, bool *renamed)
+{
+    const char *path = options->file;
+
+    *renamed = false;
     *file = (struct journal_file){.fd = -1};
-    /* Opening and closing the current file again would lose its lock. */
-    if (current != NULL && current->fd >= 0 && journal_file_is_at(current, path))
-        return keep_current(current, path, options->sync, problem);
     file->fd = open_or_create(path, (mode_t)options->mode);
     if (file->fd < 0)
         return problem_set(problem, "cannot open journal %s: %s", path, strerror(errno));
@@ -312,7 +323,28 @@ bool journal_file_open(struct journal_file *file, const struct journal_options *
     if (identify(file, path, problem) &&
         (!file->regular || take_over(file, options, seq_held, problem)))
         return true;
+    *renamed = file->regular && !journal_file_is_at(file, path);
     journal_file_close(file);
+    return false;
+}
+
+bool journal_file_open(struct journal_file *file, const struct journal_options *options,
+                       bool seq_held, const struct journal_file *current, struct problem *problem)
+{
+    bool has_current = current != NULL && current->fd >= 0;
+    bool renamed = true;
+
+    *file = (struct journal_file){.fd = -1};
+    for (int attempt = 0; renamed && attempt < OPENS_MAX; attempt++) {
+        bool stays = has_current && journal_file_is_at(current, options->file);
+        if (stays ? keep_current(current, options, problem, &renamed)
+                  : open_path(file, options, seq_held, problem, &renamed))
+            return true;
+    }
+    /* Closing another descriptor of the current file dropped its lock. */
+    if (has_current && current->regular && !journal_lock_take(current->fd, current->committed)) {
+        /* The file stays in use; `problem` says why opening failed. */
+    }
     return false;
 }
 

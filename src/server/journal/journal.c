@@ -35,7 +35,8 @@ struct journal {
     /* What a failed write left at the end of the file, to be cut off; equal: nothing. */
     off_t torn_begin;
     off_t torn_end;
-    bool stopped; /* JOURNAL_STOPPED: the last record in the pipe may be unfinished */
+    uint64_t torn_seq; /* the last number in it */
+    bool stopped;      /* JOURNAL_STOPPED: the last record in the pipe may be unfinished */
     struct problem problem;
     struct problem note;
 };
@@ -90,12 +91,15 @@ static bool cut_back(struct journal *journal)
     return true;
 }
 
-/* Whether the file has a name, or never had one. */
+/*
+ * Whether the file has a name, or never had one. A failed fstat() counts as yes: the batch is in
+ * the file, and its numbers must not be given again.
+ */
 static bool has_name(const struct journal *journal)
 {
     struct stat status;
 
-    return !journal->file.named || (fstat(journal->file.fd, &status) == 0 && status.st_nlink > 0);
+    return !journal->file.named || fstat(journal->file.fd, &status) != 0 || status.st_nlink > 0;
 }
 
 bool journal_is_lost(const struct journal *journal)
@@ -201,9 +205,9 @@ static void replace_journal(struct journal *journal, const struct journal_file *
 {
     if (file->fd < 0)
         return;
-    if (!cut_back(journal)) {
-        /* The old file keeps a torn line; the failed write was reported. */
-    }
+    /* The old file keeps the torn records, and so their numbers; the failed write was reported. */
+    if (!cut_back(journal))
+        journal->seq = journal->torn_seq;
     journal->torn_begin = journal->torn_end = 0;
     journal_file_close(&journal->file);
     journal->file = *file;
@@ -261,7 +265,9 @@ bool journal_open(struct journal *journal, const struct journal_options *options
 
 bool journal_close(struct journal *journal)
 {
-    bool noted = journal_seq_finish(&journal->numbers, journal->committed_seq, &journal->problem);
+    /* Torn records that stay in the file keep their numbers. */
+    uint64_t last = cut_back(journal) ? journal->committed_seq : journal->torn_seq;
+    bool noted = journal_seq_finish(&journal->numbers, last, &journal->problem);
 
     journal_file_close(&journal->file); /* now another server may have it */
     return noted;
@@ -358,6 +364,7 @@ static bool note_torn(struct journal *journal, size_t written)
                            strerror(errno));
     journal->torn_end = end;
     journal->torn_begin = end - (off_t)written;
+    journal->torn_seq = journal->seq;
     return true;
 }
 
@@ -413,6 +420,23 @@ static void show_committed(struct journal *journal)
         journal_lock_move(journal->file.fd, &journal->file.committed, end);
 }
 
+/*
+ * After a failed sync: the batch can be read back but may never reach the disk. The next server
+ * must not find it: what it appended and acknowledged would be lost with the batch when the power
+ * fails.
+ */
+static enum journal_result take_back_unsynced(struct journal *journal)
+{
+    struct problem problem;
+
+    problem_set(&problem, "cannot sync journal %s: %s", journal->path, strerror(errno));
+    if (!note_torn(journal, journal->batch.size) || !cut_back(journal)) {
+        /* The batch stays; the failed sync is what is reported. */
+    }
+    journal->problem = problem;
+    return JOURNAL_BROKEN;
+}
+
 static enum journal_result write_and_sync(struct journal *journal)
 {
     journal->sync_us = -1;
@@ -423,11 +447,8 @@ static enum journal_result write_and_sync(struct journal *journal)
     size_t written = write_batch(journal);
     if (written < journal->batch.size)
         return give_up(journal, written);
-    if (journal->sync && journal->file.regular && !sync_file(journal)) {
-        problem_set(&journal->problem, "cannot sync journal %s: %s", journal->path,
-                    strerror(errno));
-        return JOURNAL_BROKEN;
-    }
+    if (journal->sync && journal->file.regular && !sync_file(journal))
+        return take_back_unsynced(journal);
     show_committed(journal);
     return JOURNAL_COMMITTED;
 }

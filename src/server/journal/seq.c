@@ -131,6 +131,24 @@ static char *name_of(const char *path)
     return name;
 }
 
+/* Up to the end, or `size` bytes: a part of a number would be another number. -1 with errno. */
+static ssize_t read_all(int fd, char *text, size_t size)
+{
+    size_t at = 0;
+
+    while (at < size) {
+        ssize_t got = read(fd, text + at, size - at);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return -1;
+        if (got == 0)
+            break;
+        at += (size_t)got;
+    }
+    return (ssize_t)at;
+}
+
 /*
  * Reads a small regular file. Does not wait for a FIFO and does not follow a symbolic link. Returns
  * the number of bytes read, at most `size`; -1 with errno.
@@ -144,7 +162,7 @@ static ssize_t read_small(const char *name, char *text, size_t size)
     if (fd < 0)
         return -1;
     if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode))
-        got = read(fd, text, size);
+        got = read_all(fd, text, size);
     else
         errno = EINVAL;
     int saved = errno;
