@@ -3,6 +3,7 @@
 #define TCPACK_CLIENT_ARGUMENTS_H
 
 #include "common/compiler.h"
+#include "common/problem.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -44,13 +45,11 @@ struct arguments {
     size_t words_count;
 };
 
-enum { ARGUMENTS_PROBLEM_SIZE = 256 };
-
 /*
- * Reads the command line into *arguments. Returns false if it is wrong, and writes the reason to
- * `problem`, a buffer of ARGUMENTS_PROBLEM_SIZE bytes.
+ * Reads the command line into *arguments. False with the reason in `problem` if it is wrong.
  */
-bool arguments_parse(int argc, char **argv, struct arguments *arguments, char *problem) MUST_USE;
+bool arguments_parse(int argc, char **argv, struct arguments *arguments,
+                     struct problem *problem) MUST_USE;
 
 /* What -h prints. */
 extern const char arguments_help[];

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -168,7 +167,7 @@ int64_t exchange_due(const struct exchange *exchange)
 
 static enum outcome lost(struct exchange *exchange, const char *why)
 {
-    (void)snprintf(exchange->problem, sizeof exchange->problem, "%s", why);
+    problem_set(&exchange->problem, "%s", why);
     exchange->lost = true;
     return OUTCOME_LOST;
 }
@@ -230,11 +229,11 @@ static enum outcome lost_in_doubt(struct exchange *exchange)
 
     (void)window_oldest(&exchange->window, &size);
     exchange->is_final = true;
-    (void)snprintf(exchange->problem, sizeof exchange->problem,
-                   "the reply to %zu bytes has no newline and may acknowledge only a part of them: "
-                   "the message is not counted as acknowledged (use -f line here and "
-                   "framing = line on the server)",
-                   size);
+    problem_set(&exchange->problem,
+                "the reply to %zu bytes has no newline and may acknowledge only a part of them: "
+                "the message is not counted as acknowledged (use -f line here and "
+                "framing = line on the server)",
+                size);
     exchange->lost = true;
     return OUTCOME_LOST;
 }
@@ -347,7 +346,7 @@ static enum outcome settle(struct exchange *exchange, int64_t now_us)
 enum outcome exchange_tick(struct exchange *exchange, int64_t now_us)
 {
     double timeout = (double)exchange->settings.timeout_us / 1e6;
-    char why[EXCHANGE_PROBLEM_SIZE];
+    struct problem why;
 
     if (exchange->lost)
         return OUTCOME_LOST;
@@ -359,8 +358,8 @@ enum outcome exchange_tick(struct exchange *exchange, int64_t now_us)
         return OUTCOME_DONE;
     if (is_in_doubt(exchange))
         return lost_in_doubt(exchange); /* the reply never settles */
-    (void)snprintf(why, sizeof why, "no acknowledgement within %g seconds", timeout);
-    return lost(exchange, why);
+    problem_set(&why, "no acknowledgement within %g seconds", timeout);
+    return lost(exchange, why.text);
 }
 
 void exchange_restart_timeout(struct exchange *exchange, int64_t now_us)

@@ -111,7 +111,7 @@ enum outcome retry_after_loss(struct retry *retry, struct exchange *exchange)
     if (outcome == OUTCOME_DONE && is_refused_for_good(retry, exchange))
         outcome = OUTCOME_REFUSED;
     (outcome == OUTCOME_DONE ? log_warning : log_error)("%s: %s", exchange->connection.peer,
-                                                        exchange->problem);
+                                                        exchange->problem.text);
     exchange_disconnect(exchange);
     return outcome;
 }

@@ -241,14 +241,14 @@ static int print(const char *text)
 
 int main(int argc, char **argv)
 {
-    char problem[ARGUMENTS_PROBLEM_SIZE];
+    struct problem problem;
     struct arguments arguments;
     struct config config;
 
     descriptors_open_standard();
     set_locale();
-    if (!arguments_parse(argc, argv, &arguments, problem)) {
-        log_error("%s (try: tcpack -h)", problem);
+    if (!arguments_parse(argc, argv, &arguments, &problem)) {
+        log_error("%s (try: tcpack -h)", problem.text);
         return EX_USAGE;
     }
     if (arguments.show_help)

@@ -1,8 +1,7 @@
 /*
- * Why: a record is all that is left of a message, and its head is how the server knows its own
- * journal again after a crash. So: exact lines; every message that comes back out of them as it
- * went in, in both formats; and heads cut at every byte, changed in every byte, and followed by
- * anything.
+ * A record is all that remains of a message, and by its head the server recognises its own journal
+ * after a crash. This tests exact lines; that every message can be read back unchanged in both
+ * formats; and heads that are cut at every byte, changed in every byte, and followed by anything.
  */
 #include "common/record.h"
 
@@ -38,7 +37,7 @@ static struct record record_of(const void *message, size_t size)
 struct line {
     const char *message;
     size_t size;
-    const char *text; /* behind the head */
+    const char *text; /* after the head */
     const char *json;
 };
 
@@ -151,7 +150,7 @@ static void test_time(void **state)
 
 /* ------------------------------------------------------------------------------ reading heads */
 
-/* The line is given in a block of exactly its size. */
+/* The line is in an allocated block of exactly its size. */
 static enum record_kind parse(const char *line, size_t size, uint64_t *seq)
 {
     unsigned char *copy = malloc(size > 0 ? size : 1);
@@ -180,7 +179,7 @@ static void test_cut_at_every_byte(void **state)
     check_cuts(JSON_HEAD);
 }
 
-/* Whatever the message is, also where it is torn. */
+/* With any message, also a torn one. */
 static void test_what_follows_does_not_matter(void **state)
 {
     uint64_t seq;
@@ -190,7 +189,7 @@ static void test_what_follows_does_not_matter(void **state)
     assert_int_equal(parse(JSON_HEAD "}", sizeof JSON_HEAD, &seq), RECORD_OURS);
 }
 
-/* A byte that does not belong where it stands is told as soon as it is seen. */
+/* A wrong byte is detected as soon as it is seen. */
 static void check_changes(const char *head)
 {
     static const char wrong[] = "\0\n\x1f\x7f\x80\xff\"\\ ";
