@@ -10,7 +10,7 @@ static enum framing_result give(struct framing_state *state, const unsigned char
     if (size > max_message)
         return FRAMING_TOO_LONG;
     state->scanned = 0;
-    *frame = (struct frame){message, size, consumed, ending};
+    *frame = (struct frame){message, size, consumed, ending, false};
     return FRAMING_MESSAGE;
 }
 

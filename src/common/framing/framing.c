@@ -3,16 +3,17 @@
 #include "common/framing/auto.h"
 #include "common/framing/delimited.h"
 #include "common/framing/octet.h"
+#include "common/framing/relp.h"
+#include "common/framing/syslog.h"
 
 #include <string.h>
 
-const char *const framing_names[] = {"auto", "line", "nul", "octet", NULL};
+const char *const framing_names[] = {"auto", "line", "nul", "octet", "syslog", "relp", NULL};
 
 static const struct framing_protocol *const protocols[] = {
-    [FRAMING_AUTO] = &framing_auto,
-    [FRAMING_LINE] = &framing_line,
-    [FRAMING_NUL] = &framing_nul,
-    [FRAMING_OCTET] = &framing_octet,
+    [FRAMING_AUTO] = &framing_auto,     [FRAMING_LINE] = &framing_line,
+    [FRAMING_NUL] = &framing_nul,       [FRAMING_OCTET] = &framing_octet,
+    [FRAMING_SYSLOG] = &framing_syslog, [FRAMING_RELP] = &framing_relp,
 };
 
 enum framing_result framing_next(enum framing framing, struct framing_state *state,
@@ -26,6 +27,11 @@ bool framing_wrap(enum framing framing, uint64_t ending, const void *text, size_
                   struct buffer *out)
 {
     return protocols[framing]->wrap(ending, text, size, out);
+}
+
+const char *framing_reply(enum framing framing)
+{
+    return protocols[framing]->reply;
 }
 
 uint64_t framing_own_ending(enum framing framing)

@@ -17,10 +17,12 @@
 #include <stdint.h>
 
 enum framing {
-    FRAMING_AUTO,  /* LF once one was seen; until then, the end of what one recv() returned */
-    FRAMING_LINE,  /* LF or CR LF */
-    FRAMING_NUL,   /* NUL */
-    FRAMING_OCTET, /* LEN SP MSG, the octet counting of RFC 6587, section 3.4.1 */
+    FRAMING_AUTO,   /* LF once one was seen; until then, the end of what one recv() returned */
+    FRAMING_LINE,   /* LF or CR LF */
+    FRAMING_NUL,    /* NUL */
+    FRAMING_OCTET,  /* LEN SP MSG, the octet counting of RFC 6587, section 3.4.1 */
+    FRAMING_SYSLOG, /* a count or a line, message by message, as syslog senders do */
+    FRAMING_RELP,   /* RELP: commands with transaction numbers, each with a response */
 };
 
 /* How a message ended, for those who must know; framing_wrap() takes it back for the reply. */
@@ -34,19 +36,22 @@ enum framing_ending {
 
 /* What a framing remembers of one stream between two calls. Zeroed at the stream's beginning. */
 struct framing_state {
-    size_t scanned; /* bytes of the unfinished message that were looked at before */
-    bool lines;     /* auto: the peer has sent a newline */
+    size_t scanned;  /* bytes of the unfinished message that were looked at before */
+    uint32_t number; /* relp: of the last command; 0: the session is not open */
+    bool lines;      /* auto: the peer has sent a newline */
 };
 
 struct frame {
     const unsigned char *message; /* points into the bytes that framing_next() was given */
     size_t size;                  /* bytes of the message, without its ending */
     size_t consumed;              /* bytes of the stream that it took, with count or ending */
-    uint64_t ending;              /* one of enum framing_ending; later framings may carry more */
+    uint64_t ending;              /* one of enum framing_ending; what relp made of its own */
+    bool last;                    /* the peer has said that it ends: nothing follows */
 };
 
 enum framing_result {
-    FRAMING_MESSAGE,    /* frame holds a whole message; the stream goes on behind frame.consumed */
+    FRAMING_MESSAGE,    /* frame holds a whole message; the stream goes on after frame.consumed */
+    FRAMING_CONTROL,    /* no message: frame holds what to wrap and send back, in order */
     FRAMING_UNFINISHED, /* no whole message yet: call again with these bytes and more behind them */
     FRAMING_TOO_LONG,   /* the message has more than max_message bytes; the stream is lost */
     FRAMING_MALFORMED,  /* no frame of this framing begins here; the stream is lost */
@@ -70,6 +75,12 @@ enum framing_result framing_next(enum framing framing, struct framing_state *sta
  */
 bool framing_wrap(enum framing framing, uint64_t ending, const void *text, size_t size,
                   struct buffer *out) MUST_USE;
+
+/*
+ * The text that acknowledges a message in this framing, whatever the configuration says; NULL: the
+ * configuration says it.
+ */
+const char *framing_reply(enum framing framing);
 
 /* The ending with which a sender ends its messages: LF for auto and line, NUL, a count. */
 uint64_t framing_own_ending(enum framing framing);

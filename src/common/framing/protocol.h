@@ -12,6 +12,7 @@ struct framing_protocol {
     bool (*wrap)(uint64_t ending, const void *text, size_t size, struct buffer *out);
     uint64_t own_ending; /* see framing_own_ending() */
     int forbidden;       /* the byte that a message cannot contain, -1: none */
+    const char *reply;   /* see framing_reply() */
 };
 
 #endif

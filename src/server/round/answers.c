@@ -5,6 +5,7 @@
 #include "server/settings.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* Replies beyond this many bytes are not kept allocated for the next round. */
 enum { REPLIES_KEPT_MAX = 1024 * 1024 };
@@ -17,7 +18,12 @@ bool answers_reply(struct answers *answers, const struct connection *connection,
 
     if (!settings->config->acknowledge || connection->state == CONNECTION_MUTE)
         return true;
+    const char *fixed = framing_reply(connection->framing);
     const void *text = reply_constant(settings->reply, &size);
+    if (fixed != NULL) {
+        text = fixed;
+        size = strlen(fixed);
+    }
     if (text == NULL) {
         const struct reply_values values = {seq, frame->size, time, RECORD_TIME_LENGTH};
         answers->text.size = 0;

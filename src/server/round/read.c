@@ -66,6 +66,7 @@ struct taken {
     bool unrecorded;            /* the next one has no record: see journal_problem() */
     bool unanswered;            /* no memory for the last one's reply */
     bool starved;               /* no memory for the bytes after the last one */
+    bool last;                  /* the peer has said that nothing follows */
 };
 
 static bool stopped(const struct taken *taken)
@@ -136,6 +137,11 @@ static struct taken take_messages(struct server *server, struct connection *conn
         size_t left = size - taken.used;
         taken.result = framing_next(connection->framing, &connection->framing_state, next, left,
                                     connection->ended, config->max_message, &frame);
+        if (taken.result == FRAMING_CONTROL) {
+            if (!obey_control(server, connection, &frame, &taken))
+                break;
+            continue;
+        }
         bool whole = taken.result == FRAMING_MESSAGE;
         if (!connection->began && (whole || taken.result == FRAMING_UNFINISHED))
             look_at_first(server, connection, whole ? &frame : NULL, next, left, &taken);
@@ -217,6 +223,8 @@ static bool take(struct server *server, struct connection *connection, const uns
 
     if (stopped(&taken) || taken.result == FRAMING_TOO_LONG || taken.result == FRAMING_MALFORMED) {
         refuse(server, connection, &taken, left);
+    } else if (taken.last) {
+        connection->state = CONNECTION_REFUSING;
     } else if (!connection_keep(connection, bytes, size, taken.used)) {
         taken.starved = true;
         refuse(server, connection, &taken, left);
