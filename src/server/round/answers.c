@@ -14,16 +14,13 @@ bool answers_reply(struct answers *answers, const struct connection *connection,
                    const struct frame *frame, uint64_t seq, const char *time)
 {
     const struct listener_settings *settings = connection->settings;
-    size_t size;
+    const void *text = framing_reply(connection->framing);
+    size_t size = text != NULL ? strlen(text) : 0;
 
     if (!settings->config->acknowledge || connection->state == CONNECTION_MUTE)
         return true;
-    const char *fixed = framing_reply(connection->framing);
-    const void *text = reply_constant(settings->reply, &size);
-    if (fixed != NULL) {
-        text = fixed;
-        size = strlen(fixed);
-    }
+    if (text == NULL)
+        text = reply_constant(settings->reply, &size);
     if (text == NULL) {
         const struct reply_values values = {seq, frame->size, time, RECORD_TIME_LENGTH};
         answers->text.size = 0;

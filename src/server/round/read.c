@@ -123,6 +123,18 @@ static void look_at_first(struct server *server, struct connection *connection,
         peer_log_proxy_header(&server->peer_log, server->now, connection);
 }
 
+/* A frame of the framing's own: nothing is recorded. False when no more is to be taken. */
+static bool obey_control(struct server *server, const struct connection *connection,
+                         const struct frame *frame, struct taken *taken)
+{
+    taken->used += frame->consumed;
+    taken->last = frame->last;
+    taken->result = FRAMING_MESSAGE;
+    taken->unanswered = !framing_wrap(connection->framing, frame->ending, frame->message,
+                                      frame->size, &server->answers.replies);
+    return !taken->last && !taken->unanswered;
+}
+
 static struct taken take_messages(struct server *server, struct connection *connection,
                                   const unsigned char *bytes, size_t size, size_t used)
 {
