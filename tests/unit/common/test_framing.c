@@ -377,7 +377,7 @@ static void test_what_a_framing_can_carry(void **unused)
     assert_true(framing_can_carry(FRAMING_NUL, BYTES("a\nb")));
     assert_false(framing_can_carry(FRAMING_NUL, BYTES("a\0b")));
     assert_true(framing_can_carry(FRAMING_OCTET, BYTES("a\0\nb")));
-    for (int framing = FRAMING_AUTO; framing <= FRAMING_OCTET; framing++)
+    for (int framing = FRAMING_AUTO; framing <= FRAMING_RELP; framing++)
         assert_true(framing_can_carry((enum framing)framing, NULL, 0));
 }
 
@@ -388,7 +388,9 @@ static void test_names_are_in_the_order_of_the_enum(void **unused)
     assert_string_equal(framing_names[FRAMING_LINE], "line");
     assert_string_equal(framing_names[FRAMING_NUL], "nul");
     assert_string_equal(framing_names[FRAMING_OCTET], "octet");
-    assert_null(framing_names[FRAMING_OCTET + 1]);
+    assert_string_equal(framing_names[FRAMING_SYSLOG], "syslog");
+    assert_string_equal(framing_names[FRAMING_RELP], "relp");
+    assert_null(framing_names[FRAMING_RELP + 1]);
 }
 
 int main(void)
