@@ -1,0 +1,140 @@
+"""
+Why: rsyslog's omrelp is the client for which framing relp exists. Unmodified, it must deliver every
+message to a server that is killed, whose disk is full, or that stands behind HAProxy; a repeat is
+allowed only where a connection broke.
+"""
+
+import re
+from collections import Counter
+
+import pytest
+
+from harness import programs, rsyslog
+from harness.client import Client
+from harness.haproxy import HAProxy
+from harness.rsyslog import Rsyslog
+from harness.waiting import wait_until
+
+# One omrelp action. `queue`: its own, so that what waits for the server does not stop the reader.
+SEND = """
+module(load="omrelp")
+template(name="raw" type="string" string="%msg%\\n")
+ruleset(name="send") {{
+  action(type="omrelp" target="127.0.0.1" port="{port}" template="raw" {options}
+         action.resumeInterval="1" action.resumeRetryCount="-1" timeout="10"
+         queue.type="linkedList" queue.size="100000" queue.dequeueBatchSize="{batch}")
+}}
+"""
+
+RELP = {"server.framing": "relp", "journal.file": "journal"}
+
+
+def lines(folder, count):
+    """A file of that many different lines."""
+    path = folder / "input"
+    path.write_text("".join(f"message {number} {'x' * (number % 90)}\n"
+                            for number in range(1, count + 1)))
+    return path
+
+
+def sender(folder, path, port, options="", batch=128):
+    return Rsyslog(folder, rsyslog.reads(path) + SEND.format(port=port, options=options, batch=batch))
+
+
+def numbers(server):
+    """How often each of the messages was recorded."""
+    return Counter(int(re.match(rb"message (\d+) ", message)[1]) for message in server.messages())
+
+
+def count_records(server):
+    try:
+        return server.journal_path.read_bytes().count(b"\n")
+    except FileNotFoundError:
+        return 0
+
+
+def settings(tmp_path, **more):
+    return {**RELP, "journal.file": tmp_path / "journal", **more}
+
+
+@pytest.fixture
+def relp_server(server, tmp_path):
+    rsyslog.need("omrelp", "imfile")
+    return server(settings(tmp_path))
+
+
+def test_every_message_once(relp_server, tmp_path):
+    count = 3000
+    with sender(tmp_path, lines(tmp_path, count), relp_server.port):
+        relp_server.wait_messages(count)
+    assert numbers(relp_server) == Counter(range(1, count + 1))
+    # In the order in which they were sent.
+    assert [message.split()[1] for message in relp_server.messages()] == [
+        b"%d" % number for number in range(1, count + 1)]
+
+
+def test_window_of_a_thousand(relp_server, tmp_path):
+    count = 5000
+    with sender(tmp_path, lines(tmp_path, count), relp_server.port, 'windowSize="1000"', 1000):
+        relp_server.wait_messages(count)
+    assert numbers(relp_server) == Counter(range(1, count + 1))
+
+
+def test_killed_again_and_again(relp_server, tmp_path, long):
+    count, kills = (50000, 30) if long else (6000, 3)
+    port = relp_server.port
+    relp_server.settings["server.port"] = str(port)
+    with sender(tmp_path, lines(tmp_path, count), port):
+        for kill in range(1, kills + 1):
+            wait_until(lambda: count_records(relp_server) >= kill * count // (2 * kills),
+                       f"records before kill {kill}", 120)
+            relp_server.kill()
+            relp_server.start()
+        wait_until(lambda: len(set(numbers(relp_server))) == count, "every message", 300)
+    seen = numbers(relp_server)
+    assert set(seen) == set(range(1, count + 1))
+    # A window at most is sent again over each new connection.
+    assert sum(seen.values()) - count <= (kills + 1) * 128
+
+
+def test_through_haproxy(server, tmp_path):
+    rsyslog.need("omrelp", "imfile")
+    programs.need("haproxy", "curl")
+    count = 500
+    one = server(settings(tmp_path, **{"server.proxy_from": "127.0.0.1"}))
+    text = f"""
+defaults
+    mode tcp
+    timeout connect 10s
+    timeout client 1m
+    timeout server 1m
+listen relp
+    bind {{front}}
+    server one 127.0.0.1:{one.port} send-proxy-v2
+"""
+    with HAProxy(tmp_path, text) as proxy, \
+            sender(tmp_path, lines(tmp_path, count), proxy.addresses["front"][1][1]):
+        one.wait_messages(count)
+    assert numbers(one) == Counter(range(1, count + 1))
+
+
+def test_too_long_a_message_is_named_in_the_log(server, tmp_path):
+    one = server(settings(tmp_path, **{"server.max_message": "10"}))
+    with Client(one) as client:
+        client.send(b"1 open 14 relp_version=0\n2 syslog 12 ")
+        assert client.receive_all().startswith(b"1 rsp ")
+    one.log.wait("longer than max_message = 10")
+    assert one.messages() == []
+
+
+def test_other_listeners_beside(server, tmp_path):
+    one = server(settings(tmp_path, **{
+        "listener lines.port": "0", "listener lines.framing": "line"}))
+    with Client(one) as client:
+        client.send(b"1 open 14 relp_version=0\n2 syslog 5 over\n\n3 close 0\n")
+        assert client.receive_all().endswith(b"2 rsp 6 200 OK\n3 rsp 0\n0 serverclose 0\n")
+    with Client(one.addresses[1]) as client:
+        client.send(b"under\n")
+        client.end_sending()
+        assert client.receive_all() == b"server received you message.\n"
+    assert one.messages() == [b"over", b"under"]
