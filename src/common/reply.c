@@ -111,7 +111,8 @@ static bool append_field(struct buffer *out, enum field field, const struct repl
 bool reply_fits(const struct reply *reply, enum framing framing)
 {
     /* Numbers and times have no byte that a framing forbids. */
-    return framing_can_carry(framing, reply->text, reply->text_size);
+    return framing_can_reply(framing, reply->text, reply->text_size) &&
+           (reply->text_size > 0 || reply->parts_count > 0 || framing_can_carry(framing, "", 0));
 }
 
 const void *reply_constant(const struct reply *reply, size_t *size)

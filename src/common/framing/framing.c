@@ -39,8 +39,30 @@ uint64_t framing_own_ending(enum framing framing)
     return protocols[framing]->own_ending;
 }
 
+const char *framing_farewell(enum framing framing, struct framing_state *state)
+{
+    return protocols[framing]->farewell != NULL ? protocols[framing]->farewell(state) : NULL;
+}
+
+static bool has_none_of(int byte, const void *text, size_t size)
+{
+    return byte < 0 || size == 0 || memchr(text, byte, size) == NULL;
+}
+
 bool framing_can_carry(enum framing framing, const void *text, size_t size)
 {
-    int forbidden = protocols[framing]->forbidden;
-    return forbidden < 0 || size == 0 || memchr(text, forbidden, size) == NULL;
+    return has_none_of(protocols[framing]->forbidden, text, size) &&
+           (size > 0 || !protocols[framing]->never_empty);
+}
+
+bool framing_can_reply(enum framing framing, const void *text, size_t size)
+{
+    return has_none_of(protocols[framing]->forbidden_reply, text, size);
+}
+
+bool framing_begins_relp(const unsigned char *bytes, size_t size)
+{
+    static const char open[] = "1 open ";
+
+    return size >= sizeof open - 1 && memcmp(bytes, open, sizeof open - 1) == 0;
 }

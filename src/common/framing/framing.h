@@ -45,7 +45,7 @@ struct frame {
     const unsigned char *message; /* points into the bytes that framing_next() was given */
     size_t size;                  /* bytes of the message, without its ending */
     size_t consumed;              /* bytes of the stream that it took, with count or ending */
-    uint64_t ending;              /* one of enum framing_ending; what relp made of its own */
+    uint64_t ending;              /* one of enum framing_ending; relp: a number, 0: no response */
     bool last;                    /* the peer has said that it ends: nothing follows */
 };
 
@@ -82,11 +82,23 @@ bool framing_wrap(enum framing framing, uint64_t ending, const void *text, size_
  */
 const char *framing_reply(enum framing framing);
 
+/*
+ * What a server sends before it ends the stream of its own accord, NULL: nothing. Asked once a
+ * stream: afterwards it is NULL.
+ */
+const char *framing_farewell(enum framing framing, struct framing_state *state);
+
 /* The ending with which a sender ends its messages: LF for auto and line, NUL, a count. */
 uint64_t framing_own_ending(enum framing framing);
 
-/* Whether text[0..size) can be sent as one message: a line has no LF in it, nul no NUL. */
+/* Whether text[0..size) can be one message: a line has no LF, nul no NUL, syslog is not empty. */
 bool framing_can_carry(enum framing framing, const void *text, size_t size);
+
+/* Whether text[0..size) can be a part of each reply, however its message ended. */
+bool framing_can_reply(enum framing framing, const void *text, size_t size);
+
+/* Whether a stream that begins with these bytes is a RELP session, whatever the framing is. */
+bool framing_begins_relp(const unsigned char *bytes, size_t size);
 
 /* The names, in the order of enum framing, ended by NULL: what the configuration calls them. */
 extern const char *const framing_names[];

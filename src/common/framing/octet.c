@@ -49,4 +49,5 @@ const struct framing_protocol framing_octet = {
     .wrap = octet_wrap,
     .own_ending = FRAMING_ENDING_COUNT,
     .forbidden = -1,
+    .forbidden_reply = -1,
 };

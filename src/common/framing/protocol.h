@@ -12,7 +12,11 @@ struct framing_protocol {
     bool (*wrap)(uint64_t ending, const void *text, size_t size, struct buffer *out);
     uint64_t own_ending; /* see framing_own_ending() */
     int forbidden;       /* the byte that a message cannot contain, -1: none */
+    int forbidden_reply; /* the same for a reply */
+    bool never_empty;    /* there is no message or reply of zero bytes */
     const char *reply;   /* see framing_reply() */
+    /* See framing_farewell(); NULL: there is none. */
+    const char *(*farewell)(struct framing_state *state);
 };
 
 #endif

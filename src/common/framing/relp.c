@@ -10,14 +10,10 @@ enum {
     OTHER_DATA_MAX = 32 * 1024,
 };
 
-/* An ending is the transaction number to answer, and whether the session ends with the answer. */
-#define ENDS_SESSION (UINT64_C(1) << 32)
-
 static const char opened[] =
     "200 OK\nrelp_version=0\nrelp_software=tcpackd," PACKAGE_VERSION "\ncommands=syslog";
 static const char opened_twice[] = "500 the session is open already";
 static const char unknown_command[] = "500 unknown command";
-static const char farewell[] = "0 serverclose 0\n";
 
 /* TXNR SP COMMAND SP DATALEN [SP DATA] LF */
 struct command {
@@ -127,19 +123,18 @@ static enum framing_result parse(const unsigned char *bytes, size_t size, size_t
     return cursor.result;
 }
 
-static enum framing_result give(const struct command *command, const unsigned char *text,
-                                size_t size, uint64_t ending, enum framing_result result,
-                                struct frame *frame)
-{
-    *frame = (struct frame){text, size, command->size, ending, (ending & ENDS_SESSION) != 0};
-    return result;
-}
-
-static enum framing_result control(const struct command *command, const char *text, uint64_t flags,
+/* A command that is not recorded, and its response. */
+static enum framing_result control(const struct command *command, const char *response, bool last,
                                    struct frame *frame)
 {
-    return give(command, (const unsigned char *)text, strlen(text), command->number | flags,
-                FRAMING_CONTROL, frame);
+    *frame = (struct frame){
+        .message = (const unsigned char *)response,
+        .size = strlen(response),
+        .consumed = command->size,
+        .ending = command->number,
+        .last = last,
+    };
+    return FRAMING_CONTROL;
 }
 
 /* One trailing LF is the sender's, not the message's: rsyslog's omrelp adds one. */
@@ -152,7 +147,15 @@ static enum framing_result give_message(const struct command *command, size_t ma
         size--;
     if (size > max_message)
         return FRAMING_TOO_LONG;
-    return give(command, command->data, size, command->number, FRAMING_MESSAGE, frame);
+    *frame = (struct frame){command->data, size, command->size, command->number, false};
+    return FRAMING_MESSAGE;
+}
+
+/* What has no response: hints, which have number 0, and responses to commands we never send. */
+static enum framing_result pass_over(const struct command *command, struct frame *frame)
+{
+    *frame = (struct frame){.consumed = command->size};
+    return FRAMING_CONTROL;
 }
 
 static uint64_t next_number(uint64_t number)
@@ -160,23 +163,27 @@ static uint64_t next_number(uint64_t number)
     return number == NUMBER_MAX ? 1 : number + 1;
 }
 
+/*
+ * The offers of an open command are not judged: whatever a client offers, it gets what there is,
+ * version 0 and syslog, and ends the session if that is not enough for it.
+ */
 static enum framing_result obey(struct framing_state *state, const struct command *command,
                                 size_t max_message, struct frame *frame)
 {
     bool open = state->number != 0;
 
-    if (is_named(command, "rsp") || command->number == 0) /* nothing that we would have asked for */
-        return give(command, NULL, 0, 0, FRAMING_CONTROL, frame);
+    if (is_named(command, "rsp") || (command->number == 0 && !is_named(command, "syslog")))
+        return pass_over(command, frame);
     if (command->number != next_number(state->number) || (!open && !is_named(command, "open")))
         return FRAMING_MALFORMED;
     state->number = (uint32_t)command->number;
     if (is_named(command, "syslog"))
         return give_message(command, max_message, frame);
     if (is_named(command, "open"))
-        return control(command, open ? opened_twice : opened, open ? ENDS_SESSION : 0, frame);
+        return control(command, open ? opened_twice : opened, open, frame);
     if (is_named(command, "close"))
-        return control(command, "", ENDS_SESSION, frame);
-    return control(command, unknown_command, 0, frame);
+        return control(command, "", true, frame);
+    return control(command, unknown_command, false, frame);
 }
 
 static enum framing_result relp_next(struct framing_state *state, const unsigned char *bytes,
@@ -191,20 +198,28 @@ static enum framing_result relp_next(struct framing_state *state, const unsigned
     return result == FRAMING_MESSAGE ? obey(state, &command, max_message, frame) : result;
 }
 
-/* `TXNR rsp DATALEN [SP DATA] LF`, and the last word of a session that ends. */
+/* `TXNR rsp DATALEN [SP DATA] LF`; nothing for what has no response. */
 static bool relp_wrap(uint64_t ending, const void *text, size_t size, struct buffer *out)
 {
     size_t before = out->size;
 
     if (ending == 0)
         return true;
-    if (buffer_append_decimal(out, ending & ~ENDS_SESSION) && buffer_append_text(out, " rsp ") &&
+    if (buffer_append_decimal(out, ending) && buffer_append_text(out, " rsp ") &&
         buffer_append_decimal(out, size) && buffer_append(out, " ", size > 0) &&
-        buffer_append(out, text, size) && buffer_append_text(out, "\n") &&
-        ((ending & ENDS_SESSION) == 0 || buffer_append_text(out, farewell)))
+        buffer_append(out, text, size) && buffer_append_text(out, "\n"))
         return true;
     out->size = before;
     return false;
+}
+
+/* A hint: without it, rsyslog's omrelp sends one more message into a connection that has ended. */
+static const char *relp_farewell(struct framing_state *state)
+{
+    bool open = state->number != 0;
+
+    state->number = 0;
+    return open ? "0 serverclose 0\n" : NULL;
 }
 
 const struct framing_protocol framing_relp = {
@@ -212,5 +227,7 @@ const struct framing_protocol framing_relp = {
     .wrap = relp_wrap,
     .own_ending = 0,
     .forbidden = -1,
+    .forbidden_reply = -1,
     .reply = "200 OK",
+    .farewell = relp_farewell,
 };

@@ -40,4 +40,6 @@ const struct framing_protocol framing_syslog = {
     .wrap = syslog_wrap,
     .own_ending = FRAMING_ENDING_COUNT,
     .forbidden = -1,
+    .forbidden_reply = '\n', /* some messages are lines, and so are their replies */
+    .never_empty = true,     /* an empty line separates, and a count begins with 1 to 9 */
 };

@@ -17,7 +17,8 @@ bool answers_reply(struct answers *answers, const struct connection *connection,
     const void *text = framing_reply(connection->framing);
     size_t size = text != NULL ? strlen(text) : 0;
 
-    if (!settings->config->acknowledge || connection->state == CONNECTION_MUTE)
+    /* A framing's own replies are a part of it: `acknowledge` is about the configured one. */
+    if ((text == NULL && !settings->config->acknowledge) || connection->state == CONNECTION_MUTE)
         return true;
     if (text == NULL)
         text = reply_constant(settings->reply, &size);

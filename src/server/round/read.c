@@ -121,12 +121,20 @@ static void look_at_first(struct server *server, struct connection *connection,
     connection->began = true;
     if (proxy_begins(bytes, size))
         peer_log_proxy_header(&server->peer_log, server->now, connection);
+    if (framing_begins_relp(bytes, size))
+        peer_log_relp_session(&server->peer_log, server->now, connection);
 }
 
-/* A frame of the framing's own: nothing is recorded. False when no more is to be taken. */
-static bool obey_control(struct server *server, const struct connection *connection,
-                         const struct frame *frame, struct taken *taken)
+/* Answers a frame of the framing's own, which is not recorded. False: no more is to be taken. */
+static bool answer_control(struct server *server, struct connection *connection,
+                           const struct frame *frame, struct taken *taken)
 {
+    bool is_command = frame->ending != FRAMING_ENDING_NONE;
+
+    connection->began = connection->began || is_command; /* no HTTP, no other framing's messages */
+    taken->refused = is_command && !connection->admitted && !admit_proxy(server, connection);
+    if (taken->refused)
+        return false;
     taken->used += frame->consumed;
     taken->last = frame->last;
     taken->result = FRAMING_MESSAGE;
@@ -150,7 +158,7 @@ static struct taken take_messages(struct server *server, struct connection *conn
         taken.result = framing_next(connection->framing, &connection->framing_state, next, left,
                                     connection->ended, config->max_message, &frame);
         if (taken.result == FRAMING_CONTROL) {
-            if (!obey_control(server, connection, &frame, &taken))
+            if (!answer_control(server, connection, &frame, &taken))
                 break;
             continue;
         }

@@ -377,8 +377,23 @@ static void test_what_a_framing_can_carry(void **unused)
     assert_true(framing_can_carry(FRAMING_NUL, BYTES("a\nb")));
     assert_false(framing_can_carry(FRAMING_NUL, BYTES("a\0b")));
     assert_true(framing_can_carry(FRAMING_OCTET, BYTES("a\0\nb")));
+    assert_true(framing_can_carry(FRAMING_SYSLOG, BYTES("a\0\nb")));
+    assert_true(framing_can_carry(FRAMING_RELP, BYTES("a\0\nb")));
     for (int framing = FRAMING_AUTO; framing <= FRAMING_RELP; framing++)
-        assert_true(framing_can_carry((enum framing)framing, NULL, 0));
+        assert_int_equal(framing_can_carry((enum framing)framing, NULL, 0),
+                         framing != FRAMING_SYSLOG);
+}
+
+static void test_what_can_be_a_reply(void **unused)
+{
+    (void)unused;
+    for (int framing = FRAMING_AUTO; framing <= FRAMING_RELP; framing++) {
+        bool in_lines = framing == FRAMING_AUTO || framing == FRAMING_LINE ||
+                        framing == FRAMING_SYSLOG; /* of syslog's messages, some are lines */
+        assert_int_equal(framing_can_reply((enum framing)framing, BYTES("a\nb")), !in_lines);
+        assert_int_equal(framing_can_reply((enum framing)framing, BYTES("a\0b")),
+                         framing != FRAMING_NUL);
+    }
 }
 
 static void test_names_are_in_the_order_of_the_enum(void **unused)
@@ -410,6 +425,7 @@ int main(void)
         cmocka_unit_test(test_ending_of_another_framing),
         cmocka_unit_test(test_what_is_wrapped_is_found_again),
         cmocka_unit_test(test_what_a_framing_can_carry),
+        cmocka_unit_test(test_what_can_be_a_reply),
         cmocka_unit_test(test_names_are_in_the_order_of_the_enum),
     };
 

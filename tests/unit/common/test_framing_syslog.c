@@ -97,8 +97,7 @@ static void relp_answers_each_command(void **state)
 {
     (void)state;
     check_relp("2 syslog 4 abc\n\n3 syslog 3 def\n4 syslog 0\n5 close 0\n", 100, FRAMING_CONTROL,
-               "[abc]2 rsp 6 200 OK\n[def]3 rsp 6 200 OK\n[]4 rsp 6 200 OK\n5 rsp 0\n"
-               "0 serverclose 0\n");
+               "[abc]2 rsp 6 200 OK\n[def]3 rsp 6 200 OK\n[]4 rsp 6 200 OK\n5 rsp 0\n");
     /* One LF is the sender's; a second one is the message's. */
     check_relp("2 syslog 5 abc\n\n\n", 100, FRAMING_UNFINISHED, "[abc\n]2 rsp 6 200 OK\n");
 }
@@ -116,7 +115,7 @@ static void relp_knows_no_other_command(void **state)
     check_relp("2 starttls 0\n3 syslog 1 x\n", 100, FRAMING_UNFINISHED,
                "2 rsp 19 500 unknown command\n[x]3 rsp 6 200 OK\n");
     check_relp("2 open 0\n3 syslog 1 x\n", 100, FRAMING_CONTROL,
-               "2 rsp 31 500 the session is open already\n0 serverclose 0\n");
+               "2 rsp 31 500 the session is open already\n");
 }
 
 static void relp_insists_on_the_order(void **state)
@@ -126,7 +125,20 @@ static void relp_insists_on_the_order(void **state)
     check_relp("1 syslog 1 x\n", 100, FRAMING_MALFORMED, "");
     check_relp("2 syslog 1 x\n2 syslog 1 y\n", 100, FRAMING_MALFORMED, "[x]2 rsp 6 200 OK\n");
     check_stream(FRAMING_RELP, "1 syslog 1 x\n", 13, 100, FRAMING_MALFORMED, "");
+    check_relp("0 syslog 1 x\n", 100, FRAMING_MALFORMED, ""); /* nothing could acknowledge it */
     check_stream(FRAMING_RELP, "2 open 0\n", 9, 100, FRAMING_MALFORMED, "");
+}
+
+static void relp_says_once_that_the_server_ends_it(void **state)
+{
+    struct framing_state session = {.number = 7};
+    struct framing_state nothing = {0};
+
+    (void)state;
+    assert_string_equal(framing_farewell(FRAMING_RELP, &session), "0 serverclose 0\n");
+    assert_null(framing_farewell(FRAMING_RELP, &session));
+    assert_null(framing_farewell(FRAMING_RELP, &nothing)); /* it was never opened */
+    assert_null(framing_farewell(FRAMING_SYSLOG, &nothing));
 }
 
 static void relp_numbers_wrap(void **state)
@@ -206,6 +218,7 @@ int main(void)
         cmocka_unit_test(relp_passes_over_responses_and_hints),
         cmocka_unit_test(relp_knows_no_other_command),
         cmocka_unit_test(relp_insists_on_the_order),
+        cmocka_unit_test(relp_says_once_that_the_server_ends_it),
         cmocka_unit_test(relp_numbers_wrap),
         cmocka_unit_test(relp_judges_the_length_before_the_data),
         cmocka_unit_test(relp_refuses_what_is_no_frame),
