@@ -9,7 +9,7 @@ from collections import Counter
 
 import pytest
 
-from harness import programs, rsyslog
+from harness import disk, programs, rsyslog
 from harness.client import Client
 from harness.haproxy import HAProxy
 from harness.rsyslog import Rsyslog
@@ -80,21 +80,52 @@ def test_window_of_a_thousand(relp_server, tmp_path):
     assert numbers(relp_server) == Counter(range(1, count + 1))
 
 
+def kill_amid(one, kills, count):
+    """Kill and start the server again, each time after another share of half of the messages."""
+    for kill in range(1, kills + 1):
+        wait_until(lambda: count_records(one) >= kill * count // (2 * kills),
+                   f"records before kill {kill}", 120)
+        one.kill()
+        one.start()
+
+
 def test_killed_again_and_again(relp_server, tmp_path, long):
     count, kills = (50000, 30) if long else (6000, 3)
     port = relp_server.port
     relp_server.settings["server.port"] = str(port)
     with sender(tmp_path, lines(tmp_path, count), port):
-        for kill in range(1, kills + 1):
-            wait_until(lambda: count_records(relp_server) >= kill * count // (2 * kills),
-                       f"records before kill {kill}", 120)
-            relp_server.kill()
-            relp_server.start()
+        kill_amid(relp_server, kills, count)
         wait_until(lambda: len(set(numbers(relp_server))) == count, "every message", 300)
     seen = numbers(relp_server)
     assert set(seen) == set(range(1, count + 1))
     # A window at most is sent again over each new connection.
     assert sum(seen.values()) - count <= (kills + 1) * 128
+
+
+@pytest.mark.parametrize("kills", [0, pytest.param(30, marks=pytest.mark.long)])
+def test_full_disk(server, tmp_path, long, kills):
+    """No message is acknowledged that does not fit, and none is given up: all come once there is room."""
+    rsyslog.need("omrelp", "imfile")
+    count = 50000 if long else 3000
+    with disk.small_disk(tmp_path / "disk", "8m") as folder:
+        filling = folder / "filling"
+        one = server(settings(tmp_path, **{"journal.file": folder / "journal"}))
+        one.settings["server.port"] = str(one.port)
+        room = 64 * 1024
+        with open(filling, "wb") as file:
+            file.write(bytes((8 << 20) - room))
+        with sender(tmp_path, lines(tmp_path, count), one.port):
+            one.log.wait("No space left on device")
+            full = count_records(one)
+            filling.unlink()
+            kill_amid(one, kills, count)
+            wait_until(lambda: len(set(numbers(one))) == count, "every message", 300)
+        seen = numbers(one)
+        assert 0 < full < count
+        assert set(seen) == set(range(1, count + 1))
+        if kills == 0:  # a batch that does not fit leaves nothing: nothing is sent twice
+            assert sum(seen.values()) - count <= 128
+        one.stop()
 
 
 def test_through_haproxy(server, tmp_path):

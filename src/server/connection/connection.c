@@ -225,8 +225,8 @@ bool connection_is_quiet(const struct connection *connection)
 
 void connection_say_farewell(struct connection *connection)
 {
-    if (connection->out.size > 0 || connection->state == CONNECTION_MUTE)
-        return; /* it would come amid a reply, or to nobody */
+    if (connection->out.size > 0 || connection->state == CONNECTION_MUTE || !connection->admitted)
+        return; /* it would come amid a reply, to nobody, or to a stranger */
     const char *farewell = framing_farewell(connection->framing, &connection->framing_state);
     if (farewell != NULL && send(connection->fd, farewell, strlen(farewell), MSG_NOSIGNAL) < 0) {
         /* The end of the connection says the same. */
