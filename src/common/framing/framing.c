@@ -29,14 +29,45 @@ bool framing_wrap(enum framing framing, uint64_t ending, const void *text, size_
     return protocols[framing]->wrap(ending, text, size, out);
 }
 
+bool framing_wrap_message(enum framing framing, uint64_t number, const void *text, size_t size,
+                          struct buffer *out)
+{
+    const struct framing_protocol *protocol = protocols[framing];
+
+    return protocol->wrap_message != NULL ? protocol->wrap_message(number, text, size, out)
+                                          : protocol->wrap(protocol->own_ending, text, size, out);
+}
+
+void framing_renumber(enum framing framing, uint64_t number, unsigned char *message)
+{
+    if (protocols[framing]->renumber != NULL)
+        protocols[framing]->renumber(number, message);
+}
+
+uint64_t framing_transaction(enum framing framing, uint64_t number)
+{
+    return protocols[framing]->transaction != NULL ? protocols[framing]->transaction(number) : 0;
+}
+
+enum framing_result framing_next_reply(enum framing framing, struct framing_state *state,
+                                       const unsigned char *bytes, size_t size, size_t max_reply,
+                                       struct frame *frame)
+{
+    const struct framing_protocol *protocol = protocols[framing];
+
+    return protocol->next_reply != NULL
+               ? protocol->next_reply(state, bytes, size, max_reply, frame)
+               : protocol->next(state, bytes, size, false, max_reply, frame);
+}
+
+bool framing_accepts(enum framing framing, const unsigned char *reply, size_t size)
+{
+    return protocols[framing]->accepts == NULL || protocols[framing]->accepts(reply, size);
+}
+
 const char *framing_reply(enum framing framing)
 {
     return protocols[framing]->reply;
-}
-
-uint64_t framing_own_ending(enum framing framing)
-{
-    return protocols[framing]->own_ending;
 }
 
 const char *framing_farewell(enum framing framing, struct framing_state *state)

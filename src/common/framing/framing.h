@@ -70,7 +70,7 @@ enum framing_result framing_next(enum framing framing, struct framing_state *sta
 
 /*
  * Appends the message or reply text[0..size) to `out` with what ends it. `ending` is that of the
- * frame which is answered; a sender of messages passes framing_own_ending(). False, with `out` as
+ * frame which is answered. False, with `out` as
  * it was and errno ENOMEM when there is no memory, EINVAL when the framing has no such ending.
  */
 bool framing_wrap(enum framing framing, uint64_t ending, const void *text, size_t size,
@@ -88,8 +88,29 @@ const char *framing_reply(enum framing framing);
  */
 const char *framing_farewell(enum framing framing, struct framing_state *state);
 
-/* The ending with which a sender ends its messages: LF for auto and line, NUL, a count. */
-uint64_t framing_own_ending(enum framing framing);
+/*
+ * A sender's messages and the replies to them. Most framings are the same in both directions; relp
+ * is not, and gives each message of a stream a transaction number. `number` counts the stream's
+ * messages from 1.
+ */
+
+/* As framing_wrap(), for a message. EMSGSIZE, where the framing knows no such length. */
+bool framing_wrap_message(enum framing framing, uint64_t number, const void *text, size_t size,
+                          struct buffer *out) MUST_USE;
+
+/* Makes of a message, as it was wrapped, message `number` of another stream; its size stays. */
+void framing_renumber(enum framing framing, uint64_t number, unsigned char *message);
+
+/* The transaction number of a message, which the `ending` of its reply has, too; 0: it has none. */
+uint64_t framing_transaction(enum framing framing, uint64_t number);
+
+/* As framing_next(), for the next reply. FRAMING_CONTROL: none; `last` as for a message. */
+enum framing_result framing_next_reply(enum framing framing, struct framing_state *state,
+                                       const unsigned char *bytes, size_t size, size_t max_reply,
+                                       struct frame *frame) MUST_USE;
+
+/* Whether a reply acknowledges its message: in relp it can say no. */
+bool framing_accepts(enum framing framing, const unsigned char *reply, size_t size);
 
 /* Whether text[0..size) can be one message: a line has no LF, nul no NUL, syslog is not empty. */
 bool framing_can_carry(enum framing framing, const void *text, size_t size);

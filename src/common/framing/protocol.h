@@ -10,7 +10,14 @@ struct framing_protocol {
                                 size_t size, bool ended, size_t max_message, struct frame *frame);
     /* See framing_wrap(). */
     bool (*wrap)(uint64_t ending, const void *text, size_t size, struct buffer *out);
-    uint64_t own_ending; /* see framing_own_ending() */
+    /* See framing_wrap_message() and what follows it there; NULL: as framing.h says for most. */
+    bool (*wrap_message)(uint64_t number, const void *text, size_t size, struct buffer *out);
+    void (*renumber)(uint64_t number, unsigned char *message);
+    uint64_t (*transaction)(uint64_t number);
+    enum framing_result (*next_reply)(struct framing_state *state, const unsigned char *bytes,
+                                      size_t size, size_t max_reply, struct frame *frame);
+    bool (*accepts)(const unsigned char *reply, size_t size);
+    uint64_t own_ending; /* of a sender's messages: LF for auto and line, NUL, a count */
     int forbidden;       /* the byte that a message cannot contain, -1: none */
     int forbidden_reply; /* the same for a reply */
     bool never_empty;    /* there is no message or reply of zero bytes */

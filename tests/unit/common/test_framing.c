@@ -359,8 +359,8 @@ static void test_what_is_wrapped_is_found_again(void **unused)
         char expected[32];
 
         for (int message = 0; message < 2; message++)
-            assert_true(framing_wrap(framings[i], framing_own_ending(framings[i]),
-                                     message == 0 ? "a b" : "", message == 0 ? 3 : 0, &sent));
+            assert_true(framing_wrap_message(framings[i], 1, message == 0 ? "a b" : "",
+                                             message == 0 ? 3 : 0, &sent));
         receive(&reader, (const char *)sent.bytes, sent.size, false);
         (void)snprintf(expected, sizeof expected, "[a b]%c[]%c", letters[i], letters[i]);
         check(&reader, FRAMING_UNFINISHED, expected);
