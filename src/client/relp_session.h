@@ -6,7 +6,7 @@
 #define TCPACK_CLIENT_RELP_SESSION_H
 
 #include "client/outcome.h"
-#include "client/relp_offers.h"
+#include "common/framing/relp_offers.h"
 #include "common/compiler.h"
 
 #include <stdint.h>

@@ -217,12 +217,41 @@ static void test_random_steps(void **state)
     window_free(&window);
 }
 
+/* What is sent again over another connection begins with that connection's first number. */
+static void test_numbers_of_another_connection(void **state)
+{
+    struct window window;
+    size_t size;
+
+    (void)state;
+    assert_true(window_init(&window, FRAMING_RELP, 3));
+    for (uint64_t line = 1; line <= 3; line++)
+        add(&window, line, "x");
+    send_bytes(&window, 40);
+    (void)window_acknowledge(&window);
+    add(&window, 4, "y"); /* in the place of the first */
+    assert_int_equal(window_rewind(&window), 0);
+    window_allow(&window, 3);
+    const char wanted[] = "000000002 syslog 1 x\n000000003 syslog 1 x\n000000004 syslog 1 y\n";
+    const unsigned char *bytes = window_unsent(&window, &size);
+    assert_int_equal(size, sizeof wanted - 1);
+    assert_memory_equal(bytes, wanted, size);
+    send_bytes(&window, size);
+    (void)window_acknowledge(&window);
+    add(&window, 5, "z");
+    assert_memory_equal(window_unsent(&window, &size), "000000005 syslog 1 z\n", 21);
+    window_free(&window);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_one_message),      cmocka_unit_test(test_sent_again),
-        cmocka_unit_test(test_some_are_allowed), cmocka_unit_test(test_bytes_bound_it_too),
+        cmocka_unit_test(test_one_message),
+        cmocka_unit_test(test_sent_again),
+        cmocka_unit_test(test_some_are_allowed),
+        cmocka_unit_test(test_bytes_bound_it_too),
         cmocka_unit_test(test_random_steps),
+        cmocka_unit_test(test_numbers_of_another_connection),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-#include "client/relp_offers.h"
+#include "common/framing/relp_offers.h"
 
 #include "common/escape.h"
 #include "common/framing/framing.h"
@@ -69,6 +69,8 @@ bool relp_offers_accept(const unsigned char *answer, size_t size, char *problem)
         else if (is(name, "commands"))
             commands = values;
     }
+    if (version.size == 0)
+        return wrong(problem, "it names no version (relp_version)", version);
     if (!is(version, "0"))
         return wrong(problem, "tcpack speaks RELP version 0, it offers version ", version);
     if (!has_value(commands, "syslog"))

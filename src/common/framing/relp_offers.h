@@ -1,8 +1,8 @@
 /*
  * relp_offers.h: whether a RELP server's answer to `open` is one that tcpack can work with. Pure.
  */
-#ifndef TCPACK_CLIENT_RELP_OFFERS_H
-#define TCPACK_CLIENT_RELP_OFFERS_H
+#ifndef TCPACK_COMMON_FRAMING_RELP_OFFERS_H
+#define TCPACK_COMMON_FRAMING_RELP_OFFERS_H
 
 #include "common/compiler.h"
 
