@@ -147,16 +147,16 @@ def test_a_message_that_is_refused():
     with Peer(taking(2, b"hello", rsp(2, b"500 no\x07"))) as peer:
         result = tcpack(peer, "-f", "relp", data=b"hello\n")
     assert result.status == 65, result
-    assert r"the server refuses message 1: 500 no\x07" in result.stderr
+    assert r"the server refused message 1: 500 no\x07" in result.stderr
     assert "1 sent, 0 acknowledged, 1 not" in result.stderr
-    assert "to resume: --from 1; without that message: --from 2" in result.stderr
+    assert "to resume: --from 1; to skip that message: --from 2" in result.stderr
 
 
 @pytest.mark.parametrize("answer, problem", [
     (rsp(3), "the server sent a response out of order"),
-    (b"2 syslog 0\n", "the server sent what is no response of RELP"),
-    (b"OK\n", "the server sent what is no response of RELP"),
-    (b"0 serverclose 0\n", "the server closes the session"),
+    (b"2 syslog 0\n", "the server sent bytes that are not a RELP response"),
+    (b"OK\n", "the server sent bytes that are not a RELP response"),
+    (b"0 serverclose 0\n", "the server closed the session"),
     (b"2 rsp 1048577 ", "a reply of more than 1 MiB")])
 def test_a_response_that_acknowledges_nothing(answer, problem):
     with Peer(taking(2, b"hello", answer)) as peer:
@@ -265,6 +265,6 @@ def test_framing_syslog_has_no_empty_message(server):
     one = server({"server.framing": "syslog"})
     result = tcpack(one, "-f", "syslog", data=b"a\n\nb\n")
     assert result.status == 65
-    assert ("message 2 is empty, which framing syslog cannot carry; framing octet can"
+    assert ("cannot send message 2: framing syslog cannot carry an empty message (use -f octet)"
             in result.stderr)
     assert one.messages() == [b"a"]
