@@ -4,6 +4,7 @@ message to a server that is killed, whose disk is full, or that stands behind HA
 allowed only where a connection broke.
 """
 
+import configparser
 import re
 from collections import Counter
 
@@ -169,3 +170,35 @@ def test_other_listeners_beside(server, tmp_path):
         client.end_sending()
         assert client.receive_all() == b"server received you message.\n"
     assert one.messages() == [b"over", b"under"]
+
+
+def page_example(word):
+    """The literal display of tcpackd(8) with this word in it."""
+    page = (programs.SOURCE / "man" / "tcpackd.8.in").read_text(encoding="utf-8")
+    found = [text for text in re.findall(r"^\.Bd -literal -offset indent\n(.*?)^\.Ed$", page,
+                                         re.DOTALL | re.MULTILINE) if word in text]
+    assert len(found) == 1, found
+    return found[0]
+
+
+@pytest.mark.parametrize("module, listener", [("omrelp", 0), ("omfwd", 1)])
+def test_configuration_of_the_page(server, tmp_path, module, listener):
+    """As it stands there, but for address and ports: tcpackd's listeners, and rsyslog's action."""
+    rsyslog.need("imfile", *(["omrelp"] if module == "omrelp" else []))
+    count = 300
+    page = configparser.ConfigParser()
+    page.read_string(page_example("[listener relp]"))
+    one = server({"journal.file": tmp_path / "journal",
+                  **{f"{section}.{key}": value for section in page for key, value in
+                     {**page[section], "host": "127.0.0.1", "port": "0"}.items()
+                     if section != "DEFAULT"}})
+    port = one.addresses[1 + listener][1][1]
+    action = page_example(f'type="{module}"').replace("192.0.2.20", "127.0.0.1")
+    action = re.sub(r'port="\d+"', f'port="{port}"', action)
+    read = rsyslog.reads(lines(tmp_path, count)).replace('ruleset="send"', "")
+    with Rsyslog(tmp_path, read + action):
+        wait_until(lambda: one.journal_path.exists() and
+                   one.journal_path.read_bytes().count(b" x - - - ") == count, "the messages")
+    found = [re.fullmatch(rb"<133>1 \S+ \S+ x - - - *message (\d+) x*", message)
+             for message in one.messages() if b" x - - - " in message]
+    assert [int(match[1]) for match in found] == list(range(1, count + 1))
