@@ -19,7 +19,7 @@ enum {
 
 #define OFFERS "relp_version=0\nrelp_software=tcpack," PACKAGE_VERSION "\ncommands=syslog"
 
-/* A response being received. */
+/* The response and the bytes received so far. */
 struct answer {
     unsigned char bytes[ANSWER_MAX];
     size_t size;
@@ -32,7 +32,7 @@ static enum outcome fail(char *problem, const char *why)
     return OUTCOME_UNREACHABLE;
 }
 
-/* Waits until `fd` has something to read. */
+/* Waits until `fd` can be read. */
 static enum outcome await(int fd, int64_t due_us, char *problem)
 {
     for (;;) {
@@ -40,7 +40,7 @@ static enum outcome await(int fd, int64_t due_us, char *problem)
         case WAIT_READY:
             return OUTCOME_DONE;
         case WAIT_DUE:
-            return fail(problem, "no answer in time (is framing = relp set there?)");
+            return fail(problem, "no response in time (does the server have framing = relp?)");
         case WAIT_SIGNAL:
             if (signals_interrupt() != 0)
                 return OUTCOME_INTERRUPTED;
@@ -51,7 +51,7 @@ static enum outcome await(int fd, int64_t due_us, char *problem)
     }
 }
 
-/* Looks for a whole response in what was received. OUTCOME_LOST: there must come more. */
+/* Looks for a complete response in the received bytes. OUTCOME_LOST: it is not complete yet. */
 static enum outcome look(struct answer *answer, char *problem)
 {
     struct framing_state state = {0};
@@ -65,12 +65,12 @@ static enum outcome look(struct answer *answer, char *problem)
             return OUTCOME_LOST;
         break;
     case FRAMING_CONTROL:
-        return fail(problem, "it closes the session");
+        return fail(problem, "it closed the session");
     case FRAMING_TOO_LONG:
     case FRAMING_MALFORMED:
         break;
     }
-    return fail(problem, "its answer is no RELP (is framing = relp set there?)");
+    return fail(problem, "its response is not RELP (does the server have framing = relp?)");
 }
 
 static enum outcome receive(int fd, int64_t due_us, struct answer *answer, char *problem)
@@ -99,14 +99,14 @@ enum outcome relp_session_open(int fd, int64_t due_us, char *problem)
     struct answer answer = {.size = 0};
 
     int size = snprintf(command, sizeof command, "1 open %zu %s\n", strlen(OFFERS), OFFERS);
-    /* Some hundred bytes: a socket that was just connected takes them whole. */
+    /* A new connection's send buffer always has room for this. */
     if (send(fd, command, (size_t)size, MSG_NOSIGNAL) != size)
         return fail(problem, strerror(errno));
     enum outcome outcome = receive(fd, due_us, &answer, problem);
     if (outcome != OUTCOME_DONE)
         return outcome;
     if (answer.frame.ending != 1)
-        return fail(problem, "its answer has another transaction number than 1");
+        return fail(problem, "its response has the wrong transaction number");
     return relp_offers_accept(answer.frame.message, answer.frame.size, problem)
                ? OUTCOME_DONE
                : OUTCOME_UNREACHABLE;
@@ -122,6 +122,6 @@ void relp_session_close(int fd, uint64_t transaction)
     if (send(fd, command, (size_t)size, MSG_NOSIGNAL) != size)
         return;
     if (receive(fd, clock_monotonic_us() + CLOSE_US, &answer, problem) != OUTCOME_DONE) {
-        /* It is away already, or slow: there is nothing left that it could owe. */
+        /* All messages are acknowledged: the connection may be closed without it. */
     }
 }

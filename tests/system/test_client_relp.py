@@ -101,18 +101,18 @@ def test_a_server_that_ends_first_takes_nothing_away():
 
 
 @pytest.mark.parametrize("answer, problem", [
-    (rsp(1, b"500 too many \x1b[2J sessions"), r"it refuses: 500 too many \x1B[2J sessions"),
+    (rsp(1, b"500 too many \x1b[2J sessions"), r"it refused: 500 too many \x1B[2J sessions"),
     (rsp(1, b"200 OK\nrelp_version=1\ncommands=syslog"),
      "tcpack speaks RELP version 0, it offers version 1"),
     (rsp(1, b"200 OK\ncommands=syslog"), "it names no version (relp_version)"),
     (rsp(1, b"200 OK\nrelp_version=0\ncommands=eventlog,sys"),
      "it takes no syslog messages, its commands are: eventlog,sys"),
     (rsp(1, b"200 OK"), "it names no version (relp_version)"),
-    (rsp(2, OPENED), "its answer has another transaction number than 1"),
-    (b"0 serverclose 0\n", "it closes the session"),
-    (b"server received you message.\n", "its answer is no RELP (is framing = relp set there?)"),
-    (b"1" * 100, "its answer is no RELP"),
-    (b"1 rsp 5000 ", "its answer is no RELP"),
+    (rsp(2, OPENED), "its response has the wrong transaction number"),
+    (b"0 serverclose 0\n", "it closed the session"),
+    (b"server received you message.\n", "its response is not RELP (does the server have framing = relp?)"),
+    (b"1" * 100, "its response is not RELP"),
+    (b"1 rsp 5000 ", "its response is not RELP"),
     (b"", "it closed the connection")])
 def test_an_open_that_fails(answer, problem):
     def serve(connection):
@@ -132,14 +132,14 @@ def test_a_silent_server():
     with Peer(receive_all) as peer:
         result = tcpack(peer, "-f", "relp", "-t", "0.2", "hello")
     assert result.status == 69
-    assert "no answer in time (is framing = relp set there?)" in result.stderr
+    assert "no response in time (does the server have framing = relp?)" in result.stderr
 
 
 def test_a_listener_without_relp(server):
     one = server({"server.framing": "line"})
     result = tcpack(one, "-f", "relp", "hello")
     assert result.status == 69
-    assert "its answer is no RELP" in result.stderr
+    assert "its response is not RELP" in result.stderr
 
 
 def test_a_message_that_is_refused():

@@ -83,33 +83,32 @@ bool framing_wrap(enum framing framing, uint64_t ending, const void *text, size_
 const char *framing_reply(enum framing framing);
 
 /*
- * What a server sends before it ends the stream of its own accord, NULL: nothing. Asked once a
- * stream: afterwards it is NULL.
+ * What a server sends before it closes a connection of its own accord, or NULL. Returns it only
+ * once for each stream.
  */
 const char *framing_farewell(enum framing framing, struct framing_state *state);
 
 /*
- * A sender's messages and the replies to them. Most framings are the same in both directions; relp
- * is not, and gives each message of a stream a transaction number. `number` counts the stream's
- * messages from 1.
+ * For clients. Most framings are the same in both directions. relp is not, and gives each message a
+ * transaction number. `number` counts the messages of a stream from 1.
  */
 
-/* As framing_wrap(), for a message. EMSGSIZE, where the framing knows no such length. */
+/* As framing_wrap(), for a message. Also fails with EMSGSIZE: too long for the framing. */
 bool framing_wrap_message(enum framing framing, uint64_t number, const void *text, size_t size,
                           struct buffer *out) MUST_USE;
 
-/* Makes of a message, as it was wrapped, message `number` of another stream; its size stays. */
+/* Turns a wrapped message into message `number` of another stream. Its size does not change. */
 void framing_renumber(enum framing framing, uint64_t number, unsigned char *message);
 
-/* The transaction number of a message, which the `ending` of its reply has, too; 0: it has none. */
+/* The transaction number of a message, equal to the `ending` of its reply; 0: it has none. */
 uint64_t framing_transaction(enum framing framing, uint64_t number);
 
-/* As framing_next(), for the next reply. FRAMING_CONTROL: none; `last` as for a message. */
+/* As framing_next(), for replies. FRAMING_CONTROL with `last`: the server closes the session. */
 enum framing_result framing_next_reply(enum framing framing, struct framing_state *state,
                                        const unsigned char *bytes, size_t size, size_t max_reply,
                                        struct frame *frame) MUST_USE;
 
-/* Whether a reply acknowledges its message: in relp it can say no. */
+/* Whether a reply acknowledges its message. Only a reply of relp can refuse it. */
 bool framing_accepts(enum framing framing, const unsigned char *reply, size_t size);
 
 /* Whether text[0..size) can be one message: a line has no LF, nul no NUL, syslog is not empty. */

@@ -13,7 +13,7 @@ static const char opened[] =
 static const char opened_twice[] = "500 the session is open already";
 static const char unknown_command[] = "500 unknown command";
 
-/* A command that is not recorded, and its response. */
+/* A command that is answered but not recorded. */
 static enum framing_result control(const struct relp_command *command, const char *response,
                                    bool last, struct frame *frame)
 {
@@ -27,7 +27,7 @@ static enum framing_result control(const struct relp_command *command, const cha
     return FRAMING_CONTROL;
 }
 
-/* One trailing LF is the sender's, not the message's: rsyslog's omrelp adds one. */
+/* One trailing LF does not belong to the message: rsyslog's omrelp adds it. */
 static enum framing_result give_message(const struct relp_command *command, size_t max_message,
                                         struct frame *frame)
 {
@@ -41,7 +41,7 @@ static enum framing_result give_message(const struct relp_command *command, size
     return FRAMING_MESSAGE;
 }
 
-/* What has no response: hints, which have number 0, and responses to commands we never send. */
+/* Hints (number 0) and responses get no response. The server sends no commands. */
 static enum framing_result pass_over(const struct relp_command *command, struct frame *frame)
 {
     *frame = (struct frame){.consumed = command->size};
@@ -49,8 +49,8 @@ static enum framing_result pass_over(const struct relp_command *command, struct 
 }
 
 /*
- * The offers of an open command are not judged: whatever a client offers, it gets what there is,
- * version 0 and syslog, and ends the session if that is not enough for it.
+ * The offers of an open command are not checked. The response offers version 0 and syslog in any
+ * case; a client that needs more closes the session.
  */
 static enum framing_result obey(struct framing_state *state, const struct relp_command *command,
                                 size_t max_message, struct frame *frame)
@@ -78,7 +78,7 @@ static enum framing_result relp_next(struct framing_state *state, const unsigned
                                      struct frame *frame)
 {
     struct relp_command command;
-    /* A trailing LF is no part of the message; give_message() looks again. */
+    /* max_message is without the trailing LF: give_message() checks it. */
     enum framing_result result =
         relp_command_parse(bytes, size, max_message + 1, OTHER_DATA_MAX, &command);
 
@@ -87,7 +87,7 @@ static enum framing_result relp_next(struct framing_state *state, const unsigned
     return result == FRAMING_MESSAGE ? obey(state, &command, max_message, frame) : result;
 }
 
-/* `TXNR rsp DATALEN [SP DATA] LF`; nothing for what has no response. */
+/* `TXNR rsp DATALEN [SP DATA] LF`; nothing if the frame gets no response. */
 static bool relp_wrap(uint64_t ending, const void *text, size_t size, struct buffer *out)
 {
     size_t before = out->size;
@@ -102,7 +102,7 @@ static bool relp_wrap(uint64_t ending, const void *text, size_t size, struct buf
     return false;
 }
 
-/* A hint: without it, rsyslog's omrelp sends one more message into a connection that has ended. */
+/* Without this hint, omrelp sends one more message over a connection that is already closed. */
 static const char *relp_farewell(struct framing_state *state)
 {
     bool open = state->number != 0;

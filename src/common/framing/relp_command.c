@@ -4,7 +4,7 @@
 
 enum { NAME_MAX_LETTERS = 32 };
 
-/* What was read so far of a frame, and whether it can be one. */
+/* A position in a frame, and the result so far. */
 struct cursor {
     const unsigned char *bytes;
     size_t size;
@@ -12,7 +12,7 @@ struct cursor {
     enum framing_result result; /* FRAMING_MESSAGE: go on */
 };
 
-/* The byte at the cursor; 0 with a result where there is none. */
+/* The byte at the cursor. At the end of the bytes, returns 0 and sets the result. */
 static unsigned char peek(struct cursor *cursor)
 {
     if (cursor->result == FRAMING_MESSAGE && cursor->at == cursor->size)

@@ -23,16 +23,16 @@ struct relp_command {
 };
 
 /*
- * Takes the frame that bytes[0..size) begin with. FRAMING_MESSAGE, or why there is none, as
- * framing_next(). The length is judged before any of the data is there: at most `max_syslog` bytes
- * for a syslog command, `max_other` for any other.
+ * Parses the frame at the start of bytes[0..size). FRAMING_MESSAGE, or UNFINISHED, TOO_LONG or
+ * MALFORMED as framing_next(). The length is checked before the data arrives: at most `max_syslog`
+ * bytes of a syslog command, `max_other` of any other.
  */
 enum framing_result relp_command_parse(const unsigned char *bytes, size_t size, size_t max_syslog,
                                        size_t max_other, struct relp_command *command) MUST_USE;
 
 bool relp_command_is(const struct relp_command *command, const char *name);
 
-/* The transaction number of the command after `count` others, as they wrap: from 1. */
+/* The transaction number that follows `count` commands, or the number `count`: 1 after the last. */
 uint64_t relp_command_number(uint64_t count);
 
 #endif

@@ -12,7 +12,7 @@ struct text {
     size_t size;
 };
 
-/* Takes what stands before the next `separator`, or all that is left. */
+/* Takes the text before the next `separator`, or all that is left. */
 static struct text take_until(struct text *rest, int separator)
 {
     const unsigned char *end = rest->size > 0 ? memchr(rest->bytes, separator, rest->size) : NULL;
@@ -37,7 +37,7 @@ static bool has_value(struct text values, const char *value)
     return false;
 }
 
-/* Says `what`, and the bytes that the server sent. */
+/* Writes `what` and the server's text to `problem`. Returns false. */
 static bool wrong(char *problem, const char *what, struct text sent)
 {
     enum { SHOWN = 80 };
@@ -59,7 +59,7 @@ bool relp_offers_accept(const unsigned char *answer, size_t size, char *problem)
     struct text commands = {answer, 0};
 
     if (!framing_accepts(FRAMING_RELP, answer, size))
-        return wrong(problem, "it refuses: ", take_until(&rest, '\n'));
+        return wrong(problem, "it refused: ", take_until(&rest, '\n'));
     (void)take_until(&rest, '\n');
     while (rest.size > 0) {
         struct text values = take_until(&rest, '\n');

@@ -1,5 +1,5 @@
 /*
- * relp_offers.h: whether a RELP server's answer to `open` is one that tcpack can work with. Pure.
+ * relp_offers.h: checks a RELP server's response to `open`. Pure.
  */
 #ifndef TCPACK_COMMON_FRAMING_RELP_OFFERS_H
 #define TCPACK_COMMON_FRAMING_RELP_OFFERS_H
@@ -12,9 +12,9 @@
 enum { RELP_OFFERS_PROBLEM_SIZE = 256 };
 
 /*
- * `answer` is the data of the response: a status and a text, and after LF the offers, one a line.
- * False: `problem`, RELP_OFFERS_PROBLEM_SIZE bytes, says what the server refuses or lacks, in a
- * form that is safe on a terminal.
+ * Whether tcpack can use the session. `answer` is the data of the response to open: a status and a
+ * text, then one offer per line. If false, `problem` (RELP_OFFERS_PROBLEM_SIZE bytes) says what the
+ * server refused or does not offer, escaped for a terminal.
  */
 bool relp_offers_accept(const unsigned char *answer, size_t size, char *problem) MUST_USE;
 

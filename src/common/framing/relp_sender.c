@@ -11,7 +11,7 @@ uint64_t relp_sender_transaction(uint64_t number)
     return relp_command_number(number);
 }
 
-/* All nine digits, so that another number has as many: the frame stays where it is. */
+/* Always nine digits, so that a new number fits into the place of the old one. */
 void relp_sender_renumber(uint64_t number, unsigned char *message)
 {
     uint64_t transaction = relp_sender_transaction(number);
@@ -20,8 +20,7 @@ void relp_sender_renumber(uint64_t number, unsigned char *message)
         message[--at] = (unsigned char)('0' + transaction % 10);
 }
 
-/* A server takes one trailing LF away, as rsyslog's omrelp adds one: a message's own needs another.
- */
+/* Servers remove one trailing LF, because omrelp adds one. A message that ends with LF gets one. */
 bool relp_sender_wrap(uint64_t number, const void *text, size_t size, struct buffer *out)
 {
     static const char name[] = " syslog ";
@@ -49,7 +48,7 @@ enum framing_result relp_sender_next_reply(struct framing_state *state, const un
     struct relp_command command;
     enum framing_result result = relp_command_parse(bytes, size, 0, max_reply, &command);
 
-    (void)state; /* a response is read again from its beginning: that is short */
+    (void)state; /* a response is short: it is parsed again from its beginning */
     if (result != FRAMING_MESSAGE)
         return result;
     *frame = (struct frame){command.data, command.data_size, command.size, command.number, false};

@@ -1,6 +1,6 @@
 /*
- * relp_sender.h: RELP from the client's side: its messages as syslog commands, and the responses to
- * them. Included in this folder only; see framing.h for what each function does.
+ * relp_sender.h: the client's side of RELP: messages as syslog commands, and their responses.
+ * Included in this folder only. framing.h describes each function.
  */
 #ifndef TCPACK_COMMON_FRAMING_RELP_SENDER_H
 #define TCPACK_COMMON_FRAMING_RELP_SENDER_H

@@ -132,9 +132,9 @@ static void offers(void **state)
     } cases[] = {
         {"200 OK\nrelp_version=0\ncommands=syslog", NULL},
         {"200\nrelp_software=x,1,y\ncommands=a,syslog,b\nrelp_version=0\nother\n\n", NULL},
-        {"500 no\nrelp_version=0\ncommands=syslog", "it refuses: 500 no"},
-        {"500 \x1b[2J", "it refuses: 500 \\x1B[2J"},
-        {"", "it refuses: "},
+        {"500 no\nrelp_version=0\ncommands=syslog", "it refused: 500 no"},
+        {"500 \x1b[2J", "it refused: 500 \\x1B[2J"},
+        {"", "it refused: "},
         {"200 OK\nrelp_version=1\ncommands=syslog",
          "tcpack speaks RELP version 0, it offers version 1"},
         {"200 OK\nrelp_version\ncommands=syslog", "it names no version (relp_version)"},
