@@ -130,6 +130,21 @@ def test_full_disk(server, tmp_path, long, kills):
         one.stop()
 
 
+def test_a_server_that_stops_says_so(relp_server, tmp_path):
+    """Without serverclose omrelp sends one more message into the end, and calls that an error."""
+    relp_server.settings["server.port"] = str(relp_server.port)
+    path = lines(tmp_path, 100)
+    with sender(tmp_path, path, relp_server.port) as omrelp:
+        relp_server.wait_messages(100)
+        relp_server.stop()
+        relp_server.start()
+        with open(path, "a", encoding="ascii") as file:
+            file.writelines(f"message {number} x\n" for number in range(101, 201))
+        relp_server.wait_messages(200)
+    assert numbers(relp_server) == Counter(range(1, 201))
+    assert "session broken" not in omrelp.log.read_text()
+
+
 def test_through_haproxy(server, tmp_path):
     rsyslog.need("omrelp", "imfile")
     programs.need("haproxy", "curl")
