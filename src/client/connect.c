@@ -172,12 +172,12 @@ enum outcome connect_open(const struct connect_target *target, struct client_con
                           struct buffer *problems)
 {
     struct address_list list;
-    const char *problem;
+    struct problem problem;
     enum outcome outcome = OUTCOME_UNREACHABLE;
 
     connection->fd = -1;
     if (!address_resolve(target->host, target->port, ADDRESS_TO_CONNECT, &list, &problem)) {
-        add_problem(problems, "cannot resolve ", target->host, problem);
+        add_problem(problems, "cannot resolve ", target->host, problem.text);
         return OUTCOME_UNKNOWN_HOST;
     }
     for (size_t i = 0; i < list.count && outcome == OUTCOME_UNREACHABLE; i++)

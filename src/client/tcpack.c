@@ -6,6 +6,7 @@
 #include "client/transfer.h"
 #include "common/address.h"
 #include "common/config/config.h"
+#include "common/config/report.h"
 #include "common/descriptors.h"
 #include "common/log.h"
 
@@ -46,21 +47,14 @@ static void set_locale(void)
         (void)setlocale(LC_CTYPE, "C.UTF-8"); /* without that locale, ASCII */
 }
 
-static void log_config_error(void *context, const char *line)
-{
-    (void)context;
-    log_error("%s", line);
-}
-
 static bool load_config(const struct arguments *arguments, struct config *config)
 {
     const struct config_source source = {
         .path = arguments->config != NULL ? arguments->config : SYSCONFDIR "/tcpack.ini",
         .must_exist = arguments->config != NULL,
     };
-    const struct config_report report = {.error = log_config_error};
 
-    return config_load(&source, &report, config);
+    return config_load(&source, &config_report_to_log, config);
 }
 
 static enum output_format format_of(const struct arguments *arguments)

@@ -26,7 +26,7 @@ static size_t ipv6_text(const struct sockaddr_in6 *in6, char *text, size_t size)
     if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr))
         return ipv4_text(&in6->sin6_addr.s6_addr[12], in6->sin6_port, text, size);
     (void)inet_ntop(AF_INET6, &in6->sin6_addr, digits, sizeof digits);
-    if (in6->sin6_scope_id != 0) /* by number: a name may have any byte but a blank and a slash */
+    if (in6->sin6_scope_id != 0) /* by number: a name may contain any byte except blank and slash */
         (void)snprintf(zone, sizeof zone, "%%%" PRIu32, in6->sin6_scope_id);
     return (size_t)snprintf(text, size, "[%s%s]:%u", digits, zone, (unsigned)ntohs(in6->sin6_port));
 }
@@ -141,36 +141,30 @@ static bool list_add(struct address_list *list, const void *socket_address, sock
     return address_list_add(list, &added);
 }
 
-static bool resolve_unix(const char *path, struct address_list *list, const char **problem)
+static bool resolve_unix(const char *path, struct address_list *list, struct problem *problem)
 {
     struct sockaddr_un un = {.sun_family = AF_UNIX};
 
-    if (strlen(path) >= sizeof un.sun_path) {
-        *problem = "the path is too long for a Unix socket";
-        return false;
-    }
+    if (strlen(path) >= sizeof un.sun_path)
+        return problem_set(problem, "the path is too long for a Unix socket");
     memcpy(un.sun_path, path, strlen(path));
-    if (!list_add(list, &un, sizeof un)) {
-        *problem = strerror(errno);
-        return false;
-    }
+    if (!list_add(list, &un, sizeof un))
+        return problem_set(problem, "%s", strerror(errno));
     return true;
 }
 
-static bool resolve_every(unsigned port, struct address_list *list, const char **problem)
+static bool resolve_every(unsigned port, struct address_list *list, struct problem *problem)
 {
     struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons((in_port_t)port)};
     struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons((in_port_t)port)};
 
-    if (!list_add(list, &in6, sizeof in6) || !list_add(list, &in, sizeof in)) {
-        *problem = strerror(errno);
-        return false;
-    }
+    if (!list_add(list, &in6, sizeof in6) || !list_add(list, &in, sizeof in))
+        return problem_set(problem, "%s", strerror(errno));
     return true;
 }
 
 static bool resolve_name(const char *host, unsigned port, enum address_use use,
-                         struct address_list *list, const char **problem)
+                         struct address_list *list, struct problem *problem)
 {
     struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
     struct addrinfo *found;
@@ -187,25 +181,23 @@ static bool resolve_name(const char *host, unsigned port, enum address_use use,
                      (use == ADDRESS_TO_LISTEN_NOW ? AI_NUMERICHOST : 0);
     (void)snprintf(service, sizeof service, "%u", port); /* at most 65535 */
     int error = getaddrinfo(host, service, &hints, &found);
-    if (error == EAI_NONAME && use == ADDRESS_TO_LISTEN_NOW) {
-        *problem = "names are looked up only at the start: write its address, or restart";
-        return false;
-    }
-    if (error != 0) {
-        *problem = error == EAI_SYSTEM ? strerror(errno) : gai_strerror(error);
-        return false;
-    }
+    if (error == EAI_NONAME && use == ADDRESS_TO_LISTEN_NOW)
+        return problem_set(problem,
+                           "names are looked up only at the start: write its address, or restart");
+    if (error != 0)
+        return problem_set(problem, "%s",
+                           error == EAI_SYSTEM ? strerror(errno) : gai_strerror(error));
     bool added = true;
     for (struct addrinfo *one = found; added && one != NULL; one = one->ai_next)
         added = list_add(list, one->ai_addr, one->ai_addrlen);
     if (!added)
-        *problem = strerror(errno);
+        problem_set(problem, "%s", strerror(errno));
     freeaddrinfo(found);
     return added;
 }
 
 bool address_resolve(const char *host, unsigned port, enum address_use use,
-                     struct address_list *list, const char **problem)
+                     struct address_list *list, struct problem *problem)
 {
     bool found;
 

@@ -1,11 +1,12 @@
 /*
- * address.h: socket addresses, as text and from text. For the server's listeners, the client's
- * connection, and the peers that both name.
+ * address.h: socket addresses as text, and text as socket addresses: for the server's listeners,
+ * the client's connection, and the names of peers in both.
  */
 #ifndef TCPACK_COMMON_ADDRESS_H
 #define TCPACK_COMMON_ADDRESS_H
 
 #include "common/compiler.h"
+#include "common/problem.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -29,7 +30,7 @@ enum { ADDRESS_PEER_SIZE = 72 };
 
 /*
  * Writes `127.0.0.1:53312`, `[::1]:53312`, `[fe80::1%2]:53312` (the zone by number) or the path of
- * a Unix socket, and a NUL; what does not fit is cut. An IPv4-mapped IPv6 address is written as
+ * a Unix socket, and a NUL; a longer text is cut. An IPv4-mapped IPv6 address is written as
  * IPv4. Returns the bytes written without NUL.
  */
 size_t address_text(const struct address *address, char *text, size_t size);
@@ -37,18 +38,18 @@ size_t address_text(const struct address *address, char *text, size_t size);
 /* The same, with `unix` for every Unix socket: how records and log lines name a peer. */
 size_t address_peer_text(const struct address *address, char *text, size_t size);
 
-/* Whether they are the same in every byte: also port, and zone. */
+/* Whether every byte is the same, port and zone included. */
 bool address_equal(const struct address *one, const struct address *other);
 
-/* The port of an internet address; -1 for one that has none. */
+/* The port of an IPv4 or IPv6 address; -1 for a Unix socket. */
 int address_port(const struct address *address);
 
-/* Gives an internet address another port, 0 to 65535; one that has none stays as it is. */
+/* Sets the port, 0 to 65535, of an IPv4 or IPv6 address; a Unix socket stays as it is. */
 void address_set_port(struct address *address, int port);
 
 enum address_use {
     ADDRESS_TO_LISTEN,
-    ADDRESS_TO_LISTEN_NOW, /* the same without waiting: a name, which would be looked up, fails */
+    ADDRESS_TO_LISTEN_NOW, /* without waiting: a name, which would need a lookup, fails */
     ADDRESS_TO_CONNECT
 };
 
@@ -56,17 +57,17 @@ enum address_use {
  * All stream addresses of `host`: a name, an address, an IPv6 address in brackets, `*` (every
  * address, IPv6 and IPv4; to listen only), or `/path` (a Unix socket; `port` is ignored). True, and
  * a list of at least one, none of them twice, that the caller gives to address_list_free(); false,
- * with *problem set to why (static text, or errno's), and an empty list.
+ * with the problem and an empty list.
  */
 bool address_resolve(const char *host, unsigned port, enum address_use use,
-                     struct address_list *list, const char **problem) MUST_USE;
+                     struct address_list *list, struct problem *problem) MUST_USE;
 
 /* Adds an address to the list, unless the list has it already. False with errno ENOMEM. */
 bool address_list_add(struct address_list *list, const struct address *address) MUST_USE;
 
 /*
- * Where a client finds a server that listens on `host`: for one that stands for every address, the
- * loopback address (static text), since a wildcard is no place to go to; else `host` itself.
+ * The host at which a client reaches a server that listens on `host`: for a wildcard, which cannot
+ * be connected to, the loopback address (static text); otherwise `host` itself.
  */
 const char *address_to_connect_to(const char *host);
 

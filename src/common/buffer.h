@@ -1,8 +1,8 @@
 /*
  * buffer.h: a growable run of bytes. Pure: memory only.
  *
- * A zeroed struct is an empty buffer that holds no memory. Whoever declares it owns it and calls
- * buffer_free(). The fields may be read by anyone; only these functions change them.
+ * A zeroed struct is an empty buffer that holds no memory. The code that declares a buffer owns it
+ * and calls buffer_free(). Anyone may read the fields; only these functions change them.
  */
 #ifndef TCPACK_COMMON_BUFFER_H
 #define TCPACK_COMMON_BUFFER_H
@@ -20,13 +20,13 @@ struct buffer {
     size_t capacity;      /* bytes allocated */
 };
 
-/* What buffer_reserve() does where there is no room yet. */
+/* The slow path of buffer_reserve(): allocates. */
 unsigned char *buffer_grow(struct buffer *buffer, size_t more) MUST_USE;
 
 /*
- * Makes room for `more` bytes behind the ones in use and returns where they go; the caller writes
- * there and adds what it wrote to `size`. The pointer holds until the next call that grows the
- * buffer. NULL, with errno ENOMEM and the buffer as it was, when there is no memory.
+ * Makes room for `more` bytes after those in use and returns a pointer to it; the caller writes
+ * there and adds the number of bytes written to `size`. The pointer is valid until the next call
+ * that grows the buffer. NULL with errno ENOMEM, and the buffer unchanged, if there is no memory.
  */
 MUST_USE static inline unsigned char *buffer_reserve(struct buffer *buffer, size_t more)
 {
@@ -35,7 +35,7 @@ MUST_USE static inline unsigned char *buffer_reserve(struct buffer *buffer, size
     return buffer->bytes + buffer->size;
 }
 
-/* Appends `size` bytes. False, with errno ENOMEM and the buffer as it was, without memory. */
+/* Appends `size` bytes. False with errno ENOMEM, and the buffer unchanged. */
 MUST_USE static inline bool buffer_append(struct buffer *buffer, const void *bytes, size_t size)
 {
     unsigned char *room = buffer_reserve(buffer, size);
@@ -63,7 +63,7 @@ bool buffer_printf(struct buffer *buffer, const char *format, ...) MUST_USE PRIN
 /* Drops the first `size` bytes; the others move to the front. `size` is at most buffer->size. */
 void buffer_consume(struct buffer *buffer, size_t size);
 
-/* Gives the memory back; the buffer is empty and usable again. */
+/* Frees the memory; the buffer is empty and can be used again. */
 void buffer_free(struct buffer *buffer);
 
 #endif

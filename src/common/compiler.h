@@ -1,6 +1,6 @@
 /*
- * compiler.h: the compiler attributes that the headers of this project use, empty where the
- * compiler does not know them.
+ * compiler.h: the compiler attributes that this project's headers use; empty for a compiler that
+ * does not have them.
  */
 #ifndef TCPACK_COMMON_COMPILER_H
 #define TCPACK_COMMON_COMPILER_H

@@ -18,7 +18,7 @@ static descriptor_word bit_of(int fd)
 
 bool descriptor_set_grow(struct descriptor_set *set, int fd)
 {
-    enum { WORDS_MIN = 16 }; /* an fd_set of the usual 1024 bits: FD_SETSIZE is never undercut */
+    enum { WORDS_MIN = 16 }; /* 1024 bits, as in an fd_set: never fewer than FD_SETSIZE */
     size_t count = set->count < WORDS_MIN ? WORDS_MIN : set->count;
 
     while (count <= word_of(fd))
@@ -37,7 +37,7 @@ bool descriptor_set_grow(struct descriptor_set *set, int fd)
 void descriptor_set_add(struct descriptor_set *set, int fd)
 {
     if (fd < 0 || word_of(fd) >= set->count)
-        abort(); /* a caller's mistake that would write out of bounds */
+        abort(); /* a bug in the caller, which would write out of bounds */
     set->words[word_of(fd)] |= bit_of(fd);
 }
 
@@ -74,7 +74,7 @@ void descriptor_set_copy(struct descriptor_set *set, const struct descriptor_set
     if (words > from->count)
         words = from->count;
     if (words > set->count)
-        abort(); /* a caller's mistake that would write out of bounds */
+        abort(); /* a bug in the caller, which would write out of bounds */
     if (words > 0)
         memcpy(set->words, from->words, words * sizeof *from->words);
 }
@@ -95,7 +95,7 @@ uint64_t descriptors_raise_limit(uint64_t wanted)
     struct rlimit limit;
 
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-        return FD_SETSIZE; /* cannot fail with these arguments; a guess is safe: it only limits */
+        return FD_SETSIZE; /* cannot fail with these arguments */
     if (limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur < wanted) {
         rlim_t soft = limit.rlim_cur;
         limit.rlim_cur =

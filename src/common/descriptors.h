@@ -1,7 +1,7 @@
 /*
- * descriptors.h: sets of descriptors for select() that go as far as the descriptor limit, where
- * fd_set ends at FD_SETSIZE; and that limit. The kernel looks at as many bits as its first argument
- * says, whatever the size of fd_set (select(2), NOTES).
+ * descriptors.h: sets of descriptors for select() without fd_set's limit of FD_SETSIZE, and the
+ * limit on open descriptors. The kernel reads as many bits as the first argument of select() says,
+ * whatever the size of fd_set (select(2), NOTES).
  */
 #ifndef TCPACK_COMMON_DESCRIPTORS_H
 #define TCPACK_COMMON_DESCRIPTORS_H
@@ -18,7 +18,8 @@
 typedef unsigned long descriptor_word;
 enum { DESCRIPTOR_WORD_BITS = 8 * sizeof(descriptor_word) };
 
-/* A zeroed struct is an empty set. Who declares it owns it and calls descriptor_set_free(). */
+/* A zeroed struct is an empty set. The code that declares it owns it and calls
+ * descriptor_set_free(). */
 struct descriptor_set {
     descriptor_word *words;
     size_t count; /* words allocated */
@@ -27,36 +28,36 @@ struct descriptor_set {
 /* Makes room for descriptor `fd`, not in the set yet. False with errno ENOMEM. */
 bool descriptor_set_grow(struct descriptor_set *set, int fd) MUST_USE;
 
-/* `fd` must have room: descriptor_set_grow() was called for it, or for a higher one. */
+/* There must be room for `fd`: descriptor_set_grow() was called for it, or for a higher one. */
 void descriptor_set_add(struct descriptor_set *set, int fd);
 
-/* Any fd; one without room is in no set. */
+/* `fd` may be any number; one without room is not in the set. */
 void descriptor_set_remove(struct descriptor_set *set, int fd);
 bool descriptor_set_has(const struct descriptor_set *set, int fd);
 
-/* The lowest descriptor of the set that is at least `from`; -1 where there is none. */
+/* The lowest descriptor of the set that is at least `from`; -1 if there is none. */
 int descriptor_set_next(const struct descriptor_set *set, int from);
 
 /*
- * Copies the descriptors of `from` below `beyond` to `set`; those from there up may come along, to
- * the end of a word. `set` must have room for them all.
+ * Copies the descriptors of `from` that are below `beyond` to `set`, and perhaps some above, up to
+ * the end of a word. `set` must have room for all of them.
  */
 void descriptor_set_copy(struct descriptor_set *set, const struct descriptor_set *from, int beyond);
 
 void descriptor_set_free(struct descriptor_set *set);
 
-/* For the arguments of select(). NULL for a set that never grew. */
+/* The set as an argument of select(); NULL for a set that never grew. */
 fd_set *descriptor_set_for_select(struct descriptor_set *set);
 
 /*
- * Raises the soft limit of descriptors to `wanted`, or as far towards it as the hard limit allows,
- * and returns what the limit then is. Never lowers it.
+ * Raises the soft limit on descriptors to `wanted`, or as far as the hard limit allows, and returns
+ * the new limit. Never lowers it.
  */
 uint64_t descriptors_raise_limit(uint64_t wanted);
 
 /*
- * Opens /dev/null, to read only, for each standard descriptor that the caller of this program left
- * closed: else the next socket or file would be it, and get what was printed. For the beginning of
+ * Opens /dev/null, for reading only, for each standard descriptor that is closed: otherwise the
+ * next socket or file would take its number and receive what the program prints. Call it first in
  * main().
  */
 void descriptors_open_standard(void);

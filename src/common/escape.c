@@ -14,7 +14,7 @@ static bool is_plain(unsigned char byte)
 }
 
 /*
- * Not 0 where a byte of the word is not plain. Each term has the top bit of the lowest such byte
+ * Not 0 if a byte of the word is not plain. Each term has the top bit of the lowest such byte
  * set: adding and subtracting carry into higher bytes only, and carry only out of such a byte.
  */
 static uint64_t not_plain(const unsigned char *bytes)
@@ -63,7 +63,7 @@ static inline size_t character(const unsigned char *bytes, size_t size)
     unsigned char first = bytes[0];
     if (first < 0x80)
         return 1;
-    if (first < 0xc2 || first > 0xf4) /* a continuation, an overlong form, beyond U+10FFFF */
+    if (first < 0xc2 || first > 0xf4) /* a continuation, an overlong form, above U+10FFFF */
         return 0;
     size_t length = first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
     if (size < length)
@@ -104,10 +104,10 @@ bool escape_is_control(const unsigned char *character, size_t length)
 
 static const struct escape_form text_forms[256] = {ESCAPE_256(FORM)};
 
-/* Bytes that are looked at between two reservations of memory. */
+/* Bytes escaped between two reservations of memory. */
 enum { CHUNK = 512 };
 
-/* What is still to be read, and where the next form goes. */
+/* The bytes not yet read, and where the next form goes. */
 struct escaping {
     const struct escape_form *forms;
     const unsigned char *at;
@@ -115,7 +115,7 @@ struct escaping {
     unsigned char *to;
 };
 
-/* Eight bytes are written, of which those beyond the form's size are written over or not used. */
+/* Writes eight bytes; those after the form's size are overwritten or never used. */
 static void put(struct escaping *escaping, unsigned char byte)
 {
     const struct escape_form *form = &escaping->forms[byte];
@@ -124,21 +124,20 @@ static void put(struct escaping *escaping, unsigned char byte)
     escaping->to += form->size;
 }
 
-/* Two bytes that are a character, but for C1. */
+/* Two bytes that are a character, except C1. */
 static inline bool is_pair(const unsigned char *bytes)
 {
     return bytes[0] >= 0xc3 && bytes[0] < 0xe0 && is_continuation(bytes[1]);
 }
 
-/* Three bytes that are a character beyond U+1000, but for those after the surrogates' first byte.
- */
+/* Three bytes that are a character above U+1000, except those that begin as surrogates do. */
 static inline bool is_triple(const unsigned char *bytes)
 {
     return bytes[0] >= 0xe1 && bytes[0] < 0xf0 && bytes[0] != 0xed && is_continuation(bytes[1]) &&
            is_continuation(bytes[2]);
 }
 
-/* Writes what comes next of the characters that are most of all beyond ASCII: fast. */
+/* Writes the next characters as long as they are common non-ASCII ones. Fast. */
 static void put_common(struct escaping *escaping, const unsigned char *limit)
 {
     const unsigned char *at = escaping->at;
@@ -150,7 +149,7 @@ static void put_common(struct escaping *escaping, const unsigned char *limit)
             break;
         to[0] = at[0];
         to[1] = at[1];
-        to[2] = at[2]; /* written over by the next one, if it is that one's */
+        to[2] = at[2]; /* for a pair, the next character overwrites it */
         at += size;
         to += size;
     }
@@ -158,8 +157,7 @@ static void put_common(struct escaping *escaping, const unsigned char *limit)
     escaping->to = to;
 }
 
-/* Writes the character, or invalid byte, that begins with a byte beyond ASCII. False: not allowed.
- */
+/* Writes a character, or an invalid byte, that is not ASCII. False: it is refused. */
 static bool put_character(struct escaping *escaping, enum escape_invalid invalid)
 {
     size_t length = character(escaping->at, (size_t)(escaping->end - escaping->at));
@@ -240,7 +238,7 @@ static int hex_digit(char c)
     return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-size_t escape_read(const char *text, unsigned char *byte, const char **problem)
+size_t escape_read(const char *text, unsigned char *byte, struct problem *problem)
 {
     static const char letters[] = "nrt\\";
     static const char bytes[] = "\n\r\t\\";
@@ -249,7 +247,7 @@ size_t escape_read(const char *text, unsigned char *byte, const char **problem)
         int high = hex_digit(text[1]);
         int low = high < 0 ? -1 : hex_digit(text[2]);
         if (low < 0) {
-            *problem = "\"\\x\" needs two hexadecimal digits, as in \\x0a";
+            problem_set(problem, "\"\\x\" needs two hexadecimal digits, as in \\x0a");
             return 0;
         }
         *byte = (unsigned char)(high * 16 + low);
@@ -257,21 +255,20 @@ size_t escape_read(const char *text, unsigned char *byte, const char **problem)
     }
     const char *letter = *text == '\0' ? NULL : strchr(letters, *text);
     if (letter == NULL) {
-        *problem = "unknown escape: \\n, \\r, \\t, \\\\ and \\xHH are known";
+        problem_set(problem, "unknown escape: \\n, \\r, \\t, \\\\ and \\xHH are known");
         return 0;
     }
     *byte = (unsigned char)bytes[letter - letters];
     return 1;
 }
 
-bool escape_decode(const char *text, struct buffer *out, const char **problem)
+bool escape_decode(const char *text, struct buffer *out, struct problem *problem)
 {
-    unsigned char *bytes = buffer_reserve(out, strlen(text)); /* none gets longer */
+    unsigned char *bytes = buffer_reserve(out, strlen(text)); /* decoding makes none longer */
     size_t size = 0;
 
-    *problem = "not enough memory";
     if (bytes == NULL)
-        return false;
+        return problem_set(problem, "not enough memory");
     while (*text != '\0') {
         size_t taken = 1;
         bytes[size] = (unsigned char)*text;

@@ -1,18 +1,20 @@
 /*
  * escape.h: bytes of a peer as text that is safe on a terminal and in a line of its own: `\\`,
  * `\n`, `\r`, `\t`, and `\xHH` for every other control character (also U+0080 to U+009F) and every
- * byte that is not valid UTF-8. Everything else stands for itself; nothing is lost. Pure.
+ * byte that is not valid UTF-8. Everything else is left as it is; nothing is lost. Pure.
  */
 #ifndef TCPACK_COMMON_ESCAPE_H
 #define TCPACK_COMMON_ESCAPE_H
 
 #include "common/buffer.h"
 #include "common/compiler.h"
+#include "common/problem.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Appends the escaped form, at most four times as long. False, errno ENOMEM, `out` as it was. */
+/* Appends the escaped form, at most four times as long. False with errno ENOMEM, `out` unchanged.
+ */
 bool escape_text(const void *bytes, size_t size, struct buffer *out) MUST_USE;
 
 /* How a byte is written: text[0..size). */
@@ -33,29 +35,29 @@ struct escape_form {
     ESCAPE_64(FORM, 0), ESCAPE_64(FORM, 64), ESCAPE_64(FORM, 128), ESCAPE_64(FORM, 192)
 
 enum escape_invalid {
-    ESCAPE_INVALID_TAKEN,   /* bytes that are not UTF-8, and C1 characters, byte by byte */
-    ESCAPE_INVALID_REFUSED, /* ...are refused; a C1 character has the form of its number */
+    ESCAPE_INVALID_TAKEN,   /* invalid UTF-8 and C1 characters are escaped byte by byte */
+    ESCAPE_INVALID_REFUSED, /* invalid UTF-8 is refused; a C1 character is escaped as a number */
 };
 
 enum escape_result { ESCAPE_DONE, ESCAPE_NO_MEMORY, ESCAPE_REFUSED };
 
 /*
- * Appends each byte of ASCII in the form that it has in `forms`, and valid characters beyond ASCII
- * as they are. What is not appended leaves `out` as it was; errno ENOMEM for NO_MEMORY. For other
- * ways of escaping: no byte costs much more than another.
+ * Appends each ASCII byte in its form from `forms`, and other valid characters as they are. Unless
+ * it is done, `out` is unchanged; errno is ENOMEM for NO_MEMORY. No byte costs much more than
+ * another.
  */
 enum escape_result escape_append(const struct escape_form forms[256], enum escape_invalid invalid,
                                  const void *bytes, size_t size, struct buffer *out) MUST_USE;
 
 /*
- * How many bytes at the front of bytes[0..size) need no look by themselves: printable ASCII other
- * than `"` and `\`. Fast.
+ * How many bytes at the front of bytes[0..size) are printable ASCII other than `"` and `\`, which
+ * nothing escapes. Fast.
  */
 size_t escape_plain(const unsigned char *bytes, size_t size);
 
 /*
  * How many bytes at the front of bytes[0..size) are one character of valid UTF-8 (RFC 3629): 1 to
- * 4; 0 where there is none.
+ * 4; 0 if there is none.
  */
 size_t escape_character(const unsigned char *bytes, size_t size);
 
@@ -63,16 +65,16 @@ size_t escape_character(const unsigned char *bytes, size_t size);
 bool escape_is_control(const unsigned char *character, size_t length);
 
 /*
- * The way back, for texts of the configuration: reads the escape that follows a backslash, one of
- * those that escape_text() writes. Returns the bytes it takes; 0, and *problem (static text), when
- * it is none.
+ * The reverse, for texts in the configuration: reads the escape that follows a backslash, one of
+ * those that escape_text() writes. Returns the bytes it takes; 0, and the problem, if it is not
+ * one.
  */
-size_t escape_read(const char *text, unsigned char *byte, const char **problem);
+size_t escape_read(const char *text, unsigned char *byte, struct problem *problem);
 
 /*
- * Appends the bytes that a text with escapes stands for. False, *problem (static text) says why,
- * and `out` as it was.
+ * Appends the bytes that a text with escapes stands for. False with the problem, and `out`
+ * unchanged.
  */
-bool escape_decode(const char *text, struct buffer *out, const char **problem) MUST_USE;
+bool escape_decode(const char *text, struct buffer *out, struct problem *problem) MUST_USE;
 
 #endif

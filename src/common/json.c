@@ -2,7 +2,7 @@
 
 #include "common/escape.h"
 
-/* RFC 8259, section 7. C1 controls have \u, too: U+0080 to U+009F. */
+/* RFC 8259, section 7. C1 controls, U+0080 to U+009F, are escaped with \u too. */
 #define DIGIT(number) ('0' + (number) + (number) / 10 * ('a' - '0' - 10))
 #define IS_SELF(byte) ((byte) >= 0x20 && (byte) < 0x7f && (byte) != '\\' && (byte) != '"')
 #define LETTER(byte)                                                                               \

@@ -9,8 +9,8 @@
 #include <stddef.h>
 
 /*
- * Appends `"KEY":"..."`, or, where the bytes are not valid UTF-8, `"KEY_base64":"..."`. Control
- * characters (C0, DEL, C1) are escaped. False with errno ENOMEM; `out` may then hold a part of it.
+ * Appends `"KEY":"..."` or, if the bytes are not valid UTF-8, `"KEY_base64":"..."`. Control
+ * characters (C0, DEL, C1) are escaped. False with errno ENOMEM; `out` may then hold part of it.
  */
 bool json_append_member(const char *key, const void *bytes, size_t size,
                         struct buffer *out) MUST_USE;

@@ -14,26 +14,28 @@
 #include <syslog.h>
 #include <unistd.h>
 
-enum { LINE_MAX_BYTES = 4096 }; /* one write() of it to a pipe is not torn: PIPE_BUF on Linux */
+enum { LINE_MAX_BYTES = 4096 }; /* PIPE_BUF on Linux: one write() to a pipe is atomic */
 
-const char *const log_level_names[] = {"error", "warning", "notice", "info", "debug", NULL};
+const char *const log_level_names[] = {"error", "warning", "notice", "info",
+                                       "debug", "trace",   NULL};
 const char *const log_to_names[] = {"stderr", "syslog", NULL};
 
 static struct {
     const char *program;
     enum log_level level;
     enum log_to to;
-    bool to_journal; /* systemd's: standard error goes there */
+    bool to_journal; /* standard error is systemd's journal */
 } log_state = {"tcpack", LOG_LEVEL_INFO, LOG_TO_STDERR, false};
 
 /* For log_never_wait(). */
 static struct {
     bool active;
     struct stream stream;
-    char rest[LINE_MAX_BYTES]; /* of a line that was written in part: it comes before the next */
+    char
+        rest[LINE_MAX_BYTES]; /* of a line that was written in part; written before the next line */
     size_t rest_begin, rest_end;
     uint64_t dropped;
-    uint64_t unsaid; /* of these, how many no line has told of */
+    uint64_t unreported; /* of these, not yet reported by a line */
 } patience;
 
 bool log_goes_to_journal(int fd)
@@ -65,19 +67,19 @@ static size_t format_line(enum log_level level, const char *format, va_list args
 static void write_line(enum log_level level, const char *format, va_list args) PRINTF_LIKE(2, 0);
 static void log_at(enum log_level level, const char *format, va_list args) PRINTF_LIKE(2, 0);
 
-static const int priorities[] = {LOG_ERR, LOG_WARNING, LOG_NOTICE, LOG_INFO, LOG_DEBUG};
+static const int priorities[] = {LOG_ERR, LOG_WARNING, LOG_NOTICE, LOG_INFO, LOG_DEBUG, LOG_DEBUG};
 
-/* Writes what stands in front of the text; returns its length. */
+/* Writes the beginning of a line, before the text; returns its length. */
 static int write_head(enum log_level level, char line[LINE_MAX_BYTES])
 {
-    static const char *const prefixes[] = {"error: ", "warning: ", "", "", ""};
+    static const char *const prefixes[] = {"error: ", "warning: ", "", "", "", ""};
 
     if (log_state.to_journal)
         return snprintf(line, LINE_MAX_BYTES, "<%d>%s", priorities[level], prefixes[level]);
     return snprintf(line, LINE_MAX_BYTES, "%s: %s", log_state.program, prefixes[level]);
 }
 
-/* Formats a line that is cut where it is too long; returns its size. */
+/* Formats a line, cut if it is too long; returns its size. */
 static size_t format_line(enum log_level level, const char *format, va_list args,
                           char line[LINE_MAX_BYTES])
 {
@@ -100,7 +102,7 @@ static ssize_t write_stream(const char *bytes, size_t size)
     return written;
 }
 
-/* Whether nothing is left of the last line. */
+/* Whether the last line is complete. */
 static bool write_rest(void)
 {
     size_t size = patience.rest_end - patience.rest_begin;
@@ -111,7 +113,7 @@ static bool write_rest(void)
     return patience.rest_begin == patience.rest_end;
 }
 
-/* Writes the line, or as much as there is room for and the rest later. False: nothing of it. */
+/* Writes the line, or what there is room for, and the rest later. False: nothing was written. */
 static bool write_some(const char *line, size_t size)
 {
     ssize_t written = write_rest() ? write_stream(line, size) : -1;
@@ -124,20 +126,20 @@ static bool write_some(const char *line, size_t size)
     return true;
 }
 
-/* Whether every line that was dropped has been told of. */
-static bool say_dropped(void)
+/* Whether every dropped line has been reported. */
+static bool report_dropped(void)
 {
     char line[LINE_MAX_BYTES];
 
-    if (patience.unsaid == 0)
+    if (patience.unreported == 0)
         return true;
     int head = write_head(LOG_LEVEL_WARNING, line);
     int text = snprintf(line + head, sizeof line - (size_t)head,
                         "%" PRIu64 " log lines were dropped: standard error took no more\n",
-                        patience.unsaid);
+                        patience.unreported);
     if (!write_some(line, (size_t)head + (size_t)text))
         return false;
-    patience.unsaid = 0;
+    patience.unreported = 0;
     return true;
 }
 
@@ -146,6 +148,11 @@ void log_never_wait(void)
     if (!patience.active)
         stream_open(&patience.stream, STDERR_FILENO);
     patience.active = true;
+}
+
+bool log_writes(enum log_level level)
+{
+    return level <= log_state.level;
 }
 
 uint64_t log_dropped(void)
@@ -160,10 +167,10 @@ static void write_line(enum log_level level, const char *format, va_list args)
 
     if (!patience.active) {
         while (write(STDERR_FILENO, line, size) < 0 && errno == EINTR)
-            continue; /* after another error there is nowhere left to say it */
-    } else if (!say_dropped() || !write_some(line, size)) {
+            continue; /* any other error cannot be reported anywhere */
+    } else if (!report_dropped() || !write_some(line, size)) {
         patience.dropped++;
-        patience.unsaid++;
+        patience.unreported++;
     }
 }
 
@@ -171,7 +178,7 @@ static void log_at(enum log_level level, const char *format, va_list args)
 {
     int saved = errno;
 
-    if (level > log_state.level)
+    if (!log_writes(level))
         return;
     if (log_state.to == LOG_TO_SYSLOG)
         vsyslog(priorities[level], format, args);
@@ -194,3 +201,4 @@ DEFINE_LEVEL(log_warning, LOG_LEVEL_WARNING)
 DEFINE_LEVEL(log_notice, LOG_LEVEL_NOTICE)
 DEFINE_LEVEL(log_info, LOG_LEVEL_INFO)
 DEFINE_LEVEL(log_debug, LOG_LEVEL_DEBUG)
+DEFINE_LEVEL(log_trace, LOG_LEVEL_TRACE)

@@ -12,14 +12,14 @@
 
 struct nearest {
     const char *wanted;
-    const char *name; /* the best of the names offered; NULL while none is near enough */
-    size_t distance;  /* typing mistakes between the two */
+    const char *name; /* the nearest name offered; NULL while none is near enough */
+    size_t distance;  /* typing errors between the two */
 };
 
 /*
- * Offers a known name. It is taken where it is nearer than those before and near enough: at most
- * two mistakes (a letter missing, too many, wrong, or swapped with its neighbour; capitals do not
- * count), which are less than half of the name.
+ * Offers a known name. It becomes the nearest if it beats those before and is near enough: at most
+ * two typing errors (a letter missing, added, wrong, or swapped with its neighbour; case does not
+ * matter) in less than half of the name's letters.
  */
 void nearest_offer(struct nearest *nearest, const char *name);
 

@@ -24,8 +24,8 @@ static unsigned bits_of(int family)
 }
 
 /*
- * An IPv4-mapped address, or a network of such, as IPv4. A wider network does not begin with the
- * whole mapped prefix, for its bits behind its own are 0.
+ * Turns an IPv4-mapped address or network into IPv4. A wider network does not match the mapped
+ * prefix: its bits after its own prefix are 0.
  */
 static void unmap(struct network *network)
 {
@@ -58,21 +58,18 @@ static bool has_host_bits(const struct network *network)
     return false;
 }
 
-static void name_right_network(const char *entry, struct network network,
-                               char problem[NETWORK_PROBLEM_SIZE])
+static void name_right_network(const char *entry, struct network network, struct problem *problem)
 {
     char address[INET6_ADDRSTRLEN] = "";
 
     for (size_t i = 0; i < sizeof network.address; i++)
         network.address[i] &= mask_byte(network.prefix, i);
     (void)inet_ntop(network.family, network.address, address, sizeof address); /* it has room */
-    (void)snprintf(problem, NETWORK_PROBLEM_SIZE,
-                   "\"%s\" has bits set behind its prefix: the network is %s/%u", entry, address,
-                   network.prefix);
+    problem_set(problem, "\"%s\" has bits set after its prefix: the network is %s/%u", entry,
+                address, network.prefix);
 }
 
-static bool parse_entry(const char *entry, struct network *network,
-                        char problem[NETWORK_PROBLEM_SIZE])
+static bool parse_entry(const char *entry, struct network *network, struct problem *problem)
 {
     char address[ENTRY_SIZE];
     size_t address_size = strcspn(entry, "/");
@@ -81,21 +78,16 @@ static bool parse_entry(const char *entry, struct network *network,
     memcpy(address, entry, address_size);
     address[address_size] = '\0';
     *network = (struct network){.family = strchr(address, ':') == NULL ? AF_INET : AF_INET6};
-    if (inet_pton(network->family, address, network->address) != 1) {
-        (void)snprintf(problem, NETWORK_PROBLEM_SIZE,
-                       "\"%s\" is no address or network (as in 192.0.2.1, 10.0.0.0/8, "
-                       "2001:db8::/32)",
-                       entry);
-        return false;
-    }
+    if (inet_pton(network->family, address, network->address) != 1)
+        return problem_set(problem,
+                           "\"%s\" is not an address or network (as in 192.0.2.1, 10.0.0.0/8, "
+                           "2001:db8::/32)",
+                           entry);
     network->prefix = bits_of(network->family);
     if (entry[address_size] == '/') {
-        if (!number_parse(entry + address_size + 1, 10, 0, network->prefix, &prefix)) {
-            (void)snprintf(problem, NETWORK_PROBLEM_SIZE,
-                           "\"%s\" has no prefix from 0 to %u behind the \"/\"", entry,
-                           network->prefix);
-            return false;
-        }
+        if (!number_parse(entry + address_size + 1, 10, 0, network->prefix, &prefix))
+            return problem_set(problem, "\"%s\" has no prefix from 0 to %u after the \"/\"", entry,
+                               network->prefix);
         network->prefix = (unsigned)prefix;
     }
     if (has_host_bits(network)) {
@@ -119,29 +111,24 @@ static bool append(struct network_list *list, const struct network *network)
 
 /* Reads the `size` bytes at `text` as one entry and appends it. */
 static bool parse_next(const char *text, size_t size, struct network_list *list,
-                       char problem[NETWORK_PROBLEM_SIZE])
+                       struct problem *problem)
 {
     char entry[ENTRY_SIZE];
     struct network network;
 
-    if (size >= sizeof entry) {
-        (void)snprintf(problem, NETWORK_PROBLEM_SIZE, "\"%.*s...\" is too long for an address",
-                       (int)sizeof entry - 1, text);
-        return false;
-    }
+    if (size >= sizeof entry)
+        return problem_set(problem, "\"%.*s...\" is too long for an address", (int)sizeof entry - 1,
+                           text);
     memcpy(entry, text, size);
     entry[size] = '\0';
     if (!parse_entry(entry, &network, problem))
         return false;
-    if (!append(list, &network)) {
-        (void)snprintf(problem, NETWORK_PROBLEM_SIZE, "not enough memory");
-        return false;
-    }
+    if (!append(list, &network))
+        return problem_set(problem, "not enough memory");
     return true;
 }
 
-bool network_list_parse(const char *text, struct network_list *list,
-                        char problem[NETWORK_PROBLEM_SIZE])
+bool network_list_parse(const char *text, struct network_list *list, struct problem *problem)
 {
     *list = (struct network_list){0};
     for (text += strspn(text, NETWORK_SEPARATORS); *text != '\0';

@@ -3,12 +3,13 @@
  * proxy_from. Pure: numbers only, no name is looked up.
  *
  * An IPv4-mapped IPv6 address (::ffff:192.0.2.1), in a list or of a peer, counts as the IPv4
- * address: that is how an IPv4 client appears on a socket that takes both.
+ * address: an IPv4 client has one on a socket that accepts both.
  */
 #ifndef TCPACK_COMMON_NETWORK_H
 #define TCPACK_COMMON_NETWORK_H
 
 #include "common/compiler.h"
+#include "common/problem.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,7 +19,7 @@
 struct network {
     int family;                /* AF_INET or AF_INET6 */
     unsigned prefix;           /* 0 to 32, or to 128 */
-    unsigned char address[16]; /* in network order; the bits behind the prefix, and behind the four
+    unsigned char address[16]; /* in network order; the bits after the prefix, and after the four
                                   bytes of an IPv4 address, are 0 */
 };
 
@@ -28,21 +29,18 @@ struct network_list {
     size_t count;
 };
 
-/* What stands between two entries of a list: one or more of these. */
+/* One or more of these separate two entries of a list. */
 #define NETWORK_SEPARATORS " \t,"
-
-/* Bytes that hold any problem of network_list_parse(). Longer ones are cut. */
-enum { NETWORK_PROBLEM_SIZE = 256 };
 
 /*
  * Reads addresses and networks (`192.0.2.1`, `10.0.0.0/8`, `2001:db8::/32`), separated by blanks or
  * commas; an empty text is an empty list. True: the caller gives the list to network_list_free().
- * False: the list is empty, and `problem` says what is wrong.
+ * False with the problem: the list is empty.
  */
 bool network_list_parse(const char *text, struct network_list *list,
-                        char problem[NETWORK_PROBLEM_SIZE]) MUST_USE;
+                        struct problem *problem) MUST_USE;
 
-/* Whether the address is in one of the networks. One that is not of the internet is in none. */
+/* Whether the address is in one of the networks. A Unix socket's never is. */
 bool network_list_has(const struct network_list *list, const struct sockaddr *address);
 
 /* The list is empty and usable again. */

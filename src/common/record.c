@@ -19,14 +19,14 @@ void record_time_set(struct record_time *time, int64_t wall_us)
     int64_t second = wall_us / 1000000;
     int64_t microsecond = wall_us % 1000000;
 
-    if (microsecond < 0) { /* before 1970: a clock that was never set */
+    if (microsecond < 0) { /* before 1970: the clock was never set */
         microsecond += 1000000;
         second--;
     }
     if (second != time->second || time->text[0] == '\0') {
         struct tm utc = {0};
         time_t seconds = (time_t)second;
-        (void)gmtime_r(&seconds, &utc); /* fails only beyond the year 2^31 */
+        (void)gmtime_r(&seconds, &utc); /* fails only after the year 2^31 */
         (void)strftime(time->text, sizeof time->text, "%Y-%m-%dT%H:%M:%S.000000Z", &utc);
         time->second = second;
     }
@@ -65,14 +65,14 @@ bool record_append(enum journal_format format, const struct record *record, stru
     return appended;
 }
 
-/* A line that is read from its front; `kind` is what it can still be. */
+/* The rest of a line that is being read; `kind` is what the line can still be. */
 struct reader {
     const unsigned char *at;
     size_t left;
     enum record_kind kind;
 };
 
-/* The next byte if `accepted` says so, else -1 and the reader's kind tells why. */
+/* The next byte if `accepted` accepts it; otherwise -1, and the reader's kind says why. */
 static int take(struct reader *reader, bool (*accepted)(int byte))
 {
     if (reader->kind != RECORD_OURS)
@@ -134,7 +134,7 @@ static void take_time(struct reader *reader)
     for (const char *at = "dddd-dd-ddTdd:dd:dd.ddddddZ"; *at != '\0'; at++) {
         const char literal[2] = {*at, '\0'};
         if (*at == 'd')
-            (void)take(reader, is_digit); /* the reader's kind says it */
+            (void)take(reader, is_digit); /* the reader's kind has the result */
         else
             take_literal(reader, literal);
     }
@@ -143,7 +143,7 @@ static void take_time(struct reader *reader)
 static void take_peer(struct reader *reader)
 {
     do
-        (void)take(reader, is_in_peer); /* the reader's kind says it */
+        (void)take(reader, is_in_peer); /* the reader's kind has the result */
     while (reader->kind == RECORD_OURS && (reader->left == 0 || next_is(reader, is_in_peer)));
 }
 

@@ -1,10 +1,10 @@
 /*
- * record.h: a message as it stands in the journal, one line each. Pure.
+ * record.h: a message as a line of the journal. Pure.
  *
  *   text  SEQ TIME PEER MESSAGE LF, the message as escape_text() writes it
  *   json  {"seq":SEQ,"time":"TIME","peer":"PEER","message":"MESSAGE"} LF, with "listener":"NAME"
- *         before the message where the listener has a name, and "message_base64" (RFC 4648,
- *         section 4) instead of "message" where the message is not valid UTF-8
+ *         before the message if the listener has a name, and "message_base64" (RFC 4648,
+ *         section 4) instead of "message" if the message is not valid UTF-8
  */
 #ifndef TCPACK_COMMON_RECORD_H
 #define TCPACK_COMMON_RECORD_H
@@ -20,10 +20,10 @@
 /* RFC 3339 in UTC with microseconds: `2026-01-31T23:59:59.123456Z`. */
 enum { RECORD_TIME_LENGTH = 27 };
 
-/* A line's bytes up to its message are at most so many; record_parse() needs no more of it. */
+/* The most bytes that a line has before its message; record_parse() needs no more. */
 enum { RECORD_HEAD_MAX = 256 };
 
-/* The text of a time; a zeroed struct has none yet. Keeps the second, which seldom changes. */
+/* A time as text; a zeroed struct has none yet. The second is kept, because it seldom changes. */
 struct record_time {
     int64_t second;
     char text[RECORD_TIME_LENGTH + 1]; /* "" before the first record_time_set() */
@@ -41,23 +41,23 @@ struct record {
 /* Sets the text to a wall time in microseconds since 1970. */
 void record_time_set(struct record_time *time, int64_t wall_us);
 
-/* Appends the record. False with errno ENOMEM and `out` as it was. */
+/* Appends the record. False with errno ENOMEM, and `out` unchanged. */
 bool record_append(enum journal_format format, const struct record *record,
                    struct buffer *out) MUST_USE;
 
 enum record_kind {
-    RECORD_OURS,    /* the line begins as a record does, up to its message */
-    RECORD_PARTIAL, /* a record may begin so, but more bytes are needed to tell */
-    RECORD_FOREIGN, /* no record begins so */
+    RECORD_OURS,    /* the line is a record, up to its message */
+    RECORD_PARTIAL, /* it may be a record: more bytes are needed to tell */
+    RECORD_FOREIGN, /* it is not a record */
 };
 
 /*
- * Looks at the front of a line, of either format, without its LF; `size` bytes of it are given.
- * RECORD_OURS sets *seq.
+ * Examines the first `size` bytes of a line, of either format, without its LF. RECORD_OURS sets
+ * *seq.
  */
 enum record_kind record_parse(const unsigned char *line, size_t size, uint64_t *seq) MUST_USE;
 
-/* The RECORD_TIME_LENGTH bytes of TIME in a line that record_parse() calls RECORD_OURS. */
+/* The RECORD_TIME_LENGTH bytes of TIME in a line for which record_parse() returned RECORD_OURS. */
 const unsigned char *record_time_of(const unsigned char *line);
 
 #endif

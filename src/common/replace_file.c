@@ -11,20 +11,19 @@
 
 enum { MODE = 0644 };
 
-/* Whether nothing else than a regular file is there: rename() would replace /dev/null, too. */
-static bool may_replace(const char *path, const char **problem)
+/* Whether the path is free or a regular file: rename() would replace even /dev/null. */
+static bool may_replace(const char *path, struct problem *problem)
 {
     struct stat status;
 
     if (lstat(path, &status) == 0) {
-        *problem = "there is something else than a regular file";
-        return S_ISREG(status.st_mode);
+        return S_ISREG(status.st_mode) ||
+               problem_set(problem, "there is something other than a regular file");
     }
-    *problem = strerror(errno);
-    return errno == ENOENT;
+    return errno == ENOENT || problem_set(problem, "%s", strerror(errno));
 }
 
-/* Removes a file that is of no use any more; errno stays what it was. */
+/* Removes a file that is no longer needed; preserves errno. */
 static void discard(const char *path)
 {
     int saved = errno;
@@ -47,7 +46,7 @@ static bool write_all(int fd, const unsigned char *bytes, size_t size)
     return true;
 }
 
-/* Makes the file `name`, of which a crash may have left an old one. -1 with errno. */
+/* Makes the file `name`; a crash may have left an old one. -1 with errno. */
 static int make_file(const char *name, const struct replacement *replacement)
 {
     if (unlink(name) != 0 && errno != ENOENT)
@@ -60,12 +59,12 @@ static int make_file(const char *name, const struct replacement *replacement)
         return fd;
     discard(name);
     int saved = errno;
-    (void)close(fd); /* it is given up */
+    (void)close(fd); /* errno is that of the failure before */
     errno = saved;
     return -1;
 }
 
-/* By way of `name`. -1 with errno. */
+/* Makes the file `name` and renames it. -1 with errno. */
 static int replace_by(const char *name, const struct replacement *replacement)
 {
     int fd = make_file(name, replacement);
@@ -78,38 +77,38 @@ static int replace_by(const char *name, const struct replacement *replacement)
     if (!renamed)
         discard(name);
     int saved = errno;
-    (void)close(fd); /* what is the matter is known */
+    (void)close(fd); /* errno is that of the failure before */
     errno = saved;
     return -1;
 }
 
-int replace_file(const struct replacement *replacement, const char **problem)
+int replace_file(const struct replacement *replacement, struct problem *problem)
 {
     size_t size = strlen(replacement->path) + strlen(replacement->suffix) + 1;
     char *name = malloc(size);
     int fd = -1;
 
-    *problem = strerror(ENOMEM);
-    if (name == NULL)
+    if (name == NULL) {
+        problem_set(problem, "%s", strerror(errno));
         return -1;
+    }
     (void)snprintf(name, size, "%s%s", replacement->path, replacement->suffix);
     if (may_replace(replacement->path, problem) && may_replace(name, problem)) {
         fd = replace_by(name, replacement);
         if (fd < 0)
-            *problem = strerror(errno);
+            problem_set(problem, "%s", strerror(errno));
     }
     free(name);
     return fd;
 }
 
-bool replace_file_remove(const char *path, const char **problem)
+bool replace_file_remove(const char *path, struct problem *problem)
 {
     if (!may_replace(path, problem))
         return false;
     if (unlink(path) == 0 || errno == ENOENT)
         return true;
-    *problem = strerror(errno);
-    return false;
+    return problem_set(problem, "%s", strerror(errno));
 }
 
 bool sync_directory_of(const char *path)

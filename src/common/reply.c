@@ -9,21 +9,21 @@ enum field { FIELD_SEQ, FIELD_BYTES, FIELD_TIME };
 
 static const char *const field_names[] = {"{seq}", "{bytes}", "{time}"};
 
-/* A placeholder, and the bytes between the one before it and itself. */
+/* A placeholder, and the literal bytes before it. */
 struct part {
     size_t text_end; /* these bytes end here in reply->text */
     enum field field;
 };
 
 struct reply {
-    unsigned char *text; /* what stands for itself, of all parts and behind the last */
+    unsigned char *text; /* the literal bytes of all parts, and those after the last */
     size_t text_size;
     struct part *parts;
     size_t parts_count;
 };
 
-/* Reads the placeholder that begins at `text`. The bytes it takes; 0, and *problem. */
-static size_t compile_field(const char *text, enum field *field, const char **problem)
+/* Reads the placeholder that begins at `text`. Returns its length; 0 with the problem. */
+static size_t compile_field(const char *text, enum field *field, struct problem *problem)
 {
     for (size_t i = 0; i < sizeof field_names / sizeof field_names[0]; i++) {
         size_t size = strlen(field_names[i]);
@@ -32,12 +32,13 @@ static size_t compile_field(const char *text, enum field *field, const char **pr
             return size;
         }
     }
-    *problem = "unknown placeholder: {seq}, {bytes} and {time} are known, a brace is \"{{\"";
+    problem_set(problem,
+                "unknown placeholder: {seq}, {bytes} and {time} are known, a brace is \"{{\"");
     return 0;
 }
 
-/* Compiles what `text` begins with into *reply, whose room is enough. The bytes it takes, or 0. */
-static size_t compile_next(struct reply *reply, const char *text, const char **problem)
+/* Compiles the next part of `text` into *reply, which has room. Returns its length, or 0. */
+static size_t compile_next(struct reply *reply, const char *text, struct problem *problem)
 {
     unsigned char byte = (unsigned char)*text;
     size_t taken = 1;
@@ -60,7 +61,7 @@ static size_t compile_next(struct reply *reply, const char *text, const char **p
     return taken;
 }
 
-/* An empty reply with room for whatever a template of `size` bytes can hold. NULL: no memory. */
+/* An empty reply with room for any template of `size` bytes. NULL: no memory. */
 static struct reply *allocate(size_t size)
 {
     struct reply *reply = calloc(1, sizeof *reply);
@@ -76,12 +77,12 @@ static struct reply *allocate(size_t size)
     return reply;
 }
 
-struct reply *reply_compile(const char *text, const char **problem)
+struct reply *reply_compile(const char *text, struct problem *problem)
 {
     struct reply *reply = allocate(strlen(text));
 
     if (reply == NULL) {
-        *problem = "not enough memory";
+        problem_set(problem, "not enough memory");
         return NULL;
     }
     while (*text != '\0') {
@@ -110,7 +111,7 @@ static bool append_field(struct buffer *out, enum field field, const struct repl
 
 bool reply_fits(const struct reply *reply, enum framing framing)
 {
-    /* Numbers and times have no byte that a framing forbids. */
+    /* Numbers and times contain no byte that a framing forbids. */
     return framing_can_reply(framing, reply->text, reply->text_size) &&
            (reply->text_size > 0 || reply->parts_count > 0 || framing_can_carry(framing, "", 0));
 }

@@ -1,9 +1,9 @@
 /*
- * reply.h: the template of replies that the configuration gives, compiled once, rendered for every
- * message. Pure.
+ * reply.h: the configuration's template for replies, compiled once, rendered for every message.
+ * Pure.
  *
  * In a template `{seq}`, `{bytes}` and `{time}` stand for the record's number, the message's length
- * in bytes and the record's time; `{{` is a brace, and so is a `}` that ends none of these; `\n`,
+ * in bytes and the record's time; `{{` is a brace, and so is a `}` outside a placeholder; `\n`,
  * `\r`, `\t`, `\\` and `\xHH` are bytes.
  */
 #ifndef TCPACK_COMMON_REPLY_H
@@ -12,6 +12,7 @@
 #include "common/buffer.h"
 #include "common/compiler.h"
 #include "common/framing/framing.h"
+#include "common/problem.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -19,31 +20,31 @@
 
 struct reply;
 
-/* What the placeholders of one reply stand for. */
+/* The values of a reply's placeholders. */
 struct reply_values {
     uint64_t seq;
     size_t bytes;
-    const char *time; /* as the record has it; not NUL-terminated */
+    const char *time; /* as in the record; not NUL-terminated */
     size_t time_size;
 };
 
 /*
- * The compiled template, which the caller gives to reply_free(). NULL, with *problem a static text
- * that says what is wrong with it, when it is no template, or there is no memory.
+ * The compiled template, which the caller gives to reply_free(). NULL, with the problem, if it is
+ * not a template or memory is short.
  */
-struct reply *reply_compile(const char *text, const char **problem) MUST_USE;
+struct reply *reply_compile(const char *text, struct problem *problem) MUST_USE;
 
-/* Whether the framing can carry the reply, whatever its placeholders stand for. */
+/* Whether the framing can carry the reply, whatever the values of its placeholders. */
 bool reply_fits(const struct reply *reply, enum framing framing);
 
-/* The reply where it is always the same, and its size; NULL where it has placeholders. */
+/* The reply and its size, if it is always the same; NULL if it has placeholders. */
 const void *reply_constant(const struct reply *reply, size_t *size) MUST_USE;
 
-/* Appends the reply. False, with errno ENOMEM and `out` as it was, when there is no memory. */
+/* Appends the reply. False with errno ENOMEM, and `out` unchanged. */
 bool reply_render(const struct reply *reply, const struct reply_values *values,
                   struct buffer *out) MUST_USE;
 
-/* NULL is fine. */
+/* NULL is allowed. */
 void reply_free(struct reply *reply);
 
 #endif

@@ -1,5 +1,7 @@
 #include "common/stream.h"
 
+#include "common/descriptors.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -12,7 +14,7 @@
 
 enum { FD_PATH_SIZE = 32 };
 
-/* The same pipe or terminal, opened again: -1 where there is no /proc, or it may not be opened. */
+/* Opens the same pipe or terminal again. -1 if there is no /proc, or it is not allowed. */
 static int open_again(int fd)
 {
     char path[FD_PATH_SIZE];
@@ -27,9 +29,11 @@ void stream_open(struct stream *stream, int fd)
     struct stat status;
 
     *stream = (struct stream){.fd = fd, .kind = STREAM_PLAIN};
-    if (flags < 0 || (flags & O_NONBLOCK) != 0 || fstat(fd, &status) != 0)
+    if (flags < 0 || (flags & O_NONBLOCK) != 0)
         return;
-    if (S_ISSOCK(status.st_mode)) {
+    if (fstat(fd, &status) != 0) {
+        stream->kind = STREAM_GUARDED; /* it may be one that keeps a write() waiting */
+    } else if (S_ISSOCK(status.st_mode)) {
         stream->kind = STREAM_SOCKET;
     } else if (S_ISFIFO(status.st_mode) || isatty(fd)) {
         int own = open_again(fd);
@@ -43,17 +47,19 @@ int stream_descriptor(const struct stream *stream)
     return stream->fd;
 }
 
-/* Only for standard descriptors, which have room in an fd_set. */
+/* Without memory to ask, write() is the one to find out. */
 static bool has_room(int fd)
 {
+    struct descriptor_set set = {0};
     struct timeval now = {0};
-    fd_set set;
+    bool room = true;
 
-    if (fd >= FD_SETSIZE)
-        return true;
-    FD_ZERO(&set);
-    FD_SET(fd, &set);
-    return select(fd + 1, NULL, &set, NULL, &now) > 0;
+    if (descriptor_set_grow(&set, fd)) {
+        descriptor_set_add(&set, fd);
+        room = select(fd + 1, NULL, descriptor_set_for_select(&set), NULL, &now) > 0;
+    }
+    descriptor_set_free(&set);
+    return room;
 }
 
 static ssize_t write_guarded(int fd, const void *bytes, size_t size)
@@ -83,6 +89,6 @@ ssize_t stream_write(const struct stream *stream, const void *bytes, size_t size
 void stream_close(struct stream *stream)
 {
     if (stream->kind == STREAM_OWN)
-        (void)close(stream->fd); /* what was written is in the pipe */
+        (void)close(stream->fd); /* the pipe has all that was written */
     *stream = (struct stream){0};
 }

@@ -1,7 +1,7 @@
 /*
  * stream.h: writing to a pipe, a terminal or a socket that other programs share, without waiting
- * for its reader. O_NONBLOCK belongs to the open file description, which the shell and the programs
- * beside us share, and is never set on it (open(2), fcntl(2)).
+ * for its reader. O_NONBLOCK would apply to the open file description, which other programs and the
+ * shell share, so it is never set (open(2), fcntl(2)).
  */
 #ifndef TCPACK_COMMON_STREAM_H
 #define TCPACK_COMMON_STREAM_H
@@ -12,32 +12,33 @@
 #include <sys/types.h>
 
 enum stream_kind {
-    STREAM_PLAIN,   /* write() as it is: a file, a device, or what is non-blocking already */
+    STREAM_PLAIN,   /* plain write(): a file, a device, or a descriptor that is non-blocking */
     STREAM_OWN,     /* write() to a non-blocking description of our own */
     STREAM_SOCKET,  /* send() with MSG_DONTWAIT */
-    STREAM_GUARDED, /* write() of a little, once select() says that there is room */
+    STREAM_GUARDED, /* a short write() once select() reports room */
 };
 
 /* A zeroed struct is closed. */
 struct stream {
-    int fd; /* the descriptor that was given, borrowed; STREAM_OWN: ours */
+    int fd; /* STREAM_OWN: ours; otherwise the caller's */
     enum stream_kind kind;
 };
 
-/* Prepares writing to `fd`, which stays the caller's. Cannot fail: at worst, less is certain. */
+/* Prepares writing to `fd`, which stays the caller's. Cannot fail: at worst it is STREAM_GUARDED.
+ */
 void stream_open(struct stream *stream, int fd);
 
 /*
- * Like write() to a non-blocking descriptor: how many bytes were taken, maybe fewer than all; or -1
- * with errno, EAGAIN if there is no room now. With STREAM_GUARDED only, it can wait after all: if
- * another writer takes the room first, or a terminal has less room than what is written.
+ * Like write() to a non-blocking descriptor: returns the number of bytes written, perhaps fewer
+ * than all; or -1 with errno, EAGAIN if there is no room now. Only with STREAM_GUARDED can it still
+ * wait: if another writer takes the room first, or a terminal has less room than is written.
  */
 ssize_t stream_write(const struct stream *stream, const void *bytes, size_t size) MUST_USE;
 
-/* The descriptor that select() must watch for room. */
+/* The descriptor for select() to watch for room. */
 int stream_descriptor(const struct stream *stream) MUST_USE;
 
-/* Closes what stream_open() opened. */
+/* Closes the descriptor that stream_open() opened, if any. */
 void stream_close(struct stream *stream);
 
 #endif

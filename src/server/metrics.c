@@ -28,6 +28,16 @@ static const struct {
     {100000, "0.1"},  {250000, "0.25"}, {1000000, "1"},   {5000000, "5"},
 };
 
+const char *metrics_refusal_name(enum metrics_refusal refusal)
+{
+    return refusal_names[refusal];
+}
+
+const char *metrics_end_name(enum metrics_end end)
+{
+    return end_names[end];
+}
+
 void metrics_count_sync(struct metrics *metrics, int64_t us)
 {
     size_t bucket = 0;
@@ -178,7 +188,7 @@ bool metrics_summarize(const struct metrics *metrics, struct buffer *out)
         metrics->journal_errors);
 }
 
-bool metrics_write_file(const char *path, const struct buffer *text, const char **problem)
+bool metrics_write_file(const char *path, const struct buffer *text, struct problem *problem)
 {
     int fd = replace_file(
         &(struct replacement){
@@ -190,7 +200,7 @@ bool metrics_write_file(const char *path, const struct buffer *text, const char 
     return fd >= 0;
 }
 
-bool metrics_remove_file(const char *path, const char **problem)
+bool metrics_remove_file(const char *path, struct problem *problem)
 {
     return replace_file_remove(path, problem);
 }

@@ -7,6 +7,7 @@
 
 #include "common/buffer.h"
 #include "common/compiler.h"
+#include "common/problem.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -65,6 +66,10 @@ struct metrics {
     int64_t started_wall_us; /* wall clock */
 };
 
+/* The names of the reasons, as the label `reason` has them. */
+const char *metrics_refusal_name(enum metrics_refusal refusal);
+const char *metrics_end_name(enum metrics_end end);
+
 /* Counts one fdatasync() that took `us` microseconds. */
 void metrics_count_sync(struct metrics *metrics, int64_t us);
 
@@ -76,13 +81,14 @@ bool metrics_summarize(const struct metrics *metrics, struct buffer *out) MUST_U
 
 /*
  * Replaces the file `path` by `text` in one step: a reader finds the old file or the new one. All
- * users can read it, whatever the umask. False with the reason in *problem (static text, or of
- * strerror()); the old file then stays. Anything but a regular file (a device, a link) is not
- * replaced. The file is not synced: after a crash there are newer figures soon.
+ * users can read it, whatever the umask. False with the reason in `problem`; the old file then
+ * stays. Anything but a regular file (a device, a link) is not replaced. The file is not synced:
+ * after a crash there are newer figures soon.
  */
-bool metrics_write_file(const char *path, const struct buffer *text, const char **problem) MUST_USE;
+bool metrics_write_file(const char *path, const struct buffer *text,
+                        struct problem *problem) MUST_USE;
 
-/* Removes the file of the figures, if it is a regular file. False with *problem as above. */
-bool metrics_remove_file(const char *path, const char **problem) MUST_USE;
+/* Removes the file of the figures, if it is a regular file. False with the reason as above. */
+bool metrics_remove_file(const char *path, struct problem *problem) MUST_USE;
 
 #endif

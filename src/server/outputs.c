@@ -35,7 +35,7 @@ struct output {
 struct outputs {
     struct output all[WRITTEN_MAX];
     size_t count;
-    char *problem;
+    struct problem *problem;
 };
 
 /* --------------------------------------------------------------------------- which file it is */
@@ -115,10 +115,9 @@ static bool refuse(const struct outputs *outputs, const struct output *one,
 {
     const char *path = other->path[0] != '\0' ? other->path : one->path;
 
-    (void)snprintf(outputs->problem, OUTPUTS_PROBLEM_SIZE,
-                   "%s and %s are the same file%s%.*s: each needs one of its own", one->what,
-                   other->what, path[0] != '\0' ? ", " : "", SHOWN_PATH_BYTES, path);
-    return false;
+    return problem_set(outputs->problem,
+                       "%s and %s are the same file%s%.*s: each needs one of its own", one->what,
+                       other->what, path[0] != '\0' ? ", " : "", SHOWN_PATH_BYTES, path);
 }
 
 static bool is_free(const struct outputs *outputs, const struct output *output)
@@ -129,15 +128,19 @@ static bool is_free(const struct outputs *outputs, const struct output *output)
     return true;
 }
 
-/* Adds the file `path` followed by `suffix`. False: it was added before. */
-static bool add_path(struct outputs *outputs, const char *what, const char *path,
-                     const char *suffix)
+/* The next entry, which add() adds. */
+static struct output *begin(struct outputs *outputs, const char *what)
 {
     struct output *output = &outputs->all[outputs->count];
 
     *output = (struct output){.what = what};
-    int length = snprintf(output->path, sizeof output->path, "%s%s", path, suffix);
-    if (length <= 0 || length >= PATH_MAX || !examine(output, -1))
+    return output;
+}
+
+/* False: it is one that was added before. `fd`: for a standard descriptor, which has no path. */
+static bool add(struct outputs *outputs, struct output *output, int fd)
+{
+    if (!examine(output, fd))
         return true;
     if (!is_free(outputs, output))
         return false;
@@ -145,17 +148,19 @@ static bool add_path(struct outputs *outputs, const char *what, const char *path
     return true;
 }
 
+/* Adds the file `path` followed by `suffix`. */
+static bool add_path(struct outputs *outputs, const char *what, const char *path,
+                     const char *suffix)
+{
+    struct output *output = begin(outputs, what);
+    int length = snprintf(output->path, sizeof output->path, "%s%s", path, suffix);
+
+    return length <= 0 || length >= PATH_MAX || add(outputs, output, -1);
+}
+
 static bool add_standard(struct outputs *outputs, const char *what, int fd)
 {
-    struct output *output = &outputs->all[outputs->count];
-
-    *output = (struct output){.what = what};
-    if (!examine(output, fd))
-        return true;
-    if (!is_free(outputs, output))
-        return false;
-    outputs->count++;
-    return true;
+    return add(outputs, begin(outputs, what), fd);
 }
 
 static bool add_journal(struct outputs *outputs, const char *file, bool standard)
@@ -202,14 +207,13 @@ static bool is_service_log(const struct config *config)
     return strcmp(config->journal.file, "-") == 0 && log_goes_to_journal(STDOUT_FILENO);
 }
 
-bool outputs_check(const struct config *config, const char *path, bool standard, char *problem)
+bool outputs_check(const struct config *config, const char *path, bool standard,
+                   struct problem *problem)
 {
     struct outputs *outputs = calloc(1, sizeof *outputs);
 
-    if (outputs == NULL) {
-        (void)snprintf(problem, OUTPUTS_PROBLEM_SIZE, "%s", strerror(errno));
-        return false;
-    }
+    if (outputs == NULL)
+        return problem_set(problem, "%s", strerror(errno));
     outputs->problem = problem;
     bool good = add_path(outputs, "the configuration", path, "") &&
                 add_journal(outputs, config->journal.file, standard) &&
@@ -217,13 +221,11 @@ bool outputs_check(const struct config *config, const char *path, bool standard,
                 (!standard || add_standard(outputs, "standard error", STDERR_FILENO)) &&
                 check_sockets(outputs, config);
     free(outputs);
-    if (good && standard && !config->journal.file_given && is_service_log(config)) {
-        (void)snprintf(problem, OUTPUTS_PROBLEM_SIZE,
-                       "[journal] file is not set, and standard output is systemd's log, which "
-                       "drops lines above its rate limit: set file to a path, or set "
-                       "StateDirectory= in the unit, or set file = - if records may be lost");
-        good = false;
-    }
+    if (good && standard && !config->journal.file_given && is_service_log(config))
+        return problem_set(problem,
+                           "[journal] file is not set, and standard output is systemd's log, which "
+                           "drops lines above its rate limit: set file to a path, or set "
+                           "StateDirectory= in the unit, or set file = - if records may be lost");
     return good;
 }
 

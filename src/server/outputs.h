@@ -12,20 +12,18 @@
 
 #include "common/compiler.h"
 #include "common/config/config.h"
+#include "common/problem.h"
 
 #include <stdbool.h>
-
-/* Bytes for a problem of outputs_check(). */
-enum { OUTPUTS_PROBLEM_SIZE = 512 };
 
 /*
  * Whether the outputs of `config`, read from `path`, are all different files. `standard`: include
  * standard output and standard error; false for -t, which runs outside the service. False with the
- * two files in `problem` (OUTPUTS_PROBLEM_SIZE bytes). Ignores a file that cannot be examined:
+ * two files in `problem`. Ignores a file that cannot be examined:
  * opening it will give the reason.
  */
 bool outputs_check(const struct config *config, const char *path, bool standard,
-                   char *problem) MUST_USE;
+                   struct problem *problem) MUST_USE;
 
 /* A warning about outputs that passed outputs_check(); static text; NULL: no warning. */
 const char *outputs_warning(const struct config *config) MUST_USE;

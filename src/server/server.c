@@ -28,10 +28,10 @@ static bool out_of_memory(int *status)
 static bool adopt_passed(struct server *server, int *status)
 {
     struct activation activation;
-    char problem[ACTIVATION_PROBLEM_SIZE];
+    struct problem problem;
 
-    if (!activation_take(&activation, problem)) {
-        log_error("cannot take the sockets of the service manager: %s", problem);
+    if (!activation_take(&activation, &problem)) {
+        log_error("cannot take the sockets of the service manager: %s", problem.text);
         *status = EX_UNAVAILABLE;
         return false;
     }
@@ -42,14 +42,14 @@ static bool adopt_passed(struct server *server, int *status)
 
 static bool listen_everywhere(struct server *server, int *status)
 {
-    char problem[LISTENER_PROBLEM_MAX];
+    struct problem problem;
     struct listeners listeners;
 
     if (!adopt_passed(server, status))
         return false;
     if (!listeners_open(&listeners, server->settings, &server->listeners, LISTENER_AT_START,
-                        problem)) {
-        log_error("%s", problem);
+                        &problem)) {
+        log_error("%s", problem.text);
         *status = EX_UNAVAILABLE;
         return false;
     }
@@ -63,13 +63,13 @@ static bool listen_everywhere(struct server *server, int *status)
 static bool drop_privileges(const struct server *server, int *status)
 {
     const struct config *config = &server->settings->config;
-    char problem[PRIVILEGES_PROBLEM_SIZE];
+    struct problem problem;
     struct identity identity;
 
     if (*config->user == '\0' && *config->group == '\0')
         return true;
-    if (!privileges_find(config->user, config->group, &identity, problem)) {
-        log_error("%s (user, group)", problem);
+    if (!privileges_find(config->user, config->group, &identity, &problem)) {
+        log_error("%s (user, group)", problem.text);
         *status = EX_CONFIG;
         return false;
     }
@@ -77,8 +77,8 @@ static bool drop_privileges(const struct server *server, int *status)
     if (kept != NULL)
         log_warning("cannot give the Unix socket %s to user %lu, group %lu: %s", kept,
                     (unsigned long)identity.uid, (unsigned long)identity.gid, strerror(errno));
-    if (!privileges_drop(&identity, problem)) {
-        log_error("%s", problem);
+    if (!privileges_drop(&identity, &problem)) {
+        log_error("%s", problem.text);
         *status = EX_NOPERM;
         return false;
     }
@@ -107,11 +107,11 @@ static bool watch_signals(struct server *server, int *status)
 
 static bool allocate(struct server *server, struct config *config, int *status)
 {
-    const char *problem;
+    struct problem problem;
 
     server->settings = settings_new(config, &problem);
     if (server->settings == NULL) {
-        log_error("cannot start: %s", problem);
+        log_error("cannot start: %s", problem.text);
         *status = EX_OSERR;
         return false;
     }
@@ -178,6 +178,7 @@ int server_run(struct server *server)
         round_read(server);
         round_commit(server);
         round_answer(server);
+        trace_round(server);
     }
     housekeeping_stopping();
     if (server->status == EX_OK)

@@ -6,33 +6,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool parse_networks(const char *text, struct network_list *list, const char **problem)
-{
-    char ignored[NETWORK_PROBLEM_SIZE];
-
-    if (network_list_parse(text, list, ignored))
-        return true;
-    *problem = strerror(ENOMEM); /* the configuration is valid: it can only be memory */
-    return false;
-}
-
-static bool compile(struct listener_settings *section, const char **problem)
+/* The configuration is valid: it can only fail for want of memory. */
+static bool compile(struct listener_settings *section, struct problem *problem)
 {
     section->reply = reply_compile(section->config->reply, problem);
     return section->reply != NULL &&
-           parse_networks(section->config->allow, &section->allow, problem) &&
-           parse_networks(section->config->deny, &section->deny, problem) &&
-           parse_networks(section->config->proxy_from, &section->proxy_from, problem) &&
+           network_list_parse(section->config->allow, &section->allow, problem) &&
+           network_list_parse(section->config->deny, &section->deny, problem) &&
+           network_list_parse(section->config->proxy_from, &section->proxy_from, problem) &&
            escape_decode(section->config->health_check, &section->health_check, problem);
 }
 
-static bool compile_all(struct settings *settings, const char **problem)
+static bool compile_all(struct settings *settings, struct problem *problem)
 {
     settings->sections = calloc(settings->config.listeners_count + 1, sizeof *settings->sections);
-    if (settings->sections == NULL) {
-        *problem = strerror(ENOMEM);
-        return false;
-    }
+    if (settings->sections == NULL)
+        return problem_set(problem, "%s", strerror(ENOMEM));
     for (size_t at = 0; at <= settings->config.listeners_count; at++) {
         struct listener_settings *section = &settings->sections[settings->count++];
         section->all = settings;
@@ -43,13 +32,13 @@ static bool compile_all(struct settings *settings, const char **problem)
     return true;
 }
 
-struct settings *settings_new(struct config *config, const char **problem)
+struct settings *settings_new(struct config *config, struct problem *problem)
 {
     struct settings *settings = calloc(1, sizeof *settings);
 
     if (settings == NULL) {
         config_free(config);
-        *problem = strerror(ENOMEM);
+        problem_set(problem, "%s", strerror(ENOMEM));
         return NULL;
     }
     settings->config = *config;

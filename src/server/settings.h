@@ -9,6 +9,7 @@
 #include "common/compiler.h"
 #include "common/config/config.h"
 #include "common/network.h"
+#include "common/problem.h"
 #include "common/reply.h"
 
 #include <stddef.h>
@@ -33,9 +34,9 @@ struct settings {
 
 /*
  * The settings of a valid configuration, which the caller holds. Takes ownership of the
- * configuration's contents, even on failure. NULL with the reason in *problem (static text).
+ * configuration's contents, even on failure. NULL with the reason in `problem`.
  */
-struct settings *settings_new(struct config *config, const char **problem) MUST_USE;
+struct settings *settings_new(struct config *config, struct problem *problem) MUST_USE;
 
 /* Adds or removes a holder; removing the last one frees the settings. Release allows NULL. */
 void settings_hold(struct settings *settings);

@@ -1,6 +1,7 @@
 /* tcpackd.c: main(): reads the command line and the configuration, and serves. See tcpackd(8). */
 #include "common/compiler.h"
 #include "common/config/config.h"
+#include "common/config/report.h"
 #include "common/descriptors.h"
 #include "common/log.h"
 #include "server/outputs.h"
@@ -31,8 +32,8 @@ static const char help[] =
     "                        set one option; overrides the file\n"
     "  -t, --check           check the configuration and exit\n"
     "  -T, --print           print the whole configuration and exit\n"
-    "  -q, --quiet           log less\n"
-    "  -v, --verbose         log more\n"
+    "  -q, --quiet           log warnings and errors only\n"
+    "  -v, --verbose         log each connection; twice: each round and commit, too\n"
     "  -V, --version         print the version and exit\n"
     "  -h, --help            print this help and exit\n"
     "\n"
@@ -60,7 +61,7 @@ struct command_line {
     bool check;
     bool print;
     bool quiet;
-    bool verbose;
+    int verbose; /* how often -v was given */
 };
 
 static NORETURN void exit_usage(const char *format, ...) PRINTF_LIKE(1, 2);
@@ -122,7 +123,7 @@ static void parse_option(struct command_line *line, int option, const char *argu
         line->quiet = true;
         break;
     case 'v':
-        line->verbose = true;
+        line->verbose++;
         break;
     case 'V':
         exit_printed(puts("tcpackd " PACKAGE_VERSION) >= 0);
@@ -150,20 +151,15 @@ static struct command_line parse_command_line(int argc, char **argv)
         exit_usage("unexpected argument: %s; name the configuration with -c FILE", argv[optind]);
     if (line.check && line.print)
         exit_usage("-t and -T exclude each other");
-    if (line.quiet && line.verbose)
+    if (line.quiet && line.verbose > 0)
         exit_usage("-q and -v exclude each other");
     if (line.quiet)
         line.overrides[line.source.overrides_count++] = "log.level=warning";
-    if (line.verbose)
-        line.overrides[line.source.overrides_count++] = "log.level=debug";
+    if (line.verbose > 0)
+        line.overrides[line.source.overrides_count++] =
+            line.verbose == 1 ? "log.level=debug" : "log.level=trace";
     line.source.overrides = line.overrides;
     return line;
-}
-
-static void report_error(void *context, const char *text)
-{
-    (void)context; /* not needed */
-    log_error("%s", text);
 }
 
 /*
@@ -185,11 +181,11 @@ static const char *state_journal(char path[PATH_BYTES])
 /* Whether the files that the server would write are all different. `standard`: see outputs.h. */
 static bool check_outputs(const struct config *config, const char *path, bool standard)
 {
-    char problem[OUTPUTS_PROBLEM_SIZE];
+    struct problem problem;
 
-    if (outputs_check(config, path, standard, problem))
+    if (outputs_check(config, path, standard, &problem))
         return true;
-    log_error("%s: %s", path, problem);
+    log_error("%s: %s", path, problem.text);
     return false;
 }
 
@@ -214,7 +210,6 @@ static int serve(const struct config_source *source, struct config *config)
 
 int main(int argc, char **argv)
 {
-    const struct config_report report = {.error = report_error};
     struct config config;
     char journal_file[PATH_BYTES];
     int status = EX_OK;
@@ -224,7 +219,7 @@ int main(int argc, char **argv)
     log_open("tcpackd", LOG_LEVEL_INFO, LOG_TO_STDERR);
     struct command_line line = parse_command_line(argc, argv);
     line.source.journal_file = state_journal(journal_file);
-    bool loaded = config_load(&line.source, &report, &config);
+    bool loaded = config_load(&line.source, &config_report_to_log, &config);
     if (!loaded) {
         free(line.overrides);
         return EX_CONFIG;

@@ -57,7 +57,7 @@ static void check_written_anew(const struct network_list *list)
 {
     struct buffer text = {0};
     struct network_list again;
-    char problem[NETWORK_PROBLEM_SIZE];
+    struct problem problem;
     char address[INET6_ADDRSTRLEN];
 
     for (size_t i = 0; i < list->count; i++) {
@@ -66,7 +66,7 @@ static void check_written_anew(const struct network_list *list)
         require(buffer_printf(&text, "%s/%u,", address, network->prefix));
     }
     require(buffer_append(&text, "", 1));
-    require(network_list_parse((const char *)text.bytes, &again, problem));
+    require(network_list_parse((const char *)text.bytes, &again, &problem));
     require(again.count == list->count);
     for (size_t i = 0; i < list->count; i++) {
         require(again.networks[i].family == list->networks[i].family);
@@ -80,15 +80,15 @@ static void check_written_anew(const struct network_list *list)
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
     struct network_list list;
-    char problem[NETWORK_PROBLEM_SIZE] = "";
+    struct problem problem = {""};
     char *text = malloc(size + 1);
 
     require(text != NULL);
     if (size > 0)
         memcpy(text, bytes, size);
     text[size] = '\0';
-    bool read = network_list_parse(text, &list, problem);
-    require(read == (problem[0] == '\0'));
+    bool read = network_list_parse(text, &list, &problem);
+    require(read == (problem.text[0] == '\0'));
     require(read || list.count == 0);
     for (size_t i = 0; i < list.count; i++)
         check(&list.networks[i]);

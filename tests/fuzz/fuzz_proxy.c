@@ -26,7 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     if (result == PROXY_UNFINISHED) {
         require(size < PROXY_HEADER_MAX);
     } else if (result == PROXY_MALFORMED) {
-        require(header.problem != NULL);
+        require(header.problem.text[0] != '\0');
     } else {
         for (size_t part = 0; part < header.consumed; part++)
             require(proxy_parse(bytes, part, &again) == PROXY_UNFINISHED);

@@ -35,7 +35,7 @@ static void check(const struct reply *reply, size_t template_size)
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
-    const char *problem = NULL;
+    struct problem problem = {""};
     char *template = malloc(size + 1);
 
     require(template != NULL);
@@ -43,7 +43,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
         memcpy(template, bytes, size);
     template[size] = '\0';
     struct reply *reply = reply_compile(template, &problem);
-    require((reply == NULL) == (problem != NULL));
+    require((reply == NULL) == (problem.text[0] != '\0'));
     if (reply != NULL)
         check(reply, strlen(template));
     reply_free(reply);

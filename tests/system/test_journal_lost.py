@@ -129,7 +129,7 @@ def test_idle_and_deleted(one, journal):
             return journal.exists()
 
     wait_until(made_again, "the new journal")
-    one.log.wait("^tcpackd: error: journal .* was deleted, and what was recorded in it is lost")
+    one.log.wait("^tcpackd: error: journal .* was deleted, and its records are lost")
     assert offer(one, b"after") == 2
     assert len(read_journal(journal, first=2)) == 1
 

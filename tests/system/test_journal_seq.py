@@ -169,7 +169,7 @@ def test_fifo_at_its_new_name(make, journal):
         os.mkfifo(journal.with_name("journal.seq.new"))
         rename(journal)
         one.send_signal(signal.SIGHUP)
-        one.log.wait("warning: cannot reserve numbers in .*something else than a regular file")
+        one.log.wait("warning: cannot reserve numbers in .*something other than a regular file")
         assert say(one) == [2]
 
 

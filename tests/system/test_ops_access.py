@@ -87,7 +87,7 @@ def test_held_lines_are_counted(server):
     one = server({"server.deny": "127.0.0.2"})
     def refuse_one():
         connect_from(one, "127.0.0.2").close()
-        return one.log.matches(r"\((\d+) more of this address were not logged\)")
+        return one.log.matches(r"\((\d+) more from this address were not logged\)")
     assert int(wait_until(refuse_one, "the next second")[0][1]) > 0
 
 

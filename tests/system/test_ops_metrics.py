@@ -159,7 +159,7 @@ def test_what_is_no_regular_file_stays(server, metrics, make, suffix):
     before = os.lstat(other)
     one = server({"metrics.file": metrics})
     one.log.wait(re.escape(f"error: cannot write metrics to {metrics}: "
-                           "there is something else than a regular file"))
+                           "there is something other than a regular file"))
     one.stop()
     after = os.lstat(other)
     assert (after.st_ino, after.st_mode) == (before.st_ino, before.st_mode)

@@ -283,7 +283,7 @@ def test_invalid_file_changes_nothing(server):
         reload(one, {"server.reply": "after", "server.prot": 1, "server.port": "x"},
                expect="nothing is changed")
         assert [match[1] for match in one.log.matches(f"error: {one.config}:(.+)")] == [
-            '2: port: "x" is no number from 0 to 65535',
+            '2: port: "x" is not a number from 0 to 65535',
             '5: unknown key "prot" in [server] (did you mean "port"?)',
             " nothing is changed",
         ]

@@ -73,7 +73,7 @@ def test_watchdog(server, tmp_path):
 def test_manager_that_is_gone_does_no_harm(server, tmp_path):
     one = server({"server.framing": "line"},
                  environment={"NOTIFY_SOCKET": str(tmp_path / "nobody")})
-    one.log.wait("cannot tell the service manager")
+    one.log.wait("cannot notify the service manager")
     with Client(one) as client:
         assert client.say(b"hello") == REPLY
 

@@ -76,6 +76,26 @@ def test_every_key_is_in_the_man_page_with_its_default():
             assert value == in_words, f"{section}.{key} has a default that the page does not say"
 
 
+def reload_kinds():
+    """{what a reload does: keys} of the option table."""
+    table = (programs.SOURCE / "src" / "common" / "config" / "options.c").read_text()
+    kinds = {}
+    for key, kind in re.findall(r"^    \{[A-Z_]+\((\w+)\), ([A-Z_]+),", table, re.MULTILINE):
+        kinds.setdefault(kind, set()).add(key)
+    return kinds
+
+
+def test_the_man_page_says_what_a_reload_leaves_as_it_is():
+    kinds = reload_kinds()
+    exceptions = re.search(
+        r"with two exceptions:\n(.*?)apply to new connections only;\n(.*?)need a restart",
+        page("tcpackd.8"), re.DOTALL)
+    new_only, restart = (set(re.findall(r"\b(\w{3,})\b", words)) - {"and"}
+                         for words in exceptions.groups())
+    assert new_only == kinds["NEW_ONLY"]
+    assert restart == kinds["AFTER_RESTART"]
+
+
 def test_shipped_file_lists_every_key_with_its_default():
     section, listed = None, []
     for line in SHIPPED.read_text(encoding="utf-8").splitlines():

@@ -118,6 +118,7 @@ def test_long_options(config):
     assert (long.returncode, long.stdout, long.stderr) == (0, short.stdout, "")
     assert "level = warning" in long.stdout and "port = 7" in long.stdout
     assert "level = debug" in tcpackd("--verbose", "--print").stdout
+    assert "level = trace" in tcpackd("--verbose", "-v", "--print").stdout
     assert "is valid" in tcpackd(f"--config={path}", "--check").stderr
 
 
@@ -230,6 +231,30 @@ def test_quiet_logs_warnings_and_errors_only(server):
     wait_until(lambda: answers_and_refuses(port), "an answer")
     one.stop()
     assert one.log.lines and all("warning: " in line for line in one.log.lines), str(one.log)
+
+
+LIFE = ("accepted 127.0.0.1:.* for \\[server\\]: 1 are open",
+        "closed 127.0.0.1:.* \\(peer\\): 2 messages in [0-9]+ seconds")
+ROUNDS = ("commit: 2 records up to 2, [0-9]+ bytes, [0-9]+ us",
+          "round: .* 2 messages recorded, 6 bytes of replies sent")
+
+
+@pytest.mark.parametrize("arguments, said, unsaid", [
+    ([], (), LIFE + ROUNDS),
+    (["-v"], LIFE, ROUNDS),
+    (["-vv"], LIFE + ROUNDS, ()),
+])
+def test_verbose_follows_connections_and_twice_rounds(server, arguments, said, unsaid):
+    one = server({"server.framing": "line", "server.reply": "ok"}, arguments=arguments)
+    with Client(one) as client:
+        client.send(b"a\nb\n")
+        assert client.receive() == b"ok\nok\n"
+        client.end_sending()
+        assert client.receive() == b""
+    one.stop()
+    for pattern in said:
+        one.log.wait(pattern)
+    assert not [line for line in one.log.lines for pattern in unsaid if re.search(pattern, line)]
 
 
 def test_verbose_logs_more(server):

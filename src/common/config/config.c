@@ -2,6 +2,7 @@
 
 #include "common/buffer.h"
 #include "common/config/loader.h"
+#include "common/problem.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,8 +13,8 @@
 
 enum { FILE_MAX_BYTES = 1048576 };
 
-/* Appends the file's bytes. False, with *problem, when that fails. */
-static bool read_descriptor(int descriptor, struct buffer *text, const char **problem)
+/* Appends the file's bytes. */
+static bool read_descriptor(int descriptor, struct buffer *text, struct problem *problem)
 {
     enum { CHUNK = 16384 };
 
@@ -22,38 +23,34 @@ static bool read_descriptor(int descriptor, struct buffer *text, const char **pr
         ssize_t size = room == NULL ? -1 : read(descriptor, room, CHUNK);
         if (size < 0 && errno == EINTR)
             continue;
-        if (size < 0) {
-            *problem = errno == EAGAIN ? "nothing comes out of this pipe now, and a program that "
-                                         "runs does not wait for it"
-                                       : strerror(errno);
-            return false;
-        }
+        if (size < 0 && errno == EAGAIN)
+            return problem_set(problem, "nothing comes out of this pipe now, and a program that "
+                                        "runs does not wait for it");
+        if (size < 0)
+            return problem_set(problem, "%s", strerror(errno));
         if (size == 0)
             return true;
         text->size += (size_t)size;
-        if (text->size > FILE_MAX_BYTES) {
-            *problem = "more than a megabyte: that is no configuration";
-            return false;
-        }
+        if (text->size > FILE_MAX_BYTES)
+            return problem_set(problem,
+                               "it is larger than a megabyte: that is not a configuration");
     }
 }
 
 static void cannot_read(struct config_loader *loader, const char *why)
 {
-    char problem[CONFIG_PROBLEM_SIZE];
+    struct problem problem;
 
-    (void)snprintf(problem, sizeof problem, "cannot read the configuration: %s", why);
-    config_loader_wrong_file(loader, problem);
+    problem_set(&problem, "cannot read the configuration: %s", why);
+    config_loader_wrong_file(loader, &problem);
 }
 
-/* NULL, or why a pipe that gave nothing is no configuration: somebody has read it already. */
-static const char *judge_pipe(int descriptor, const struct buffer *text)
+/* Whether this is a pipe that another program has read already. */
+static bool is_drained_pipe(int descriptor, const struct buffer *text)
 {
     struct stat status;
 
-    if (text->size > 0 || fstat(descriptor, &status) != 0 || !S_ISFIFO(status.st_mode))
-        return NULL;
-    return "nothing comes out of this pipe";
+    return text->size == 0 && fstat(descriptor, &status) == 0 && S_ISFIFO(status.st_mode);
 }
 
 static bool has_text(const struct buffer *text)
@@ -64,18 +61,18 @@ static bool has_text(const struct buffer *text)
     return false;
 }
 
-/* NULL, or why the file that was read is no configuration. */
-static const char *judge_text(int descriptor, const struct buffer *text,
-                              const struct config_source *source)
+/* Whether what was read from the file can be a configuration. */
+static bool check_text(int descriptor, const struct buffer *text,
+                       const struct config_source *source, struct problem *problem)
 {
-    const char *problem = judge_pipe(descriptor, text);
-
-    if (problem == NULL && source->before != NULL && source->before->has_text && !has_text(text))
-        problem = "it is empty, and was not when it was read before";
-    return problem;
+    if (is_drained_pipe(descriptor, text))
+        return problem_set(problem, "nothing comes out of this pipe");
+    if (source->before != NULL && source->before->has_text && !has_text(text))
+        return problem_set(problem, "it is empty, and was not when it was read before");
+    return true;
 }
 
-/* Opens the file; a pipe that nobody writes to must not keep us waiting. -1 with errno. */
+/* Opens the file without waiting for a pipe's writer. -1 with errno. */
 static int open_file(const struct config_source *source)
 {
     int descriptor = open(source->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
@@ -89,7 +86,7 @@ static int open_file(const struct config_source *source)
 static void read_file(struct config_loader *loader, const struct config_source *source)
 {
     struct buffer text = {0};
-    const char *problem = NULL;
+    struct problem problem;
     int descriptor = open_file(source);
     bool was_there = source->before != NULL && source->before->of_file;
 
@@ -99,18 +96,18 @@ static void read_file(struct config_loader *loader, const struct config_source *
         return;
     }
     loader->config->of_file = true;
-    if (read_descriptor(descriptor, &text, &problem))
-        problem = judge_text(descriptor, &text, source);
+    bool good = read_descriptor(descriptor, &text, &problem) &&
+                check_text(descriptor, &text, source, &problem);
     loader->config->has_text = has_text(&text);
-    if (problem == NULL)
+    if (good)
         config_loader_read(loader, (const char *)text.bytes, text.size);
     else
-        cannot_read(loader, problem);
+        cannot_read(loader, problem.text);
     (void)close(descriptor); /* it was only read */
     buffer_free(&text);
 }
 
-/* Completes what was read, or throws it away. */
+/* Completes the configuration, or frees it. */
 static bool finish(struct config_loader *loader)
 {
     if (!loader->failed)
@@ -146,7 +143,7 @@ bool config_parse(const char *name, const char *text, size_t size,
     return finish(&loader);
 }
 
-/* Prints a list of networks: a line of its own for each part that a line has room for. */
+/* Prints a list of networks, split into as many lines as it needs. */
 static bool print_networks(FILE *out, const char *key, const char *list)
 {
     const size_t room = CONFIG_LINE_MAX - strlen(key) - strlen(" = ");
@@ -179,11 +176,11 @@ static bool print_key(FILE *out, const struct config_option *option, const void 
     return fprintf(out, "%s\n", line) >= 0;
 }
 
-/* Prints the keys of one section, whose fields are in `home`, or of listeners in `listener`. */
+/* Prints a section's keys; the fields are in `home`, those of each listener in `listener`. */
 static bool print_keys(FILE *out, enum config_section section, const void *home,
                        const struct config_listener *listener)
 {
-    for (size_t i = 0; i < CONFIG_OPTIONS; i++) {
+    for (size_t i = 0; i < config_options_count; i++) {
         const struct config_option *option = &config_options[i];
         const void *of = option->of_listener ? listener : home;
         if (option->section == section && of != NULL && !print_key(out, option, of))
@@ -192,8 +189,20 @@ static bool print_keys(FILE *out, enum config_section section, const void *home,
     return true;
 }
 
+const char *config_listener_title(const struct config_listener *listener,
+                                  char title[CONFIG_TITLE_SIZE])
+{
+    bool is_server = *listener->name == '\0';
+
+    (void)snprintf(title, CONFIG_TITLE_SIZE, "[%s%s]", is_server ? "server" : "listener ",
+                   listener->name); /* the loader takes no name that is too long */
+    return title;
+}
+
 bool config_print(const struct config *config, FILE *out)
 {
+    char title[CONFIG_TITLE_SIZE];
+
     for (size_t i = 0; i < CONFIG_SECTIONS; i++) {
         enum config_section section = (enum config_section)i;
         if (fprintf(out, "%s[%s]\n", i == 0 ? "" : "\n", config_section_names[i]) < 0 ||
@@ -202,7 +211,7 @@ bool config_print(const struct config *config, FILE *out)
     }
     for (size_t i = 0; i < config->listeners_count; i++) {
         const struct config_listener *listener = &config->listeners[i];
-        if (fprintf(out, "\n[listener %s]\n", listener->name) < 0 ||
+        if (fprintf(out, "\n%s\n", config_listener_title(listener, title)) < 0 ||
             !print_keys(out, CONFIG_SERVER, NULL, listener))
             return false;
     }
@@ -211,7 +220,7 @@ bool config_print(const struct config *config, FILE *out)
 
 static void free_texts(void *home, bool of_listener)
 {
-    for (size_t i = 0; i < CONFIG_OPTIONS; i++)
+    for (size_t i = 0; i < config_options_count; i++)
         if (config_options[i].of_listener == of_listener)
             config_option_free(&config_options[i], home);
 }

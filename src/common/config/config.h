@@ -1,10 +1,10 @@
 /*
- * config.h: what tcpack.ini says. Both programs read the same file with it; tcpack.ini(5) is the
- * reference of its keys.
+ * config.h: the configuration, tcpack.ini. Both programs read the same file with it; tcpack.ini(5)
+ * is the reference of its keys.
  *
- * One table (config_options.c) has every option: section, key, type, range, default. Reading,
- * defaults, config_print() and the tests that hold the man page and the shipped file against it all
- * come from this table. Reading is strict: whatever is not understood is an error with its line.
+ * One table (options.c) has every option: section, key, type, range, default, and what a reload
+ * does. Reading, defaults, config_print(), and the tests that compare the man page and the shipped
+ * file with it all use this table. Reading is strict: anything unknown is an error with its line.
  */
 #ifndef TCPACK_COMMON_CONFIG_CONFIG_H
 #define TCPACK_COMMON_CONFIG_CONFIG_H
@@ -18,7 +18,7 @@
 
 enum journal_format { JOURNAL_FORMAT_TEXT, JOURNAL_FORMAT_JSON };
 
-/* [server], or a [listener NAME] with what it inherited. Texts are never NULL; "" is empty. */
+/* [server], or a [listener NAME] with the keys it inherits. Texts are never NULL. */
 struct config_listener {
     char *name; /* "" for [server] */
     char *host;
@@ -41,11 +41,11 @@ struct config_listener {
 };
 
 struct config {
-    bool of_file;  /* its file was there */
-    bool has_text; /* and had more in it than blanks and empty lines */
+    bool of_file;  /* the file existed */
+    bool has_text; /* and contained more than blanks and empty lines */
     struct config_listener server;
     uint64_t max_clients; /* connections, 0: as many as the descriptor limit allows */
-    char *user;           /* "": stay who we are */
+    char *user;           /* "": do not change */
     char *group;
 
     struct config_listener *listeners; /* the [listener NAME] sections, in the file's order */
@@ -53,7 +53,7 @@ struct config {
 
     struct {
         char *file;      /* "-": standard output */
-        bool file_given; /* it is no default */
+        bool file_given; /* the configuration sets it */
         uint64_t format; /* enum journal_format */
         bool sync;
         uint64_t mode; /* permissions of a new file */
@@ -71,11 +71,11 @@ struct config {
 
     struct {
         /*
-         * host, port and framing are those of [server] where [client] does not say; for a host
-         * that stands for every address, the loopback address.
+         * host, port and framing are those of [server] unless [client] sets them; the host of a
+         * server that listens on every address becomes the loopback address.
          */
         char *host;
-        uint64_t port; /* 0: only the server's start line tells */
+        uint64_t port; /* 0: only the server's start line names it */
         uint64_t framing;
         uint64_t timeout; /* seconds */
         uint64_t window;  /* messages */
@@ -83,45 +83,54 @@ struct config {
     } client;
 };
 
-/* Receives each thing that is wrong, one line without newline, ready to be logged. */
+/* Bytes of the longest title, with the NUL. */
+enum { CONFIG_TITLE_SIZE = 48 };
+
+/* The listener's section as the file writes it, `[server]` or `[listener NAME]`; returns `title`.
+ */
+const char *config_listener_title(const struct config_listener *listener,
+                                  char title[CONFIG_TITLE_SIZE]);
+
+/* Receives each error as one line without newline, ready to be logged. */
 struct config_report {
     void (*error)(void *context, const char *line);
     void *context;
 };
 
 /*
- * What a program was told to read. An override is `section.key=value`, also `listener
- * NAME.key=value` (which begins that listener where the file has none), with a value as in the
- * file, but a `;` in it begins no comment. Of several for one key the last one counts.
+ * What to read. An override is `section.key=value`, or `listener NAME.key=value` (which adds that
+ * listener if the file has none), with a value as in the file, except that a `;` in it begins no
+ * comment. If a key is overridden several times, the last one counts.
  */
 struct config_source {
     const char *path;             /* the file */
     bool must_exist;              /* false: an absent file is an empty one */
-    const char *const *overrides; /* from -o, stronger than the file */
+    const char *const *overrides; /* from -o; they override the file */
     size_t overrides_count;
     const char *journal_file; /* the default of [journal] file; NULL: that of the table */
     /*
-     * Read again: the configuration in effect, else NULL. A file that was there must still be, and
-     * have text if it had (an editor may be about to write it); a pipe is not waited for.
+     * For a reload, the configuration in effect; otherwise NULL. A file that existed must still
+     * exist, and contain text if it did (an editor may be about to write it); a pipe is not waited
+     * for.
      */
     const struct config *before;
 };
 
 /*
- * Fills *config from the source. True: the caller gives it to config_free(). False: at least one
- * error was reported, `FILE:LINE: what is wrong`, all of the file's in one run, and *config is
- * empty. The only function here that opens a file.
+ * Fills *config from the source. True: the caller gives it to config_free(). False: every error was
+ * reported as `FILE:LINE: what is wrong`, and *config is empty. The only function here that opens
+ * a file.
  */
 bool config_load(const struct config_source *source, const struct config_report *report,
                  struct config *config) MUST_USE;
 
-/* The same from a text in memory; `name` stands for the file in errors. For tests and fuzzing. */
+/* The same from a text in memory; errors name it `name`. For tests and fuzzing. */
 bool config_parse(const char *name, const char *text, size_t size,
                   const struct config_report *report, struct config *config) MUST_USE;
 
 /*
- * Writes the configuration as INI: every key with its value, which reads back to the same. False
- * with errno when writing failed.
+ * Writes the configuration as INI, every key with its value; reading it gives the same
+ * configuration again. False with errno if writing failed.
  */
 bool config_print(const struct config *config, FILE *out) MUST_USE;
 

@@ -18,18 +18,18 @@
 #define LISTENER_LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
 
 enum {
-    LISTENER_NAME_MAX_BYTES = 32, /* with "listener " less than inih keeps of a section's name */
-    SHOWN_OVERRIDE_BYTES = 200,   /* of an override, in what is said about it */
+    LISTENER_NAME_MAX_BYTES = 32, /* with "listener ", less than inih keeps of a section's name */
+    SHOWN_OVERRIDE_BYTES = 200,   /* of an override, in an error about it */
     SHOWN_PATH_BYTES = 1000,
     REPORT_MAX_BYTES = 2048,
     SHOWN_REPLY_BYTES = 64,
-    SECTIONS_BYTES = 100, /* hold the names of all sections */
+    SECTIONS_BYTES = 100, /* enough for the names of all sections */
 };
 
-/* Reports a problem of the line, or the override, that is being read. */
+/* Reports a problem of the line or override that is being read. */
 static void wrong(struct config_loader *loader, const char *format, ...) PRINTF_LIKE(2, 3);
 
-/* The same of what was set there. */
+/* The same for the line or override `where`. */
 static void wrong_at(struct config_loader *loader, struct config_where where, const char *format,
                      ...) PRINTF_LIKE(3, 4);
 
@@ -40,7 +40,7 @@ static void report(struct config_loader *loader, const char *text)
     size_t left = strlen(text);
     size_t size = 0;
 
-    /* What is not fit for a terminal becomes \xHH. */
+    /* Bytes that are not safe on a terminal become \xHH. */
     while (left > 0) {
         size_t length = escape_character(bytes, left);
         bool plain = length > 0 && !escape_is_control(bytes, length);
@@ -70,11 +70,11 @@ static void report_at(struct config_loader *loader, struct config_where where, c
     else
         size =
             snprintf(text, sizeof text, "%.*s:%zu: ", SHOWN_PATH_BYTES, loader->name, where.line);
-    (void)vsnprintf(text + size, sizeof text - (size_t)size, format, args); /* cut where too long */
+    (void)vsnprintf(text + size, sizeof text - (size_t)size, format, args); /* cut if too long */
     report(loader, text);
 }
 
-/* What is being read. */
+/* The line or override being read. */
 static struct config_where here(const struct config_loader *loader)
 {
     if (loader->override != NULL)
@@ -101,12 +101,18 @@ static void wrong_at(struct config_loader *loader, struct config_where where, co
     va_end(args);
 }
 
-void config_loader_wrong_file(struct config_loader *loader, const char *problem)
+/* Reports a problem of the file as a whole. */
+static void wrong_file(struct config_loader *loader, const char *problem)
 {
     char text[REPORT_MAX_BYTES];
 
     (void)snprintf(text, sizeof text, "%.*s: %s", SHOWN_PATH_BYTES, loader->name, problem);
     report(loader, text);
+}
+
+void config_loader_wrong_file(struct config_loader *loader, const struct problem *problem)
+{
+    wrong_file(loader, problem->text);
 }
 
 /* ---------------------------------------------------------------------------- sections */
@@ -117,7 +123,7 @@ static struct config_seen *seen_of(struct config_loader *loader, struct config_p
                                                 : &loader->listeners_seen[place.listener];
 }
 
-/* Where the option's field of this section is counted from. */
+/* The struct that the option's offset counts from, for this section. */
 static void *home_of(struct config_loader *loader, struct config_place place,
                      const struct config_option *option)
 {
@@ -141,7 +147,7 @@ static void unknown_section(struct config_loader *loader, const char *name)
               name);
 }
 
-/* Grows both lists of listeners by an empty one. */
+/* Adds an empty listener to both lists. */
 static bool add_listener(struct config_loader *loader, const char *name)
 {
     struct config *config = loader->config;
@@ -164,7 +170,7 @@ static bool add_listener(struct config_loader *loader, const char *name)
     return true;
 }
 
-/* Finds the listener of this name, or makes it. False: reported. */
+/* Finds the listener of this name, or adds it. False: reported. */
 static bool find_listener(struct config_loader *loader, const char *name,
                           struct config_place *place)
 {
@@ -209,22 +215,27 @@ static bool find_section(struct config_loader *loader, const char *name, struct 
 
 /* -------------------------------------------------------------------------------- keys */
 
+/* Whether a section has the option. */
+static bool has_option(struct config_place place, const struct config_option *option)
+{
+    return option->section == place.section &&
+           (place.listener == CONFIG_NO_LISTENER || option->of_listener);
+}
+
 static const struct config_option *find_option(struct config_place place, const char *key)
 {
     const struct config_option *option = config_option_find(place.section, key);
 
-    if (option != NULL && place.listener != CONFIG_NO_LISTENER && !option->of_listener)
-        return NULL;
-    return option;
+    return option != NULL && has_option(place, option) ? option : NULL;
 }
 
-/* Writes the names of the sections that have the key: `[a] or [b]`; "" where none has. */
+/* Lists the sections that have the key: `[a] or [b]`, or "". */
 static void list_sections(const char *key, char *list, size_t size)
 {
     size_t used = 0;
 
     list[0] = '\0';
-    for (size_t i = 0; i < CONFIG_OPTIONS && used < size; i++)
+    for (size_t i = 0; i < config_options_count && used < size; i++)
         if (strcmp(config_options[i].key, key) == 0)
             used += (size_t)snprintf(list + used, size - used, "%s[%s]", used == 0 ? "" : " or ",
                                      config_section_names[config_options[i].section]);
@@ -233,26 +244,23 @@ static void list_sections(const char *key, char *list, size_t size)
 static void unknown_key(struct config_loader *loader, struct config_place place, const char *key)
 {
     struct nearest nearest = {.wanted = key};
-    const char *listener = place.listener == CONFIG_NO_LISTENER
-                               ? NULL
-                               : loader->config->listeners[place.listener].name;
-    const char *section = config_section_names[place.section];
-    char where[LISTENER_SIZE + LISTENER_NAME_MAX_BYTES + 1];
+    char title[CONFIG_TITLE_SIZE];
     char elsewhere[SECTIONS_BYTES];
 
-    (void)snprintf(where, sizeof where, "%s%s", listener == NULL ? section : LISTENER,
-                   listener == NULL ? "" : listener);
+    if (place.listener == CONFIG_NO_LISTENER)
+        (void)snprintf(title, sizeof title, "[%s]", config_section_names[place.section]);
+    else
+        (void)config_listener_title(&loader->config->listeners[place.listener], title);
     list_sections(key, elsewhere, sizeof elsewhere);
-    for (size_t i = 0; i < CONFIG_OPTIONS; i++)
+    for (size_t i = 0; i < config_options_count; i++)
         if (find_option(place, config_options[i].key) == &config_options[i])
             nearest_offer(&nearest, config_options[i].key);
     if (*elsewhere != '\0')
-        wrong(loader, "unknown key \"%s\" in [%s]: it belongs to %s", key, where, elsewhere);
+        wrong(loader, "unknown key \"%s\" in %s: it belongs to %s", key, title, elsewhere);
     else if (nearest.name != NULL)
-        wrong(loader, "unknown key \"%s\" in [%s] (did you mean \"%s\"?)", key, where,
-              nearest.name);
+        wrong(loader, "unknown key \"%s\" in %s (did you mean \"%s\"?)", key, title, nearest.name);
     else
-        wrong(loader, "unknown key \"%s\" in [%s]", key, where);
+        wrong(loader, "unknown key \"%s\" in %s", key, title);
 }
 
 static bool is_set(struct config_where where)
@@ -260,7 +268,7 @@ static bool is_set(struct config_where where)
     return where.line != 0 || where.override != NULL;
 }
 
-/* Whether the key can be set by what is being read. False: reported. */
+/* Whether the line or override being read may set the key. False: reported. */
 static bool may_set(struct config_loader *loader, const struct config_option *option,
                     struct config_where before, const char *value)
 {
@@ -282,23 +290,23 @@ static bool may_set(struct config_loader *loader, const struct config_option *op
     return true;
 }
 
-/* Sets a key of a section, as said by the line or override that is being read. */
+/* Sets a key of a section from the line or override being read. */
 static void set_key(struct config_loader *loader, struct config_place place,
                     const struct config_option *option, const char *value)
 {
-    char problem[CONFIG_PROBLEM_SIZE];
+    struct problem problem;
     struct config_where *where = &seen_of(loader, place)->keys[option - config_options];
     void *home = home_of(loader, place, option);
 
     if (!may_set(loader, option, *where, value))
         return;
-    /* Lists of the file add up, and so do those of overrides, which replace the file's. */
+    /* Lists in the file add up; so do those of overrides, which replace the file's. */
     bool adds = option->type == CONFIG_NETWORKS && is_set(*where) &&
                 (where->override == NULL) == (loader->override == NULL);
     *where = here(loader);
-    if (!(adds ? config_option_add(option, home, value, problem)
-               : config_option_set(option, home, value, problem)))
-        wrong(loader, "%s: %s", option->key, problem);
+    if (!(adds ? config_option_add(option, home, value, &problem)
+               : config_option_set(option, home, value, &problem)))
+        wrong(loader, "%s: %s", option->key, problem.text);
 }
 
 /* ---------------------------------------------------------------------------- the file */
@@ -341,7 +349,7 @@ static int take_key(void *context, const char *section, const char *key, const c
     const struct config_option *option = find_option(loader->place, key);
     char copy[CONFIG_LINE_MAX + 1];
 
-    (void)section; /* place is it, already found */
+    (void)section; /* loader->place is the same */
     if (option == NULL) {
         unknown_key(loader, loader->place, key);
     } else if (option->free_text && loader->reader.has_comment && !config_reader_is_quoted(value)) {
@@ -364,8 +372,7 @@ void config_loader_read(struct config_loader *loader, const char *text, size_t s
     loader->reader = config_reader(text, size, &events, loader);
     int bad_line = ini_parse_stream(config_reader_next, &loader->reader, take_key, loader);
     if (bad_line != 0)
-        config_loader_wrong_file(loader, bad_line > 0 ? "inih reads a line otherwise"
-                                                      : "not enough memory");
+        wrong_file(loader, bad_line > 0 ? "inih reads a line otherwise" : "not enough memory");
 }
 
 static char *trim(char *text)
@@ -378,7 +385,7 @@ static char *trim(char *text)
     return text;
 }
 
-/* Takes `section.key=value` apart and sets the key. The text is the caller's copy. */
+/* Splits `section.key=value` and sets the key. Modifies `text`. */
 static void take_override(struct config_loader *loader, char *text)
 {
     struct config_place place;
@@ -420,17 +427,17 @@ void config_loader_override(struct config_loader *loader, const char *override)
     loader->override = NULL;
 }
 
-/* The one key whose default depends on who starts the program. */
+/* The one key whose default depends on how the program was started. */
 static bool is_journal_file(const struct config_option *option)
 {
     return option == config_option_find(CONFIG_JOURNAL, "file");
 }
 
-/* Gives a key that was not set its value: the default, or what [server] has. */
+/* Gives a key that was not set its default, or the value of [server]. */
 static void inherit(struct config_loader *loader, struct config_place place,
                     const struct config_option *option)
 {
-    char problem[CONFIG_PROBLEM_SIZE];
+    struct problem problem;
     char room[CONFIG_VALUE_SIZE];
     const char *value = option->value;
 
@@ -442,14 +449,14 @@ static void inherit(struct config_loader *loader, struct config_place place,
     }
     if (is_journal_file(option) && loader->journal_file != NULL)
         value = loader->journal_file;
-    if (!config_option_set(option, home_of(loader, place, option), value, problem))
-        config_loader_wrong_file(loader, problem); /* no memory: the value itself was good */
+    if (!config_option_set(option, home_of(loader, place, option), value, &problem))
+        config_loader_wrong_file(loader, &problem); /* out of memory: the value itself is valid */
 }
 
 static void inherit_all(struct config_loader *loader, struct config_place place)
 {
-    for (size_t i = 0; i < CONFIG_OPTIONS && !loader->failed; i++) {
-        if (find_option(place, config_options[i].key) != &config_options[i])
+    for (size_t i = 0; i < config_options_count && !loader->failed; i++) {
+        if (!has_option(place, &config_options[i]))
             continue;
         bool given = is_set(seen_of(loader, place)->keys[i]);
         if (is_journal_file(&config_options[i]))
@@ -459,12 +466,12 @@ static void inherit_all(struct config_loader *loader, struct config_place place)
     }
 }
 
-/* ------------------------------------------------------------- keys that go together */
+/* ------------------------------------------------------- keys that contradict each other */
 
 /*
- * Where one of the `count` keys that do not go together was set in this section, with *key: an
- * override, which the file cannot know of, before a line, and the first of `keys` first. Not set:
- * all of them are inherited.
+ * The setting of this section to blame for `count` keys that contradict each other, and its *key.
+ * An override comes before a line of the file, and the first of `keys` comes first. Not set: the
+ * section inherits all of them.
  */
 static struct config_where find_culprit(struct config_loader *loader, struct config_place place,
                                         const char *const *keys, size_t count, const char **key)
@@ -491,7 +498,7 @@ static const struct config_listener *section_of(const struct config_loader *load
                                                 : &loader->config->listeners[place.listener];
 }
 
-/* Names what does not fit in the reply of a section, which its framing cannot carry. */
+/* Reports a reply that the framing of the section cannot carry. */
 static void wrong_reply(struct config_loader *loader, struct config_place place)
 {
     static const char *const keys[] = {"reply", "framing", "acknowledge"};
@@ -515,15 +522,15 @@ static void wrong_reply(struct config_loader *loader, struct config_place place)
                  section->framing == FRAMING_NUL ? "NUL" : "newline", framing);
 }
 
-/* A framing must be able to carry the reply: a client would take the rest for one more. */
+/* The framing must be able to carry the reply: a client would take the rest for a second one. */
 static void check_reply(struct config_loader *loader, struct config_place place)
 {
     const struct config_listener *section = section_of(loader, place);
-    const char *problem;
+    struct problem problem;
 
     struct reply *reply = reply_compile(section->reply, &problem);
     if (reply == NULL) {
-        config_loader_wrong_file(loader, problem); /* no memory: the reply itself was good */
+        config_loader_wrong_file(loader, &problem); /* out of memory: the reply itself is valid */
         return;
     }
     bool fits = reply_fits(reply, (enum framing)section->framing);
@@ -581,7 +588,7 @@ void config_loader_complete(struct config_loader *loader)
 
     loader->config->server.name = strdup("");
     if (loader->config->server.name == NULL)
-        config_loader_wrong_file(loader, "not enough memory");
+        wrong_file(loader, "not enough memory");
     for (size_t i = 0; i < CONFIG_SECTIONS; i++) {
         place.section = (enum config_section)i; /* [server] is first: the others inherit from it */
         inherit_all(loader, place);

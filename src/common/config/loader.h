@@ -1,6 +1,5 @@
 /*
- * loader.h: what is said in the lines of a file and in overrides, put into a struct config.
- * Only for config.c. Pure.
+ * loader.h: puts the lines of a file, and overrides, into a struct config. Only for config.c. Pure.
  */
 #ifndef TCPACK_COMMON_CONFIG_LOADER_H
 #define TCPACK_COMMON_CONFIG_LOADER_H
@@ -12,16 +11,16 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Where a key was set: in a line of the file, or an override. 0 and NULL: it was not. */
+/* What set a key: a line of the file, or an override. 0 and NULL: nothing did. */
 struct config_where {
     size_t line;
     const char *override;
 };
 
-/* Where a section began, the number of its line, and where its keys were set. */
+/* The line at which a section began, and what set its keys, in the order of config_options. */
 struct config_seen {
-    size_t section; /* 0: the file has none */
-    struct config_where keys[CONFIG_OPTIONS];
+    size_t section; /* 0: the file has no such section */
+    struct config_where keys[CONFIG_OPTIONS_MAX];
 };
 
 enum { CONFIG_NO_LISTENER = -1 };
@@ -38,7 +37,7 @@ struct config_loader {
     const struct config_report *report;
     const char *name;         /* of the file */
     const char *journal_file; /* the default of [journal] file; NULL: that of the table */
-    bool failed;              /* something was reported */
+    bool failed;              /* an error was reported */
 
     const char *override; /* the one being read; NULL while it is the file */
     struct config_reader reader;
@@ -47,19 +46,19 @@ struct config_loader {
     struct config_seen *listeners_seen; /* of config->listeners; the loader's owner frees it */
 };
 
-/* Reads the file's text. What is wrong is reported, with its line. */
+/* Reads the file's text. Reports errors with their lines. */
 void config_loader_read(struct config_loader *loader, const char *text, size_t size);
 
-/* Reads `section.key=value`, which is stronger than the file. Reported likewise. */
+/* Reads `section.key=value`, which overrides the file. Reports likewise. */
 void config_loader_override(struct config_loader *loader, const char *override);
 
 /*
- * When all is read, and nothing was wrong: gives every key that was not set its default, or what it
- * inherits, and reports the keys that do not go together.
+ * After everything was read without an error: gives every key that was not set its default or
+ * inherited value, and reports keys that contradict each other.
  */
 void config_loader_complete(struct config_loader *loader);
 
-/* Reports a problem of the whole file. */
-void config_loader_wrong_file(struct config_loader *loader, const char *problem);
+/* Reports a problem of the file as a whole. */
+void config_loader_wrong_file(struct config_loader *loader, const struct problem *problem);
 
 #endif

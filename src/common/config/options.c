@@ -18,12 +18,12 @@ const char *const config_section_names[CONFIG_SECTIONS] = {
     [CONFIG_METRICS] = "metrics", [CONFIG_CLIENT] = "client",
 };
 
-enum { SHOWN_BYTES = 64 }; /* of a wrong value, in what is said about it */
+enum { SHOWN_BYTES = 64 }; /* of a wrong value, in an error about it */
 
 static const char *const journal_format_names[] = {"text", "json", NULL};
 
-/* `a:80` and `[::1]:80` are two keys here. An IPv6 address has at least two colons. */
-static bool check_no_port(const char *text, char problem[CONFIG_PROBLEM_SIZE])
+/* Refuses `a:80` and `[::1]:80`. A bare IPv6 address has at least two colons. */
+static bool check_no_port(const char *text, struct problem *problem)
 {
     const char *colon = strrchr(text, ':');
     bool bracketed = text[0] == '[' && colon != NULL && colon > text && colon[-1] == ']';
@@ -32,61 +32,46 @@ static bool check_no_port(const char *text, char problem[CONFIG_PROBLEM_SIZE])
         (!bracketed && strchr(text, ':') != colon))
         return true;
     int size = (int)(colon - text) - (bracketed ? 2 : 0);
-    (void)snprintf(problem, CONFIG_PROBLEM_SIZE,
-                   "the port has a key of its own: write host = %.*s and port = %s",
-                   size > 0 ? size : 1, size > 0 ? text + bracketed : "*", colon + 1);
-    return false;
+    return problem_set(problem, "the port has a key of its own: write host = %.*s and port = %s",
+                       size > 0 ? size : 1, size > 0 ? text + bracketed : "*", colon + 1);
 }
 
-static bool check_host(const char *text, char problem[CONFIG_PROBLEM_SIZE])
+static bool check_host(const char *text, struct problem *problem)
 {
     enum { PATH_MAX_BYTES = sizeof((struct sockaddr_un *)NULL)->sun_path - 1 };
 
-    if (text[0] == '/' && strlen(text) > PATH_MAX_BYTES) {
-        (void)snprintf(problem, CONFIG_PROBLEM_SIZE,
-                       "the path of a Unix socket has at most %d bytes", (int)PATH_MAX_BYTES);
-        return false;
-    }
-    if (text[0] != '/' && strpbrk(text, " \t,") != NULL) {
-        (void)snprintf(problem, CONFIG_PROBLEM_SIZE,
-                       "one address or name only: for more, add a section [listener NAME]");
-        return false;
-    }
+    if (text[0] == '/' && strlen(text) > PATH_MAX_BYTES)
+        return problem_set(problem, "the path of a Unix socket has at most %d bytes",
+                           (int)PATH_MAX_BYTES);
+    if (text[0] != '/' && strpbrk(text, " \t,") != NULL)
+        return problem_set(problem,
+                           "one address or name only: for more, add a section [listener NAME]");
     return check_no_port(text, problem);
 }
 
-static bool check_reply(const char *text, char problem[CONFIG_PROBLEM_SIZE])
+static bool check_reply(const char *text, struct problem *problem)
 {
-    const char *reason;
-    struct reply *reply = reply_compile(text, &reason);
+    struct reply *reply = reply_compile(text, problem);
 
-    if (reply == NULL)
-        (void)snprintf(problem, CONFIG_PROBLEM_SIZE, "%s", reason);
     reply_free(reply);
     return reply != NULL;
 }
 
-static bool check_escapes(const char *text, char problem[CONFIG_PROBLEM_SIZE])
+static bool check_escapes(const char *text, struct problem *problem)
 {
     struct buffer bytes = {0};
-    const char *reason;
-    bool good = escape_decode(text, &bytes, &reason);
+    bool good = escape_decode(text, &bytes, problem);
 
-    if (!good)
-        (void)snprintf(problem, CONFIG_PROBLEM_SIZE, "%s", reason);
     buffer_free(&bytes);
     return good;
 }
 
-static bool check_networks(const char *text, char problem[CONFIG_PROBLEM_SIZE])
+static bool check_networks(const char *text, struct problem *problem)
 {
-    char reason[NETWORK_PROBLEM_SIZE];
     struct network_list list;
 
-    if (!network_list_parse(text, &list, reason)) {
-        (void)snprintf(problem, CONFIG_PROBLEM_SIZE, "%s", reason);
+    if (!network_list_parse(text, &list, problem))
         return false;
-    }
     network_list_free(&list);
     return true;
 }
@@ -117,78 +102,82 @@ enum {
     CLIENTS_MAX = 1000000,
 };
 
-/* In the order in which config_print() writes them. */
+#define AT_ONCE       .reload = CONFIG_AT_ONCE
+#define NEW_ONLY      .reload = CONFIG_FOR_NEW_CONNECTIONS
+#define AFTER_RESTART .reload = CONFIG_AFTER_RESTART
+#define OF_CLIENT     .reload = CONFIG_OF_CLIENT
+
 /* clang-format off */
-const struct config_option config_options[CONFIG_OPTIONS] = {
-    {EACH_LISTENER(host), TEXT(1), .value = "127.0.0.1", .check = check_host},
-    {EACH_LISTENER(port), NUMBER(0, 65535), .value = "8001"},
-    {EACH_LISTENER(backlog), NUMBER(1, 65535), .value = "128"},
-    {EACH_LISTENER(buffer_size), NUMBER(1, 16777216), .value = "16384"},
-    {EACH_LISTENER(framing), NAME(framing_names), .value = "auto"},
-    {EACH_LISTENER(acknowledge), YES_NO, .value = "yes"},
-    {EACH_LISTENER(reply), FREE_TEXT, .value = "server received you message.", .check = check_reply},
-    {EACH_LISTENER(max_message), NUMBER(1, 1073741824), .value = "1048576"},
-    {SERVER(max_clients), NUMBER(0, CLIENTS_MAX), .value = "0"},
-    {EACH_LISTENER(max_clients_per_address), NUMBER(0, CLIENTS_MAX), .value = "0"},
-    {EACH_LISTENER(idle_timeout), NUMBER(0, YEAR), .value = "0"},
-    {EACH_LISTENER(stall_timeout), NUMBER(0, YEAR), .value = "60"},
-    {EACH_LISTENER(keepalive), NUMBER(0, KEEPALIVE_MAX), .value = "60"},
-    {EACH_LISTENER(socket_mode), MODE, .value = "0660"},
-    {EACH_LISTENER(allow), NETWORKS, .value = ""},
-    {EACH_LISTENER(deny), NETWORKS, .value = ""},
-    {EACH_LISTENER(proxy_from), NETWORKS, .value = ""},
-    {EACH_LISTENER(health_check), FREE_TEXT, .value = "", .check = check_escapes},
-    {SERVER(user), TEXT(0), .value = ""},
-    {SERVER(group), TEXT(0), .value = ""},
+const struct config_option config_options[] = {
+    {EACH_LISTENER(host), AT_ONCE, TEXT(1), .value = "127.0.0.1", .check = check_host},
+    {EACH_LISTENER(port), AT_ONCE, NUMBER(0, 65535), .value = "8001"},
+    {EACH_LISTENER(backlog), AT_ONCE, NUMBER(1, 65535), .value = "128"},
+    {EACH_LISTENER(buffer_size), AT_ONCE, NUMBER(1, 16777216), .value = "16384"},
+    {EACH_LISTENER(framing), NEW_ONLY, NAME(framing_names), .value = "auto"},
+    {EACH_LISTENER(acknowledge), AT_ONCE, YES_NO, .value = "yes"},
+    {EACH_LISTENER(reply), AT_ONCE, FREE_TEXT, .value = "server received you message.", .check = check_reply},
+    {EACH_LISTENER(max_message), AT_ONCE, NUMBER(1, 1073741824), .value = "1048576"},
+    {SERVER(max_clients), AT_ONCE, NUMBER(0, CLIENTS_MAX), .value = "0"},
+    {EACH_LISTENER(max_clients_per_address), NEW_ONLY, NUMBER(0, CLIENTS_MAX), .value = "0"},
+    {EACH_LISTENER(idle_timeout), AT_ONCE, NUMBER(0, YEAR), .value = "0"},
+    {EACH_LISTENER(stall_timeout), AT_ONCE, NUMBER(0, YEAR), .value = "60"},
+    {EACH_LISTENER(keepalive), AT_ONCE, NUMBER(0, KEEPALIVE_MAX), .value = "60"},
+    {EACH_LISTENER(socket_mode), AT_ONCE, MODE, .value = "0660"},
+    {EACH_LISTENER(allow), NEW_ONLY, NETWORKS, .value = ""},
+    {EACH_LISTENER(deny), NEW_ONLY, NETWORKS, .value = ""},
+    {EACH_LISTENER(proxy_from), NEW_ONLY, NETWORKS, .value = ""},
+    {EACH_LISTENER(health_check), AT_ONCE, FREE_TEXT, .value = "", .check = check_escapes},
+    {SERVER(user), AFTER_RESTART, TEXT(0), .value = ""},
+    {SERVER(group), AFTER_RESTART, TEXT(0), .value = ""},
 
-    {JOURNAL(file), TEXT(1), .value = "-"},
-    {JOURNAL(format), NAME(journal_format_names), .value = "text"},
-    {JOURNAL(sync), YES_NO, .value = "yes"},
-    {JOURNAL(mode), MODE, .value = "0640"},
+    {JOURNAL(file), AT_ONCE, TEXT(1), .value = "-"},
+    {JOURNAL(format), AT_ONCE, NAME(journal_format_names), .value = "text"},
+    {JOURNAL(sync), AT_ONCE, YES_NO, .value = "yes"},
+    {JOURNAL(mode), AT_ONCE, MODE, .value = "0640"},
 
-    {LOG(level), NAME(log_level_names), .value = "info"},
-    {LOG(to), NAME(log_to_names), .value = "stderr"},
+    {LOG(level), AT_ONCE, NAME(log_level_names), .value = "info"},
+    {LOG(to), AT_ONCE, NAME(log_to_names), .value = "stderr"},
 
-    {METRICS(file), TEXT(0), .value = ""},
-    {METRICS(interval), NUMBER(1, DAY), .value = "15"},
+    {METRICS(file), AT_ONCE, TEXT(0), .value = ""},
+    {METRICS(interval), AT_ONCE, NUMBER(1, DAY), .value = "15"},
 
-    {CLIENT(host), TEXT(1), .check = check_host},
-    {CLIENT(port), NUMBER(0, 65535)},
-    {CLIENT(framing), NAME(framing_names)},
-    {CLIENT(timeout), NUMBER(1, DAY), .value = "5"},
-    {CLIENT(window), NUMBER(1, 65536), .value = "1024"},
-    {CLIENT(prompt), FREE_TEXT, .value = "Please input msg:"},
+    {CLIENT(host), OF_CLIENT, TEXT(1), .check = check_host},
+    {CLIENT(port), OF_CLIENT, NUMBER(0, 65535)},
+    {CLIENT(framing), OF_CLIENT, NAME(framing_names)},
+    {CLIENT(timeout), OF_CLIENT, NUMBER(1, DAY), .value = "5"},
+    {CLIENT(window), OF_CLIENT, NUMBER(1, 65536), .value = "1024"},
+    {CLIENT(prompt), OF_CLIENT, FREE_TEXT, .value = "Please input msg:"},
 };
 /* clang-format on */
 
+const size_t config_options_count = sizeof config_options / sizeof config_options[0];
+_Static_assert(sizeof config_options / sizeof config_options[0] <= (size_t)CONFIG_OPTIONS_MAX,
+               "CONFIG_OPTIONS_MAX in options.h is too small");
+
 const struct config_option *config_option_find(enum config_section section, const char *key)
 {
-    for (size_t i = 0; i < CONFIG_OPTIONS; i++)
+    for (size_t i = 0; i < config_options_count; i++)
         if (config_options[i].section == section && strcmp(config_options[i].key, key) == 0)
             return &config_options[i];
     return NULL;
 }
 
 static bool set_text(const struct config_option *option, char **field, const char *value,
-                     char problem[CONFIG_PROBLEM_SIZE])
+                     struct problem *problem)
 {
-    if (strlen(value) < option->min) {
-        (void)snprintf(problem, CONFIG_PROBLEM_SIZE, "must not be empty");
-        return false;
-    }
+    if (strlen(value) < option->min)
+        return problem_set(problem, "must not be empty");
     if (option->check != NULL && !option->check(value, problem))
         return false;
     char *copy = strdup(value);
-    if (copy == NULL) {
-        (void)snprintf(problem, CONFIG_PROBLEM_SIZE, "not enough memory");
-        return false;
-    }
+    if (copy == NULL)
+        return problem_set(problem, "not enough memory");
     free(*field);
     *field = copy;
     return true;
 }
 
-/* The entries of a list, after those of `before`, with one blank between two. NULL: no memory. */
+/* The entries of `before` and of a list, separated by single blanks. NULL: no memory. */
 static char *join_entries(const char *before, const char *list)
 {
     size_t size = strlen(before);
@@ -210,24 +199,22 @@ static char *join_entries(const char *before, const char *list)
     return text;
 }
 
-/* Sets the field to the entries of `before`, which may be in the field, and of `list`. */
+/* Sets the field to the entries of `before` and `list`; `before` may be the field's text. */
 static bool set_networks(const struct config_option *option, char **field, const char *before,
-                         const char *list, char problem[CONFIG_PROBLEM_SIZE])
+                         const char *list, struct problem *problem)
 {
     if (!option->check(list, problem))
         return false;
     char *text = join_entries(before, list);
-    if (text == NULL) {
-        (void)snprintf(problem, CONFIG_PROBLEM_SIZE, "not enough memory");
-        return false;
-    }
+    if (text == NULL)
+        return problem_set(problem, "not enough memory");
     free(*field);
     *field = text;
     return true;
 }
 
 bool config_option_add(const struct config_option *option, void *home, const char *value,
-                       char problem[CONFIG_PROBLEM_SIZE])
+                       struct problem *problem)
 {
     char **field = (void *)((char *)home + option->offset);
 
@@ -235,43 +222,36 @@ bool config_option_add(const struct config_option *option, void *home, const cha
 }
 
 static bool set_number(const struct config_option *option, uint64_t *field, const char *value,
-                       char problem[CONFIG_PROBLEM_SIZE])
+                       struct problem *problem)
 {
     if (number_parse(value, 10, option->min, option->max, field))
         return true;
     bool digits = value[0] != '\0' && value[strspn(value, "0123456789")] == '\0';
-    (void)snprintf(problem, CONFIG_PROBLEM_SIZE, "\"%.*s\" is %s %" PRIu64 " to %" PRIu64,
-                   SHOWN_BYTES, value, digits ? "out of range:" : "no number from", option->min,
-                   option->max);
-    return false;
+    return problem_set(problem, "\"%.*s\" is %s %" PRIu64 " to %" PRIu64, SHOWN_BYTES, value,
+                       digits ? "out of range:" : "not a number from", option->min, option->max);
 }
 
 static bool set_mode(const struct config_option *option, uint64_t *field, const char *value,
-                     char problem[CONFIG_PROBLEM_SIZE])
+                     struct problem *problem)
 {
     if (number_parse(value, 8, 0, option->max, field))
         return true;
-    (void)snprintf(problem, CONFIG_PROBLEM_SIZE,
-                   "\"%.*s\" is no octal number from 0000 to %04" PRIo64, SHOWN_BYTES, value,
-                   option->max);
-    return false;
+    return problem_set(problem, "\"%.*s\" is not an octal number from 0000 to %04" PRIo64,
+                       SHOWN_BYTES, value, option->max);
 }
 
-static bool set_yes_no(bool *field, const char *value, char problem[CONFIG_PROBLEM_SIZE])
+static bool set_yes_no(bool *field, const char *value, struct problem *problem)
 {
     bool yes = strcmp(value, "yes") == 0;
 
-    if (!yes && strcmp(value, "no") != 0) {
-        (void)snprintf(problem, CONFIG_PROBLEM_SIZE, "\"%.*s\" is neither yes nor no", SHOWN_BYTES,
-                       value);
-        return false;
-    }
+    if (!yes && strcmp(value, "no") != 0)
+        return problem_set(problem, "\"%.*s\" is neither yes nor no", SHOWN_BYTES, value);
     *field = yes;
     return true;
 }
 
 static bool set_name(const struct config_option *option, uint64_t *field, const char *value,
-                     char problem[CONFIG_PROBLEM_SIZE])
+                     struct problem *problem)
 {
     for (uint64_t i = 0; option->names[i] != NULL; i++) {
         if (strcmp(option->names[i], value) == 0) {
@@ -279,16 +259,14 @@ static bool set_name(const struct config_option *option, uint64_t *field, const 
             return true;
         }
     }
-    size_t size =
-        (size_t)snprintf(problem, CONFIG_PROBLEM_SIZE, "\"%.*s\" is none of", SHOWN_BYTES, value);
+    problem_set(problem, "\"%.*s\" is not one of", SHOWN_BYTES, value);
     for (size_t i = 0; option->names[i] != NULL; i++)
-        size += (size_t)snprintf(problem + size, CONFIG_PROBLEM_SIZE - size, "%s %s",
-                                 i == 0 ? "" : ",", option->names[i]);
+        problem_set(problem, "%s%s %s", problem->text, i == 0 ? "" : ",", option->names[i]);
     return false;
 }
 
 bool config_option_set(const struct config_option *option, void *home, const char *value,
-                       char problem[CONFIG_PROBLEM_SIZE])
+                       struct problem *problem)
 {
     void *field = (char *)home + option->offset;
 

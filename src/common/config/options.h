@@ -1,12 +1,13 @@
 /*
- * options.h: the one table of every option of tcpack.ini, and what can be done with one. For
- * the config parts and the tests; everybody else reads struct config. Pure.
+ * options.h: the one table of every option of tcpack.ini, and the functions on one. For the
+ * files of this folder, the tests and the reload; everything else reads struct config. Pure.
  */
 #ifndef TCPACK_COMMON_CONFIG_OPTIONS_H
 #define TCPACK_COMMON_CONFIG_OPTIONS_H
 
 #include "common/compiler.h"
 #include "common/config/config.h"
+#include "common/problem.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -33,48 +34,59 @@ enum config_type {
     CONFIG_NETWORKS, /* char *, a list for network.h, one blank between two entries */
 };
 
-/* Bytes that hold what is wrong with any value. Longer ones are cut. */
-enum { CONFIG_PROBLEM_SIZE = 512 };
+/* When a value that a reload changes takes effect. */
+enum config_reload {
+    CONFIG_RELOAD_UNSAID, /* not used: every row of the table says something else */
+    CONFIG_AT_ONCE,       /* also for open connections */
+    CONFIG_FOR_NEW_CONNECTIONS,
+    CONFIG_AFTER_RESTART,
+    CONFIG_OF_CLIENT, /* only tcpack uses it */
+};
 
 struct config_option {
     enum config_section section;
     const char *key;
+    enum config_reload reload;
     enum config_type type;
-    bool of_listener;  /* each listener has it, [server] too: the offset is in config_listener */
+    bool of_listener;  /* each listener has it, and [server]: the offset is in config_listener */
     size_t offset;     /* of the field, in struct config or struct config_listener */
-    const char *value; /* the default; NULL: what the key of the same name in [server] has */
+    const char *value; /* the default; NULL: the value of the same key in [server] */
     uint64_t min, max;
-    const char *const *names;                                           /* ended by NULL */
-    bool (*check)(const char *text, char problem[CONFIG_PROBLEM_SIZE]); /* of a text; or NULL */
-    bool free_text; /* any words, so that a " ;" may be one of them */
+    const char *const *names;                                 /* ended by NULL */
+    bool (*check)(const char *text, struct problem *problem); /* of a text; or NULL */
+    bool free_text; /* free text, which may contain " ;" */
 };
 
-enum { CONFIG_OPTIONS = 34 };
-extern const struct config_option config_options[CONFIG_OPTIONS];
+/* The table, in the order in which config_print() writes the keys. */
+extern const struct config_option config_options[];
+extern const size_t config_options_count;
 
-/* Bytes, with the final NUL, that hold any value but a text. */
+/* Size of an array with an entry for each option; options.c asserts that it is large enough. */
+enum { CONFIG_OPTIONS_MAX = 64 };
+
+/* Bytes, with the NUL, that hold any value except a text. */
 enum { CONFIG_VALUE_SIZE = 24 };
 
-/* NULL when the section has no such key. */
+/* NULL if the section has no such key. */
 const struct config_option *config_option_find(enum config_section section, const char *key);
 
 /*
- * Sets the option's field from a value as it stands in the file, without quotes. `home` is the
- * struct that the offset counts from; a text that the field had is freed. False, with `problem`
- * saying why, and the field as it was, when the value is not allowed.
+ * Sets the option's field from a value as in the file, without quotes. `home` is the struct that
+ * the offset counts from; the field's old text is freed. False with the problem, and the field
+ * unchanged, if the value is not allowed.
  */
 bool config_option_set(const struct config_option *option, void *home, const char *value,
-                       char problem[CONFIG_PROBLEM_SIZE]) MUST_USE;
+                       struct problem *problem) MUST_USE;
 
-/* The same for one more part of a list of networks, which is added to those that the field has. */
+/* The same for a list of networks, which is added to the field's list. */
 bool config_option_add(const struct config_option *option, void *home, const char *value,
-                       char problem[CONFIG_PROBLEM_SIZE]) MUST_USE;
+                       struct problem *problem) MUST_USE;
 
-/* The option's value as text: the field's own, a static one, or one that it writes to `room`. */
+/* The option's value as text: the field's own, a static text, or one written to `room`. */
 const char *config_option_value(const struct config_option *option, const void *home,
                                 char room[CONFIG_VALUE_SIZE]);
 
-/* Frees what the field holds. */
+/* Frees the field's text, if it has one. */
 void config_option_free(const struct config_option *option, void *home);
 
 #endif

@@ -5,7 +5,9 @@
 
 static const char byte_order_mark[] = "\xef\xbb\xbf";
 
-enum { HIDDEN = '\x01' }; /* stands for a `;` that is text; no other control character gets in */
+enum {
+    HIDDEN = '\x01'
+}; /* replaces a `;` that is text; the text itself has no control characters */
 
 struct config_reader config_reader(const char *text, size_t size,
                                    const struct config_reader_events *events, void *context)
@@ -25,7 +27,7 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t';
 }
 
-/* A control character that has no place in a line, also within quotes. */
+/* A control character, which a line must not contain, not even in quotes. */
 static bool is_control(char c)
 {
     unsigned char byte = (unsigned char)c;
@@ -33,7 +35,7 @@ static bool is_control(char c)
     return (byte < 0x20 && byte != '\t') || byte == 0x7f;
 }
 
-/* Takes the next line, without its LF or CR LF, off the text. */
+/* Takes the next line off the text, without its LF or CR LF. */
 static const char *take_line(struct config_reader *reader, size_t *size)
 {
     const char *line = reader->rest;
@@ -49,19 +51,17 @@ static const char *take_line(struct config_reader *reader, size_t *size)
     return line;
 }
 
-/* A line of the text, as far as inih is to see it: without comment, and without blanks at its end.
- */
+/* A line of the text as inih gets it: without comment and trailing blanks. */
 struct line {
     const char *text;
     size_t size;
-    size_t whole_size;   /* with what was cut off */
-    bool has_comment;    /* a `;` after a blank was cut off, with what follows it */
-    bool has_open_quote; /* a `;` after a double quote that has no end: text or comment? */
+    size_t whole_size;   /* including comment and blanks */
+    bool has_comment;    /* a `;` after a blank, and what follows it, was cut off */
+    bool has_open_quote; /* a `;` follows an unmatched double quote: text or comment? */
 };
 
 /*
- * Looks for the comment after a value. A `;` after a blank begins one, but not within a pair of
- * double quotes.
+ * Looks for a comment after a value. A `;` after a blank begins one, except in double quotes.
  */
 static void find_comment(struct line *line, size_t value)
 {
@@ -81,7 +81,7 @@ static void find_comment(struct line *line, size_t value)
     }
 }
 
-/* Cuts off what is a comment: the whole line, or what follows a section's name or a value. */
+/* Cuts off a comment: the whole line, or one after a section's name or a value. */
 static struct line cut_comment(const char *text, size_t size)
 {
     struct line line = {.text = text, .size = size, .whole_size = size};
@@ -101,7 +101,7 @@ static struct line cut_comment(const char *text, size_t size)
     return line;
 }
 
-/* Whether there is no control character, also in a comment. If not, it is reported. */
+/* Whether the line has no control character, not even in a comment. Reports one. */
 static bool judge_bytes(const struct config_reader *reader, const struct line *line)
 {
     char problem[64];
@@ -118,7 +118,7 @@ static bool judge_bytes(const struct config_reader *reader, const struct line *l
     return true;
 }
 
-/* Whether inih has room for the line. If not, it is reported. */
+/* Whether inih has room for the line. Reports a line that is too long. */
 static bool judge_size(const struct config_reader *reader, const struct line *line, size_t room)
 {
     char key[CONFIG_LINE_MAX + 1];
@@ -134,7 +134,7 @@ static bool judge_size(const struct config_reader *reader, const struct line *li
     return false;
 }
 
-/* Whether a `#` follows a blank outside double quotes: elsewhere that begins a comment. */
+/* Whether a `#` follows a blank outside double quotes: in other formats it begins a comment. */
 static bool has_hash(const char *value)
 {
     bool quoted = false;
@@ -148,7 +148,7 @@ static bool has_hash(const char *value)
     return false;
 }
 
-/* NULL, and every `;` of the value hidden; or what is wrong. */
+/* NULL, and every `;` of the value is hidden; or what is wrong. */
 static const char *judge_key(char *line)
 {
     size_t key_size = strcspn(line, "=:;");
@@ -157,7 +157,7 @@ static const char *judge_key(char *line)
     if (line[key_size] == ':')
         return "\":\" where \"=\" is needed: key = value";
     if (line[key_size] != '=')
-        return "no \"=\": a line is [section], key = value, or a comment behind \";\" or \"#\"";
+        return "no \"=\": a line is [section], key = value, or a comment after \";\" or \"#\"";
     if (strspn(line, " \t") == key_size)
         return "no key before the \"=\"";
     if (config_reader_has_open_quote(value + strspn(value, " \t")))
@@ -171,28 +171,29 @@ static const char *judge_key(char *line)
     return NULL;
 }
 
-/* Begins the section and leaves only its `[name]`. NULL, or what is wrong behind it. */
+/* Begins the section and leaves only its `[name]`. NULL, or what is wrong after it. */
 static const char *judge_section(struct config_reader *reader, char *line)
 {
     char *end = strchr(line, ']');
 
     reader->state = CONFIG_UNKNOWN_SECTION;
     if (end == NULL)
-        return "no \"]\" behind the name of the section";
+        return "no \"]\" after the name of the section";
     bool clean = end[1] == '\0';
     *end = '\0';
     if (reader->events->section(reader->context, line + 1))
         reader->state = CONFIG_KNOWN_SECTION;
     end[0] = ']';
     end[1] = '\0';
-    return clean ? NULL : "text behind the \"]\"";
+    return clean ? NULL : "text after the \"]\"";
 }
 
-/* Judges a line that is not empty and makes it what inih is to see. NULL, or what is wrong. */
+/* Checks a line that is not empty, and prepares it for inih. NULL, or what is wrong. */
 static const char *judge_line(struct config_reader *reader, char *line, bool has_open_quote)
 {
     if (is_blank(line[0]))
-        return "a blank before the text: a line begins at its left edge, and a value has only one";
+        return "a blank before the text: a line begins at its left edge, and a value has only one "
+               "line";
     if (line[0] == '[')
         return judge_section(reader, line);
     if (reader->state == CONFIG_NO_SECTION)
@@ -200,11 +201,11 @@ static const char *judge_line(struct config_reader *reader, char *line, bool has
     if (reader->state == CONFIG_UNKNOWN_SECTION)
         return NULL;
     if (has_open_quote)
-        return "a \";\" behind a double quote that has no end: is it text or a comment?";
+        return "a \";\" after an unmatched double quote: is it text or a comment?";
     return judge_key(line);
 }
 
-/* Whether inih is to see the line: not an empty one, not a wrong one, not in an unknown section. */
+/* Whether inih gets the line: it is not empty, not wrong, and not in an unknown section. */
 static bool take_for_inih(struct config_reader *reader, char *line, bool has_open_quote)
 {
     if (line[0] == '\0')
@@ -267,7 +268,7 @@ bool config_reader_has_open_quote(const char *value)
     return value[0] == '"' && !config_reader_is_quoted(value);
 }
 
-/* Whether the line, as the reader and inih take it apart, has this value. */
+/* Whether the line, read by this reader and inih, has this value. */
 static bool reads_back(const char *line, const char *value)
 {
     char copy[CONFIG_LINE_MAX + 1];
@@ -286,7 +287,8 @@ static bool reads_back(const char *line, const char *value)
 bool config_reader_write(const char *key, const char *value, char line[CONFIG_LINE_MAX + 1])
 {
     static const char *const quotes[] = {"", "\"", "", "\""};
-    static const char *const equals[] = {" = ", " = ", "=", "="}; /* short where it must be */
+    static const char *const equals[] = {" = ", " = ", "=",
+                                         "="}; /* without blanks if there is no room */
 
     for (const char *at = value; *at != '\0'; at++)
         if (is_control(*at))

@@ -1,4 +1,5 @@
-/* auto.h: lines once the peer has sent a newline; until then, what one recv() returned. */
+/* auto.h: lines once the peer has sent a newline; until then, the bytes of one recv() are a
+ * message. */
 #ifndef TCPACK_COMMON_FRAMING_AUTO_H
 #define TCPACK_COMMON_FRAMING_AUTO_H
 

@@ -41,7 +41,7 @@ enum framing_result framing_line_next(struct framing_state *state, const unsigne
     const unsigned char *newline = find(state, bytes, size, '\n');
 
     if (newline == NULL) {
-        /* A carriage return at the end may yet turn out to belong to the ending. */
+        /* A carriage return at the end may belong to the ending. */
         size_t certain = size > 0 && bytes[size - 1] == '\r' ? size - 1 : size;
         return no_delimiter(state, bytes, size, certain, ended, max_message, frame);
     }

@@ -6,7 +6,7 @@
 
 extern const struct framing_protocol framing_line, framing_nul;
 
-/* framing_line's two functions: auto is a line framing with another beginning. */
+/* The two functions of framing_line, which auto uses once it has seen a newline. */
 enum framing_result framing_line_next(struct framing_state *state, const unsigned char *bytes,
                                       size_t size, bool ended, size_t max_message,
                                       struct frame *frame) MUST_USE;

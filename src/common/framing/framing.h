@@ -1,9 +1,9 @@
 /*
- * framing.h: where a message ends in a stream of bytes, and how a message or reply is put into one.
+ * framing.h: finds where a message ends in a stream of bytes, and frames messages and replies.
  *
- * Pure: bytes in, frames out; no descriptor, no clock, no memory of its own. The server takes
- * messages out of what clients send and wraps replies; the client wraps messages and takes replies
- * out of what the server sends, with the same functions. tcpack-protocol(7) describes each framing;
+ * Pure: bytes in, frames out; no descriptor, clock or memory of its own. The server takes messages
+ * out of the bytes from clients and wraps replies; the client wraps messages and takes replies out
+ * of the bytes from the server, with the same functions. tcpack-protocol(7) describes each framing;
  * each is a file of this folder that implements struct framing_protocol (protocol.h).
  */
 #ifndef TCPACK_COMMON_FRAMING_FRAMING_H
@@ -17,26 +17,26 @@
 #include <stdint.h>
 
 enum framing {
-    FRAMING_AUTO,   /* LF once one was seen; until then, the end of what one recv() returned */
+    FRAMING_AUTO,   /* LF once one was seen; until then, the end of the bytes from one recv() */
     FRAMING_LINE,   /* LF or CR LF */
     FRAMING_NUL,    /* NUL */
     FRAMING_OCTET,  /* LEN SP MSG, the octet counting of RFC 6587, section 3.4.1 */
-    FRAMING_SYSLOG, /* a count or a line, message by message, as syslog senders do */
+    FRAMING_SYSLOG, /* a count or a line for each message, as syslog senders do */
     FRAMING_RELP,   /* RELP: commands with transaction numbers, each with a response */
 };
 
-/* How a message ended, for those who must know; framing_wrap() takes it back for the reply. */
+/* How a message ended; framing_wrap() ends the reply the same way. */
 enum framing_ending {
-    FRAMING_ENDING_NONE, /* nothing: the end of a recv(), or of sending */
+    FRAMING_ENDING_NONE, /* nothing: the end of a recv(), or of the stream */
     FRAMING_ENDING_LF,
     FRAMING_ENDING_CRLF,
     FRAMING_ENDING_NUL,
-    FRAMING_ENDING_COUNT, /* it was counted in front */
+    FRAMING_ENDING_COUNT, /* a count before the message */
 };
 
-/* What a framing remembers of one stream between two calls. Zeroed at the stream's beginning. */
+/* A framing's state of one stream between two calls. Zeroed at the stream's beginning. */
 struct framing_state {
-    size_t scanned;  /* bytes of the unfinished message that were looked at before */
+    size_t scanned;  /* bytes of the unfinished message that were searched before */
     uint32_t number; /* relp: of the last command; 0: the session is not open */
     bool lines;      /* auto: the peer has sent a newline */
 };
@@ -44,42 +44,39 @@ struct framing_state {
 struct frame {
     const unsigned char *message; /* points into the bytes that framing_next() was given */
     size_t size;                  /* bytes of the message, without its ending */
-    size_t consumed;              /* bytes of the stream that it took, with count or ending */
+    size_t consumed;              /* bytes of the stream, with count or ending */
     uint64_t ending;              /* one of enum framing_ending; relp: a number, 0: no response */
-    bool last;                    /* the peer has said that it ends: nothing follows */
+    bool last;                    /* the peer ends the session: nothing follows */
 };
 
 enum framing_result {
-    FRAMING_MESSAGE,    /* frame holds a whole message; the stream goes on after frame.consumed */
-    FRAMING_CONTROL,    /* no message: frame holds what to wrap and send back, in order */
-    FRAMING_UNFINISHED, /* no whole message yet: call again with these bytes and more behind them */
-    FRAMING_TOO_LONG,   /* the message has more than max_message bytes; the stream is lost */
-    FRAMING_MALFORMED,  /* no frame of this framing begins here; the stream is lost */
+    FRAMING_MESSAGE,    /* frame has a whole message; the stream continues after frame.consumed */
+    FRAMING_CONTROL,    /* no message: the frame has a response to be wrapped and sent */
+    FRAMING_UNFINISHED, /* no whole message yet: call again with these bytes and more after them */
+    FRAMING_TOO_LONG,   /* the message has more than max_message bytes; the stream is unusable */
+    FRAMING_MALFORMED,  /* no frame of this framing begins here; the stream is unusable */
 };
 
 /*
- * Looks for the next message in bytes[0..size), the stream from the end of the last message up to
- * the last byte received. `ended` says that no byte will follow (the peer has finished sending):
- * then what is left is a message, where the framing allows that, and FRAMING_UNFINISHED means that
- * nothing is left. Of a stream cut anywhere, line, nul and octet find the same messages; so does
- * auto from the first newline on.
+ * Looks for the next message in bytes[0..size), the stream from the end of the last message to the
+ * last byte received. With `ended`, no byte will follow (the peer has finished sending): the rest
+ * is then a message if the framing allows it, and FRAMING_UNFINISHED means that nothing is left.
+ * However the stream is cut into pieces, line, nul and octet find the same messages; so does auto
+ * from the first newline on.
  */
 enum framing_result framing_next(enum framing framing, struct framing_state *state,
                                  const unsigned char *bytes, size_t size, bool ended,
                                  size_t max_message, struct frame *frame) MUST_USE;
 
 /*
- * Appends the message or reply text[0..size) to `out` with what ends it. `ending` is that of the
- * frame which is answered. False, with `out` as
- * it was and errno ENOMEM when there is no memory, EINVAL when the framing has no such ending.
+ * Appends the message or reply text[0..size) to `out`, framed. `ending` is that of the frame being
+ * answered. False with `out` unchanged and errno ENOMEM, or EINVAL if the framing has no such
+ * ending.
  */
 bool framing_wrap(enum framing framing, uint64_t ending, const void *text, size_t size,
                   struct buffer *out) MUST_USE;
 
-/*
- * The text that acknowledges a message in this framing, whatever the configuration says; NULL: the
- * configuration says it.
- */
+/* The reply of a framing that has one of its own, or NULL: the configuration sets the reply. */
 const char *framing_reply(enum framing framing);
 
 /*
@@ -120,7 +117,7 @@ bool framing_can_reply(enum framing framing, const void *text, size_t size);
 /* Whether a stream that begins with these bytes is a RELP session, whatever the framing is. */
 bool framing_begins_relp(const unsigned char *bytes, size_t size);
 
-/* The names, in the order of enum framing, ended by NULL: what the configuration calls them. */
+/* The names, in the order of enum framing, ended by NULL, as in the configuration. */
 extern const char *const framing_names[];
 
 #endif

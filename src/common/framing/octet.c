@@ -1,6 +1,6 @@
 #include "common/framing/octet.h"
 
-/* Digits of the largest max_message, 1073741824; a longer count is too long whatever it says. */
+/* Digits of the largest max_message, 1073741824; a message with a longer count is too long. */
 enum { COUNT_DIGITS_MAX = 10 };
 
 static enum framing_result octet_next(struct framing_state *state, const unsigned char *bytes,
@@ -10,7 +10,7 @@ static enum framing_result octet_next(struct framing_state *state, const unsigne
     uint64_t count = 0;
     size_t at = 0;
 
-    (void)state; /* the count is read again each time: it is short */
+    (void)state; /* the count is short: it is read again each time */
     while (at < size && bytes[at] >= '0' && bytes[at] <= '9') {
         if (at == COUNT_DIGITS_MAX)
             return FRAMING_TOO_LONG;

@@ -8,8 +8,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Microseconds that a refused peer has to read its last replies and close. */
-enum { DISCARDING_US = 2 * 1000 * 1000 };
+enum {
+    US_PER_SECOND = 1000 * 1000,
+    DISCARDING_US = 2 * US_PER_SECOND, /* for a refused peer to read its last replies and close */
+};
 
 /* Reads in a row that may return nothing though there are bytes. */
 enum { FUTILE_MAX = 64 };
@@ -24,6 +26,7 @@ struct connection *connection_new(int fd, const struct listener_settings *settin
     connection->settings = settings;
     connection->framing = (enum framing)settings->config->framing;
     settings_hold(settings->all);
+    connection->accepted_s = (uint32_t)(now / US_PER_SECOND);
     connection->last_message = now;
     return connection;
 }

@@ -30,19 +30,21 @@ enum connection_state {
 struct connection {
     int fd; /* non-blocking; owned */
     enum connection_state state;
-    bool admitted;     /* its address was checked and is counted */
-    bool refused;      /* counted as refused (`refusal`), not as ended */
-    bool began;        /* its first message was looked at */
-    bool is_unix;      /* the peer is on this machine: it cannot vanish without an end */
-    bool ended;        /* the peer has finished sending; `in` may still hold messages */
-    int broken;        /* errno of a failed send(), which recv() does not report again; or 0 */
-    bool more;         /* `in` may hold whole messages, left for the next round */
-    bool undrained;    /* the kernel may have more bytes without signalling them */
-    unsigned futile;   /* reads in a row that returned nothing though there were bytes */
-    unsigned interest; /* last passed to readiness_watch() */
+    bool admitted;        /* its address was checked and is counted */
+    bool refused;         /* counted as refused (`refusal`), not as ended */
+    bool began;           /* its first message was looked at */
+    bool is_unix;         /* the peer is on this machine: it cannot vanish without an end */
+    bool ended;           /* the peer has finished sending; `in` may still hold messages */
+    unsigned char futile; /* reads in a row that returned nothing though there were bytes */
+    int broken;           /* errno of a failed send(), which recv() does not report again; or 0 */
+    bool more;            /* `in` may hold whole messages, left for the next round */
+    bool undrained;       /* the kernel may have more bytes without signalling them */
+    unsigned interest;    /* last passed to readiness_watch() */
+    uint32_t accepted_s;  /* when it was accepted: seconds, monotonic */
     const struct listener_settings *settings; /* held: connection_adopt() */
     enum framing framing;                     /* a reload does not change it */
     struct framing_state framing_state;
+    uint64_t messages; /* taken from it so far */
     struct buffer in;  /* unfinished message; holds no memory while empty */
     struct buffer out; /* replies that the kernel has not taken; holds no memory while empty */
     /* Microseconds of the monotonic clock: */

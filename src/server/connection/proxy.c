@@ -19,7 +19,7 @@ static const unsigned char v2_signature[] = {0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d,
 
 static enum proxy_result malformed(struct proxy_header *header, const char *problem)
 {
-    header->problem = problem;
+    problem_set(&header->problem, "%s", problem);
     return PROXY_MALFORMED;
 }
 

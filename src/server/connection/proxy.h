@@ -8,6 +8,7 @@
 
 #include "common/address.h"
 #include "common/compiler.h"
+#include "common/problem.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -23,9 +24,9 @@ enum proxy_result {
 };
 
 struct proxy_header {
-    struct address peer; /* for PROXY_CLIENT */
-    size_t consumed;     /* bytes of the header; for CLIENT and REAL */
-    const char *problem; /* static text, for PROXY_MALFORMED */
+    struct address peer;    /* for PROXY_CLIENT */
+    size_t consumed;        /* bytes of the header; for CLIENT and REAL */
+    struct problem problem; /* for PROXY_MALFORMED */
 };
 
 /*

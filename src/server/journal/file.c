@@ -9,52 +9,44 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+/* How often a file is opened that is renamed each time before it is taken over. */
+enum { OPENS_MAX = 8 };
 
 /* Why a file is refused that no crash of tcpackd can have left. */
 #define FOREIGN_TAIL                                                                               \
     "it does not end with records of tcpackd; the file is untouched "                              \
     "(name another file, or move it away)"
 
-static bool fail(char *problem, const char *what, const char *path)
-{
-    (void)snprintf(problem, JOURNAL_TEXT_MAX, "cannot %s %s: %s", what, path, strerror(errno));
-    return false;
-}
-
-static bool identify(struct journal_file *file, const char *path, char *problem)
+static bool identify(struct journal_file *file, const char *path, struct problem *problem)
 {
     struct stat status;
 
     if (fstat(file->fd, &status) != 0)
-        return fail(problem, "examine journal", path);
+        return problem_set(problem, "cannot examine journal %s: %s", path, strerror(errno));
     file->regular = S_ISREG(status.st_mode);
     file->named = file->regular && status.st_nlink > 0;
     file->device = status.st_dev;
     file->inode = status.st_ino;
-    if (!file->regular && !S_ISCHR(status.st_mode) && !file->borrowed) {
-        (void)snprintf(problem, JOURNAL_TEXT_MAX,
-                       "cannot use %s as journal: it is neither a file nor a character device "
-                       "(for a pipe, set file = - and redirect standard output)",
-                       path);
-        return false;
-    }
+    if (!file->regular && !S_ISCHR(status.st_mode) && !file->borrowed)
+        return problem_set(problem,
+                           "cannot use %s as journal: it is neither a file nor a character device "
+                           "(for a pipe, set file = - and redirect standard output)",
+                           path);
     return true;
 }
 
 /* Locks the file after its committed bytes. Call it again if the lock may have been lost. */
-static bool lock(const struct journal_file *file, const char *path, char *problem)
+static bool lock(const struct journal_file *file, const char *path, struct problem *problem)
 {
     if (journal_lock_take(file->fd, file->committed))
         return true;
     if (errno != EAGAIN)
-        return fail(problem, "lock", path);
-    (void)snprintf(problem, JOURNAL_TEXT_MAX,
-                   "cannot use %s as journal: another tcpackd is using it", path);
-    return false;
+        return problem_set(problem, "cannot lock %s: %s", path, strerror(errno));
+    return problem_set(problem, "cannot use %s as journal: another tcpackd is using it", path);
 }
 
 /* Moves the lock: all `end` bytes of the file are committed. */
@@ -81,7 +73,7 @@ static bool line_is_open(bool appending)
 }
 
 /* Ends a line that a crash left unfinished, so that the first record begins a new line. */
-static bool end_line(struct journal_file *file, bool appending, char *problem)
+static bool end_line(struct journal_file *file, bool appending, struct problem *problem)
 {
     bool open = line_is_open(appending);
 
@@ -90,24 +82,23 @@ static bool end_line(struct journal_file *file, bool appending, char *problem)
     if (!open)
         return true;
     if (write(file->fd, "\n", 1) != 1)
-        return fail(problem, "end the unfinished last line of", "standard output");
-    (void)snprintf(file->note, sizeof file->note,
-                   "standard output ended with an unfinished line, as after a crash: added a line "
-                   "end");
+        return problem_set(problem, "cannot end the unfinished last line of standard output: %s",
+                           strerror(errno));
+    problem_set(&file->note,
+                "standard output ended with an unfinished line, as after a crash: added a line "
+                "end");
     return true;
 }
 
-bool journal_file_standard_output(struct journal_file *file, char *problem)
+bool journal_file_standard_output(struct journal_file *file, struct problem *problem)
 {
     int flags = fcntl(STDOUT_FILENO, F_GETFL);
 
     *file = (struct journal_file){.fd = STDOUT_FILENO, .borrowed = true};
-    if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY) {
-        (void)snprintf(problem, JOURNAL_TEXT_MAX,
-                       "cannot record on standard output: it is closed, or open for reading only "
-                       "(set file in [journal], or redirect it)");
-        return false;
-    }
+    if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY)
+        return problem_set(
+            problem, "cannot record on standard output: it is closed, or open for reading only "
+                     "(set file in [journal], or redirect it)");
     if (!identify(file, "standard output", problem))
         return false;
     stream_open(&file->stream, STDOUT_FILENO);
@@ -145,20 +136,18 @@ static bool read_source(void *context, unsigned char *bytes, size_t size, off_t 
     return read_at(*(const int *)context, bytes, size, offset);
 }
 
-static bool refuse_foreign(const char *path, char *problem)
+static bool refuse_foreign(const char *path, struct problem *problem)
 {
-    (void)snprintf(problem, JOURNAL_TEXT_MAX, "cannot use %s as journal: " FOREIGN_TAIL, path);
-    return false;
+    return problem_set(problem, "cannot use %s as journal: " FOREIGN_TAIL, path);
 }
 
 static void note_cut(struct journal_file *file, const char *path, uintmax_t cut, uint64_t salvaged)
 {
-    int length = snprintf(file->note, sizeof file->note,
-                          "%s: cut %ju bytes of unfinished records, as after a crash", path, cut);
-
-    if (salvaged > 0 && length > 0 && (size_t)length < sizeof file->note)
-        (void)snprintf(file->note + length, sizeof file->note - (size_t)length,
-                       "; kept %" PRIu64 " whole records after them", salvaged);
+    problem_set(&file->note, "%s: cut %ju bytes of unfinished records, as after a crash", path,
+                cut);
+    if (salvaged > 0)
+        problem_set(&file->note, "%s; kept %" PRIu64 " whole records after them", file->note.text,
+                    salvaged);
 }
 
 /* Appends all bytes. False with errno. */
@@ -176,17 +165,18 @@ static bool append_all(int fd, const struct buffer *bytes)
 /* Cuts off what a crash left unfinished, and appends the whole records that followed it. */
 static bool repair(struct journal_file *file, const char *path,
                    const struct recovery_source *source, const struct recovery *found,
-                   char *problem)
+                   struct problem *problem)
 {
     struct buffer salvaged = {0};
     bool repaired = journal_recovery_salvage(source, found, &salvaged);
 
     if (!repaired)
-        (void)fail(problem, "read", path);
+        problem_set(problem, "cannot read %s: %s", path, strerror(errno));
     else if (ftruncate(file->fd, found->keep) != 0 || !append_all(file->fd, &salvaged))
-        repaired = fail(problem, "cut the unfinished last record of", path);
+        repaired = problem_set(problem, "cannot cut the unfinished last record of %s: %s", path,
+                               strerror(errno));
     else if (fdatasync(file->fd) != 0)
-        repaired = fail(problem, "sync", path);
+        repaired = problem_set(problem, "cannot sync %s: %s", path, strerror(errno));
     else
         note_cut(file, path, (uintmax_t)(source->size - found->keep) - salvaged.size,
                  found->salvaged);
@@ -196,7 +186,7 @@ static bool repair(struct journal_file *file, const char *path,
 
 /* Finds the last record of the file and cuts off what a crash left unfinished. */
 static bool recover(struct journal_file *file, const char *path, off_t size, bool synced,
-                    char *problem)
+                    struct problem *problem)
 {
     const struct recovery_source source = {read_source, &file->fd, size};
     struct recovery found;
@@ -212,7 +202,7 @@ static bool recover(struct journal_file *file, const char *path, off_t size, boo
         recovered = refuse_foreign(path, problem);
         break;
     case RECOVERY_UNREADABLE:
-        recovered = fail(problem, "read", path);
+        recovered = problem_set(problem, "cannot read %s: %s", path, strerror(errno));
         break;
     }
     file->last_seq = found.last_seq;
@@ -221,9 +211,10 @@ static bool recover(struct journal_file *file, const char *path, off_t size, boo
     return recovered;
 }
 
-static bool sync_directory(const char *path, char *problem)
+static bool sync_directory(const char *path, struct problem *problem)
 {
-    return sync_directory_of(path) || fail(problem, "sync the directory of", path);
+    return sync_directory_of(path) ||
+           problem_set(problem, "cannot sync the directory of %s: %s", path, strerror(errno));
 }
 
 /* Opens the file, or creates it with exactly this mode, whatever the umask. */
@@ -242,22 +233,21 @@ static int open_or_create(const char *path, mode_t mode)
 
 /* Most readers do not expect records of two formats in one file. */
 static bool check_format(const struct journal_file *file, const struct journal_options *options,
-                         char *problem)
+                         struct problem *problem)
 {
     static const char *const names[] = {"text", "json"};
 
     if (!file->has_records || file->format == options->format)
         return true;
-    (void)snprintf(problem, JOURNAL_TEXT_MAX,
-                   "cannot use %s as journal: its records are format = %s, not %s (rename it; "
-                   "tcpackd will create a new one)",
-                   options->file, names[file->format], names[options->format]);
-    return false;
+    return problem_set(problem,
+                       "cannot use %s as journal: its records are format = %s, not %s (rename it; "
+                       "tcpackd will create a new one)",
+                       options->file, names[file->format], names[options->format]);
 }
 
 /* Sets the SEQ after which the journal continues. */
 static bool find_seq(struct journal_file *file, const char *path,
-                     const struct journal_seq_note *note, char *problem)
+                     const struct journal_seq_note *note, struct problem *problem)
 {
     char boot[JOURNAL_BOOT_ID_MAX];
 
@@ -265,15 +255,14 @@ static bool find_seq(struct journal_file *file, const char *path,
     file->last_seq = journal_seq_resume(note, file->last_seq, file->inode, boot);
     if (file->last_seq < UINT64_MAX)
         return true;
-    (void)snprintf(problem, JOURNAL_TEXT_MAX,
-                   "cannot use %s as journal: no SEQ is left after its last one (name another "
-                   "file; its numbers begin with 1)",
-                   path);
-    return false;
+    return problem_set(problem,
+                       "cannot use %s as journal: no SEQ is left after its last one (name another "
+                       "file; its numbers begin with 1)",
+                       path);
 }
 
 static bool take_over(struct journal_file *file, const struct journal_options *options,
-                      bool seq_held, char *problem)
+                      bool seq_held, struct problem *problem)
 {
     struct journal_seq_note note = {0};
     const char *path = options->file;
@@ -282,7 +271,7 @@ static bool take_over(struct journal_file *file, const struct journal_options *o
     if (!lock(file, path, problem) || (!seq_held && !journal_seq_read(path, &note, problem)))
         return false;
     if (fstat(file->fd, &status) != 0) /* again: the previous owner of the lock may have written */
-        return fail(problem, "examine journal", path);
+        return problem_set(problem, "cannot examine journal %s: %s", path, strerror(errno));
     bool synced = note.running ? note.synced : options->sync;
     if (status.st_size > 0 && !recover(file, path, status.st_size, synced, problem))
         return false;
@@ -302,30 +291,59 @@ bool journal_file_is_at(const struct journal_file *file, const char *path)
            status.st_ino == file->inode;
 }
 
-static bool keep_current(const struct journal_file *current, const char *path, bool sync,
-                         char *problem)
-{
-    return !current->regular ||
-           (lock(current, path, problem) && (!sync || sync_directory(path, problem)));
-}
-
-bool journal_file_open(struct journal_file *file, const struct journal_options *options,
-                       bool seq_held, const struct journal_file *current, char *problem)
+/*
+ * Keeps using the current file: opening and closing it again would lose its lock. Sets *renamed if
+ * this failed and the file is no longer at its path.
+ */
+static bool keep_current(const struct journal_file *current, const struct journal_options *options,
+                         struct problem *problem, bool *renamed)
 {
     const char *path = options->file;
 
+    if (!current->regular ||
+        (lock(current, path, problem) && (!options->sync || sync_directory(path, problem))))
+        return true;
+    *renamed = !journal_file_is_at(current, path);
+    return false;
+}
+
+/* Opens a file. Sets *renamed if this failed and the file is no longer at its path. */
+static bool open_path(struct journal_file *file, const struct journal_options *options,
+                      bool seq_held, struct problem *problem, bool *renamed)
+{
+    const char *path = options->file;
+
+    *renamed = false;
     *file = (struct journal_file){.fd = -1};
-    /* Opening and closing the current file again would lose its lock. */
-    if (current != NULL && current->fd >= 0 && journal_file_is_at(current, path))
-        return keep_current(current, path, options->sync, problem);
     file->fd = open_or_create(path, (mode_t)options->mode);
     if (file->fd < 0)
-        return fail(problem, "open journal", path);
+        return problem_set(problem, "cannot open journal %s: %s", path, strerror(errno));
     stream_open(&file->stream, file->fd);
     if (identify(file, path, problem) &&
         (!file->regular || take_over(file, options, seq_held, problem)))
         return true;
+    *renamed = file->regular && !journal_file_is_at(file, path);
     journal_file_close(file);
+    return false;
+}
+
+bool journal_file_open(struct journal_file *file, const struct journal_options *options,
+                       bool seq_held, const struct journal_file *current, struct problem *problem)
+{
+    bool has_current = current != NULL && current->fd >= 0;
+    bool renamed = true;
+
+    *file = (struct journal_file){.fd = -1};
+    for (int attempt = 0; renamed && attempt < OPENS_MAX; attempt++) {
+        bool stays = has_current && journal_file_is_at(current, options->file);
+        if (stays ? keep_current(current, options, problem, &renamed)
+                  : open_path(file, options, seq_held, problem, &renamed))
+            return true;
+    }
+    /* Closing another descriptor of the current file dropped its lock. */
+    if (has_current && current->regular && !journal_lock_take(current->fd, current->committed)) {
+        /* The file stays in use; `problem` says why opening failed. */
+    }
     return false;
 }
 

@@ -7,6 +7,7 @@
 
 #include "common/compiler.h"
 #include "common/config/config.h"
+#include "common/problem.h"
 #include "common/stream.h"
 #include "server/journal/journal.h"
 
@@ -15,8 +16,6 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum { JOURNAL_TEXT_MAX = 512 };
-
 struct journal_file {
     int fd;        /* -1: not open */
     bool regular;  /* a regular file: it can be synced and cut */
@@ -24,16 +23,16 @@ struct journal_file {
     bool named;    /* a regular file that had a name when it was opened */
     dev_t device;  /* with inode: the identity of the file */
     ino_t inode;
-    off_t committed;             /* bytes of a regular file before the lock (lock.h) */
-    struct stream stream;        /* writes to fd */
-    uint64_t last_seq;           /* the last SEQ according to this file and its FILE.seq */
-    bool has_records;            /* false for standard output and devices: not examined */
-    enum journal_format format;  /* of its last record */
-    char note[JOURNAL_TEXT_MAX]; /* a warning about what was repaired, or "" */
+    off_t committed;            /* bytes of a regular file before the lock (lock.h) */
+    struct stream stream;       /* writes to fd */
+    uint64_t last_seq;          /* the last SEQ according to this file and its FILE.seq */
+    bool has_records;           /* false for standard output and devices: not examined */
+    enum journal_format format; /* of its last record */
+    struct problem note;        /* a warning about what was repaired, or "" */
 };
 
-/* Standard output as a journal. False with the reason in `problem` (JOURNAL_TEXT_MAX bytes). */
-bool journal_file_standard_output(struct journal_file *file, char *problem) MUST_USE;
+/* Standard output as a journal. False with the reason in `problem`. */
+bool journal_file_standard_output(struct journal_file *file, struct problem *problem) MUST_USE;
 
 /*
  * Opens `options->file`, creates it if it is absent, locks it, cuts off what a crash left
@@ -46,7 +45,8 @@ bool journal_file_standard_output(struct journal_file *file, char *problem) MUST
  * created, and that a file refused for its format or its SEQ may have been repaired.
  */
 bool journal_file_open(struct journal_file *file, const struct journal_options *options,
-                       bool seq_held, const struct journal_file *current, char *problem) MUST_USE;
+                       bool seq_held, const struct journal_file *current,
+                       struct problem *problem) MUST_USE;
 
 /* Whether `path` leads to this file. */
 bool journal_file_is_at(const struct journal_file *file, const char *path) MUST_USE;

@@ -2,6 +2,7 @@
 
 #include "common/buffer.h"
 #include "common/clock.h"
+#include "common/problem.h"
 #include "common/record.h"
 #include "server/journal/file.h"
 #include "server/journal/lock.h"
@@ -9,7 +10,6 @@
 #include "server/process/signals.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -35,9 +35,10 @@ struct journal {
     /* What a failed write left at the end of the file, to be cut off; equal: nothing. */
     off_t torn_begin;
     off_t torn_end;
-    bool stopped; /* JOURNAL_STOPPED: the last record in the pipe may be unfinished */
-    char problem[JOURNAL_TEXT_MAX];
-    char note[JOURNAL_TEXT_MAX];
+    uint64_t torn_seq; /* the last number in it */
+    bool stopped;      /* JOURNAL_STOPPED: the last record in the pipe may be unfinished */
+    struct problem problem;
+    struct problem note;
 };
 
 struct journal *journal_new(void)
@@ -62,13 +63,6 @@ void journal_free(struct journal *journal)
     free(journal);
 }
 
-static bool fail(struct journal *journal, const char *what)
-{
-    (void)snprintf(journal->problem, sizeof journal->problem, "cannot %s %s: %s", what,
-                   journal->path, strerror(errno));
-    return false;
-}
-
 /*
  * Cuts off what a failed write left at the end of the file, and nothing else: the file may have
  * changed since. If it fails, it can be tried again.
@@ -80,29 +74,32 @@ static bool cut_back(struct journal *journal)
     if (journal->torn_begin == journal->torn_end)
         return true;
     if (fstat(journal->file.fd, &status) != 0)
-        return fail(journal, "examine journal");
-    if (status.st_size > journal->torn_end) {
-        (void)snprintf(journal->problem, sizeof journal->problem,
-                       "cannot cut an unfinished record off journal %s: another program has "
-                       "written after it (rename the file and send HUP)",
-                       journal->path);
-        return false;
-    }
+        return problem_set(&journal->problem, "cannot examine journal %s: %s", journal->path,
+                           strerror(errno));
+    if (status.st_size > journal->torn_end)
+        return problem_set(&journal->problem,
+                           "cannot cut an unfinished record off journal %s: another program has "
+                           "written after it (rename the file and send HUP)",
+                           journal->path);
     /* It may have been cut by hand, or the file emptied (copytruncate). */
     off_t end = status.st_size < journal->torn_begin ? status.st_size : journal->torn_begin;
     /* The position matters if standard output was not opened for appending. */
     if (lseek(journal->file.fd, end, SEEK_SET) < 0 || ftruncate(journal->file.fd, end) != 0)
-        return fail(journal, "cut back journal");
+        return problem_set(&journal->problem, "cannot cut back journal %s: %s", journal->path,
+                           strerror(errno));
     journal->torn_begin = journal->torn_end = 0;
     return true;
 }
 
-/* Whether the file has a name, or never had one. */
+/*
+ * Whether the file has a name, or never had one. A failed fstat() counts as yes: the batch is in
+ * the file, and its numbers must not be given again.
+ */
 static bool has_name(const struct journal *journal)
 {
     struct stat status;
 
-    return !journal->file.named || (fstat(journal->file.fd, &status) == 0 && status.st_nlink > 0);
+    return !journal->file.named || fstat(journal->file.fd, &status) != 0 || status.st_nlink > 0;
 }
 
 bool journal_is_lost(const struct journal *journal)
@@ -120,13 +117,12 @@ static bool holds_seq(const struct journal *journal, const char *path)
 static bool open_standard_output(struct journal *journal, struct journal_file *file)
 {
     if (!journal->file.borrowed || journal->file.fd < 0)
-        return journal_file_standard_output(file, journal->problem);
+        return journal_file_standard_output(file, &journal->problem);
     *file = (struct journal_file){.fd = -1};
     if (has_name(journal))
         return true;
-    (void)snprintf(journal->problem, sizeof journal->problem,
-                   "the file at standard output was deleted (restart the server)");
-    return false;
+    return problem_set(&journal->problem,
+                       "the file at standard output was deleted (restart the server)");
 }
 
 /* False if the open file has records of another format than `options`. */
@@ -139,11 +135,11 @@ static bool keeps_format(struct journal *journal, const struct journal_options *
 
     if (journal->format == options->format || !filled)
         return true;
-    (void)snprintf(journal->problem, sizeof journal->problem,
-                   "cannot change format of journal %s: it has records of the other format (rename "
-                   "it; tcpackd will create a new one)",
-                   journal->path);
-    return false;
+    return problem_set(
+        &journal->problem,
+        "cannot change format of journal %s: it has records of the other format (rename "
+        "it; tcpackd will create a new one)",
+        journal->path);
 }
 
 /* Opens the file that `options` name as *file; fd -1: it is open already. */
@@ -153,7 +149,7 @@ static bool open_file(struct journal *journal, const struct journal_options *opt
     bool opened = strcmp(options->file, "-") == 0
                       ? open_standard_output(journal, file)
                       : journal_file_open(file, options, holds_seq(journal, options->file),
-                                          &journal->file, journal->problem);
+                                          &journal->file, &journal->problem);
 
     return opened && (file->fd >= 0 || keeps_format(journal, options));
 }
@@ -167,7 +163,7 @@ static bool reserve(struct journal *journal, const char *path, const struct jour
     uint64_t needed = journal->seq > last ? journal->seq : last; /* including the batch */
 
     journal_seq_boot(note.boot);
-    return journal_seq_reserve(&journal->numbers, path, needed, note, journal->problem);
+    return journal_seq_reserve(&journal->numbers, path, needed, note, &journal->problem);
 }
 
 /*
@@ -176,8 +172,8 @@ static bool reserve(struct journal *journal, const char *path, const struct jour
  */
 static void finish_numbers(struct journal *journal, struct journal_seq *numbers)
 {
-    if (!journal_seq_finish(numbers, journal->seq, journal->problem))
-        memcpy(journal->note, journal->problem, sizeof journal->note);
+    if (!journal_seq_finish(numbers, journal->seq, &journal->problem))
+        journal->note = journal->problem;
 }
 
 /* Changes to the FILE.seq of `file`, which `options` name. */
@@ -200,7 +196,7 @@ static bool replace_numbers(struct journal *journal, const struct journal_option
         return true;
     }
     if (held) /* the previous reservation holds for any file at this path */
-        memcpy(journal->note, journal->problem, sizeof journal->note);
+        journal->note = journal->problem;
     journal->numbers = before;
     return held;
 }
@@ -209,9 +205,9 @@ static void replace_journal(struct journal *journal, const struct journal_file *
 {
     if (file->fd < 0)
         return;
-    if (!cut_back(journal)) {
-        /* The old file keeps a torn line; the failed write was reported. */
-    }
+    /* The old file keeps the torn records, and so their numbers; the failed write was reported. */
+    if (!cut_back(journal))
+        journal->seq = journal->torn_seq;
     journal->torn_begin = journal->torn_end = 0;
     journal_file_close(&journal->file);
     journal->file = *file;
@@ -247,17 +243,17 @@ bool journal_open(struct journal *journal, const struct journal_options *options
     struct journal_file file;
     char *path = strdup(strcmp(options->file, "-") == 0 ? "standard output" : options->file);
 
-    journal->note[0] = '\0';
+    journal->note.text[0] = '\0';
     if (path == NULL || !open_all(journal, options, &file)) {
         if (path == NULL)
-            (void)snprintf(journal->problem, sizeof journal->problem, "cannot open journal %s: %s",
-                           options->file, strerror(errno));
+            problem_set(&journal->problem, "cannot open journal %s: %s", options->file,
+                        strerror(errno));
         free(path);
         judge_path(journal);
         return false;
     }
-    if (file.fd >= 0 && file.note[0] != '\0')
-        memcpy(journal->note, file.note, sizeof journal->note);
+    if (file.fd >= 0 && file.note.text[0] != '\0')
+        journal->note = file.note;
     replace_journal(journal, &file);
     free(journal->path);
     journal->path = path;
@@ -269,7 +265,9 @@ bool journal_open(struct journal *journal, const struct journal_options *options
 
 bool journal_close(struct journal *journal)
 {
-    bool noted = journal_seq_finish(&journal->numbers, journal->committed_seq, journal->problem);
+    /* Torn records that stay in the file keep their numbers. */
+    uint64_t last = cut_back(journal) ? journal->committed_seq : journal->torn_seq;
+    bool noted = journal_seq_finish(&journal->numbers, last, &journal->problem);
 
     journal_file_close(&journal->file); /* now another server may have it */
     return noted;
@@ -278,10 +276,8 @@ bool journal_close(struct journal *journal)
 bool journal_append(struct journal *journal, const char *peer, const char *listener,
                     const void *message, size_t size, uint64_t *seq)
 {
-    if (journal->seq == UINT64_MAX) {
-        memcpy(journal->problem, "no SEQ is left", sizeof "no SEQ is left");
-        return false;
-    }
+    if (journal->seq == UINT64_MAX)
+        return problem_set(&journal->problem, "no SEQ is left");
     if (journal->batch.size == 0)
         record_time_set(&journal->time, clock_wall_us());
     const struct record record = {
@@ -292,10 +288,8 @@ bool journal_append(struct journal *journal, const char *peer, const char *liste
         .message = message,
         .size = size,
     };
-    if (!record_append(journal->format, &record, &journal->batch)) {
-        memcpy(journal->problem, "out of memory", sizeof "out of memory");
-        return false;
-    }
+    if (!record_append(journal->format, &record, &journal->batch))
+        return problem_set(&journal->problem, "out of memory");
     *seq = ++journal->seq;
     journal->messages++;
     journal->message_bytes += size;
@@ -366,9 +360,11 @@ static bool note_torn(struct journal *journal, size_t written)
     off_t end =
         lseek(journal->file.fd, 0, SEEK_CUR); /* after them, also when appending: write(2) */
     if (end < 0)
-        return fail(journal, "examine journal");
+        return problem_set(&journal->problem, "cannot examine journal %s: %s", journal->path,
+                           strerror(errno));
     journal->torn_end = end;
     journal->torn_begin = end - (off_t)written;
+    journal->torn_seq = journal->seq;
     return true;
 }
 
@@ -376,10 +372,9 @@ static bool note_torn(struct journal *journal, size_t written)
 static enum journal_result stop(struct journal *journal)
 {
     journal->stopped = true;
-    (void)snprintf(
-        journal->problem, sizeof journal->problem,
-        "cannot write journal %s: it took no more data until the server was told to stop",
-        journal->path);
+    problem_set(&journal->problem,
+                "cannot write journal %s: it took no more data until the server was told to stop",
+                journal->path);
     return JOURNAL_STOPPED;
 }
 
@@ -387,18 +382,17 @@ static enum journal_result stop(struct journal *journal)
 static enum journal_result give_up(struct journal *journal, size_t written)
 {
     bool gone = errno == EPIPE || errno == EBADF || errno == EIO;
-    char why[JOURNAL_TEXT_MAX];
 
     if (errno == ECANCELED)
         return stop(journal);
-    (void)fail(journal, "write journal");
+    problem_set(&journal->problem, "cannot write journal %s: %s", journal->path, strerror(errno));
     if (!journal->file.regular)
         return gone || written > 0 ? JOURNAL_BROKEN : JOURNAL_REFUSED;
-    memcpy(why, journal->problem, sizeof why);
+    const struct problem why = journal->problem;
     if (!note_torn(journal, written))
         return JOURNAL_BROKEN;
     if (cut_back(journal))
-        memcpy(journal->problem, why, sizeof why);
+        journal->problem = why;
     return JOURNAL_REFUSED;
 }
 
@@ -426,6 +420,23 @@ static void show_committed(struct journal *journal)
         journal_lock_move(journal->file.fd, &journal->file.committed, end);
 }
 
+/*
+ * After a failed sync: the batch can be read back but may never reach the disk. The next server
+ * must not find it: what it appended and acknowledged would be lost with the batch when the power
+ * fails.
+ */
+static enum journal_result take_back_unsynced(struct journal *journal)
+{
+    struct problem problem;
+
+    problem_set(&problem, "cannot sync journal %s: %s", journal->path, strerror(errno));
+    if (!note_torn(journal, journal->batch.size) || !cut_back(journal)) {
+        /* The batch stays; the failed sync is what is reported. */
+    }
+    journal->problem = problem;
+    return JOURNAL_BROKEN;
+}
+
 static enum journal_result write_and_sync(struct journal *journal)
 {
     journal->sync_us = -1;
@@ -436,10 +447,8 @@ static enum journal_result write_and_sync(struct journal *journal)
     size_t written = write_batch(journal);
     if (written < journal->batch.size)
         return give_up(journal, written);
-    if (journal->sync && journal->file.regular && !sync_file(journal)) {
-        (void)fail(journal, "sync journal");
-        return JOURNAL_BROKEN;
-    }
+    if (journal->sync && journal->file.regular && !sync_file(journal))
+        return take_back_unsynced(journal);
     show_committed(journal);
     return JOURNAL_COMMITTED;
 }
@@ -455,7 +464,7 @@ static bool reserve_more(struct journal *journal)
 static enum journal_result refuse_lost(struct journal *journal, const char *why)
 {
     journal->lost = true;
-    (void)snprintf(journal->problem, sizeof journal->problem, "journal %s %s", journal->path, why);
+    problem_set(&journal->problem, "journal %s %s", journal->path, why);
     return JOURNAL_REFUSED;
 }
 
@@ -495,10 +504,10 @@ enum journal_result journal_commit(struct journal *journal)
 
 const char *journal_problem(const struct journal *journal)
 {
-    return journal->problem;
+    return journal->problem.text;
 }
 
 const char *journal_note(const struct journal *journal)
 {
-    return journal->note;
+    return journal->note.text;
 }

@@ -120,12 +120,6 @@ uint64_t journal_seq_resume(const struct journal_seq_note *note, uint64_t last_r
 
 /* ------------------------------------------------------------------------------------- the file */
 
-static bool fail(char *problem, const char *what, const char *path, const char *why)
-{
-    (void)snprintf(problem, JOURNAL_TEXT_MAX, "cannot %s %s.seq: %s", what, path, why);
-    return false;
-}
-
 /* The name of FILE.seq; the caller frees it. NULL: out of memory. */
 static char *name_of(const char *path)
 {
@@ -135,6 +129,24 @@ static char *name_of(const char *path)
     if (name != NULL)
         (void)snprintf(name, size, "%s.seq", path);
     return name;
+}
+
+/* Up to the end, or `size` bytes: a part of a number would be another number. -1 with errno. */
+static ssize_t read_all(int fd, char *text, size_t size)
+{
+    size_t at = 0;
+
+    while (at < size) {
+        ssize_t got = read(fd, text + at, size - at);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return -1;
+        if (got == 0)
+            break;
+        at += (size_t)got;
+    }
+    return (ssize_t)at;
 }
 
 /*
@@ -150,7 +162,7 @@ static ssize_t read_small(const char *name, char *text, size_t size)
     if (fd < 0)
         return -1;
     if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode))
-        got = read(fd, text, size);
+        got = read_all(fd, text, size);
     else
         errno = EINVAL;
     int saved = errno;
@@ -169,7 +181,7 @@ void journal_seq_boot(char boot[JOURNAL_BOOT_ID_MAX])
         memcpy(boot, "-", sizeof "-");
 }
 
-bool journal_seq_read(const char *path, struct journal_seq_note *note, char *problem)
+bool journal_seq_read(const char *path, struct journal_seq_note *note, struct problem *problem)
 {
     char text[JOURNAL_SEQ_TEXT_MAX];
     char *name = name_of(path);
@@ -181,17 +193,18 @@ bool journal_seq_read(const char *path, struct journal_seq_note *note, char *pro
     if (absent)
         return true;
     if (got < 0 && errno != EINVAL && errno != ELOOP)
-        return fail(problem, "read", path, strerror(errno));
+        return problem_set(problem, "cannot read %s.seq: %s", path, strerror(errno));
     if (got < 0)
-        return fail(problem, "read", path, "it is not a regular file (remove it, or move it away)");
+        return problem_set(
+            problem, "cannot read %s.seq: it is not a regular file (remove it, or move it away)",
+            path);
     if (journal_seq_parse(text, (size_t)got, note))
         return true;
-    (void)snprintf(
-        problem, JOURNAL_TEXT_MAX,
+    return problem_set(
+        problem,
         "%s.seq does not contain a SEQ: write the last SEQ (or a higher number) into it, "
         "or remove it to continue after the journal's last record",
         path);
-    return false;
 }
 
 void journal_seq_init(struct journal_seq *seq)
@@ -211,29 +224,30 @@ static void close_file(struct journal_seq *seq)
  * with "cannot `what` FILE.seq".
  */
 static int write_note(const char *path, const struct journal_seq_note *note, const char *what,
-                      size_t *last_at, char *problem)
+                      size_t *last_at, struct problem *problem)
 {
     char text[JOURNAL_SEQ_TEXT_MAX];
     char *name = name_of(path);
-    const char *why = strerror(ENOMEM);
     int fd = -1;
 
     *last_at = journal_seq_format(note, text);
-    if (name != NULL)
+    if (name == NULL)
+        problem_set(problem, "%s", strerror(errno));
+    else
         fd = replace_file(&(struct replacement){.path = name,
                                                 .suffix = ".new",
                                                 .bytes = text,
                                                 .size = strlen(text),
                                                 .durable = true},
-                          &why);
+                          problem);
     free(name);
     if (fd < 0)
-        (void)fail(problem, what, path, why);
+        problem_set(problem, "cannot %s %s.seq: %s", what, path, problem->text);
     return fd;
 }
 
 bool journal_seq_reserve(struct journal_seq *seq, const char *path, uint64_t needed,
-                         struct journal_seq_note note, char *problem)
+                         struct journal_seq_note note, struct problem *problem)
 {
     char *copy = strdup(path);
     size_t last_at;
@@ -244,7 +258,7 @@ bool journal_seq_reserve(struct journal_seq *seq, const char *path, uint64_t nee
     int fd = copy == NULL ? -1 : write_note(path, &note, "reserve numbers in", &last_at, problem);
     if (fd < 0) {
         if (copy == NULL)
-            (void)fail(problem, "reserve numbers in", path, strerror(errno));
+            problem_set(problem, "cannot reserve numbers in %s.seq: %s", path, strerror(errno));
         free(copy);
         return false;
     }
@@ -266,7 +280,7 @@ void journal_seq_committed(const struct journal_seq *seq, uint64_t last)
     }
 }
 
-bool journal_seq_finish(struct journal_seq *seq, uint64_t last, char *problem)
+bool journal_seq_finish(struct journal_seq *seq, uint64_t last, struct problem *problem)
 {
     const struct journal_seq_note note = {.reserved = last};
     size_t last_at;

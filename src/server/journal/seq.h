@@ -17,6 +17,7 @@
 #define TCPACK_SERVER_JOURNAL_SEQ_H
 
 #include "common/compiler.h"
+#include "common/problem.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -55,9 +56,10 @@ void journal_seq_boot(char boot[JOURNAL_BOOT_ID_MAX]);
 
 /*
  * Reads the FILE.seq of the journal `path`. *note is all zeros if the file is absent. False with
- * the reason in `problem` (JOURNAL_TEXT_MAX bytes).
+ * the reason in `problem`.
  */
-bool journal_seq_read(const char *path, struct journal_seq_note *note, char *problem) MUST_USE;
+bool journal_seq_read(const char *path, struct journal_seq_note *note,
+                      struct problem *problem) MUST_USE;
 
 /* The FILE.seq that the server uses. */
 struct journal_seq {
@@ -72,11 +74,11 @@ void journal_seq_init(struct journal_seq *seq);
 
 /*
  * Reserves the numbers up to `needed` and JOURNAL_SEQ_AHEAD more for the journal `path`: writes
- * them and the rest of `note` to its FILE.seq and syncs it. False with the reason in `problem`
- * (JOURNAL_TEXT_MAX bytes); the previous reservation then stays in force.
+ * them and the rest of `note` to its FILE.seq and syncs it. False with the reason in `problem`;
+ * the previous reservation then stays in force.
  */
 bool journal_seq_reserve(struct journal_seq *seq, const char *path, uint64_t needed,
-                         struct journal_seq_note note, char *problem) MUST_USE;
+                         struct journal_seq_note note, struct problem *problem) MUST_USE;
 
 /*
  * Writes the last committed SEQ to FILE.seq, without a sync. Call it after each commit, before its
@@ -88,7 +90,7 @@ void journal_seq_committed(const struct journal_seq *seq, uint64_t last);
  * For the end of the server: writes exactly `last` to FILE.seq and syncs it. False with the reason
  * in `problem`.
  */
-bool journal_seq_finish(struct journal_seq *seq, uint64_t last, char *problem) MUST_USE;
+bool journal_seq_finish(struct journal_seq *seq, uint64_t last, struct problem *problem) MUST_USE;
 
 /* Closes the file without changing it. */
 void journal_seq_drop(struct journal_seq *seq);

@@ -13,14 +13,8 @@
 
 enum { FIRST_DESCRIPTOR = 3, COUNT_MAX = 1024 };
 
-static bool fail(char *problem, const char *why)
-{
-    (void)snprintf(problem, ACTIVATION_PROBLEM_SIZE, "%s", why);
-    return false;
-}
-
 /* Sets *count to the number of descriptors passed; 0 if they are for another process. */
-static bool read_count(uint64_t *count, char *problem)
+static bool read_count(uint64_t *count, struct problem *problem)
 {
     const char *pid_text = getenv("LISTEN_PID"), *count_text = getenv("LISTEN_FDS");
     uint64_t pid;
@@ -29,11 +23,11 @@ static bool read_count(uint64_t *count, char *problem)
     if (pid_text == NULL || count_text == NULL)
         return true;
     if (!number_parse(pid_text, 10, 1, INT32_MAX, &pid))
-        return fail(problem, "LISTEN_PID is not a process number");
+        return problem_set(problem, "LISTEN_PID is not a process number");
     if ((pid_t)pid != getpid())
         return true;
     return number_parse(count_text, 10, 0, COUNT_MAX, count) ||
-           fail(problem, "LISTEN_FDS is not a number from 0 to 1024");
+           problem_set(problem, "LISTEN_FDS is not a number from 0 to 1024");
 }
 
 /* Checks a passed socket and sets its flags. False with the reason in *why. */
@@ -72,22 +66,22 @@ static char *next_name(const char **names)
 }
 
 /* Adds descriptor `fd`, whose name comes next, to the list. The list has room for it. */
-static bool take_socket(struct activation *activation, int fd, const char **names, char *problem)
+static bool take_socket(struct activation *activation, int fd, const char **names,
+                        struct problem *problem)
 {
     char *name = next_name(names);
     const char *why;
 
     if (name == NULL)
-        return fail(problem, strerror(ENOMEM));
+        return problem_set(problem, "%s", strerror(errno));
     activation->sockets[activation->count++] = (struct activation_socket){fd, name};
     if (prepare_socket(fd, &why))
         return true;
-    (void)snprintf(problem, ACTIVATION_PROBLEM_SIZE, "descriptor %d%s%s%s: %s", fd,
-                   *name == '\0' ? "" : " (", name, *name == '\0' ? "" : ")", why);
-    return false;
+    return problem_set(problem, "descriptor %d%s%s%s: %s", fd, *name == '\0' ? "" : " (", name,
+                       *name == '\0' ? "" : ")", why);
 }
 
-static bool take_sockets(struct activation *activation, uint64_t count, char *problem)
+static bool take_sockets(struct activation *activation, uint64_t count, struct problem *problem)
 {
     const char *names = getenv("LISTEN_FDNAMES");
 
@@ -95,14 +89,14 @@ static bool take_sockets(struct activation *activation, uint64_t count, char *pr
         names = "";
     activation->sockets = calloc((size_t)count, sizeof *activation->sockets);
     if (activation->sockets == NULL)
-        return fail(problem, strerror(ENOMEM));
+        return problem_set(problem, "%s", strerror(errno));
     for (int fd = FIRST_DESCRIPTOR; activation->count < count; fd++)
         if (!take_socket(activation, fd, &names, problem))
             return false;
     return true;
 }
 
-bool activation_take(struct activation *activation, char problem[ACTIVATION_PROBLEM_SIZE])
+bool activation_take(struct activation *activation, struct problem *problem)
 {
     uint64_t count;
     bool done;

@@ -7,6 +7,7 @@
 #define TCPACK_SERVER_LISTENER_ACTIVATION_H
 
 #include "common/compiler.h"
+#include "common/problem.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -21,9 +22,6 @@ struct activation {
     size_t count;
 };
 
-/* Bytes for a problem of activation_take(). A longer one is cut. */
-enum { ACTIVATION_PROBLEM_SIZE = 512 };
-
 /*
  * Takes the sockets passed to this process and makes them close-on-exec and non-blocking. Each must
  * be a listening stream socket. Call it before other descriptors are opened. True, even if there
@@ -31,7 +29,7 @@ enum { ACTIVATION_PROBLEM_SIZE = 512 };
  * False with the reason in `problem` and *activation empty. Removes the variables from the
  * environment.
  */
-bool activation_take(struct activation *activation, char problem[ACTIVATION_PROBLEM_SIZE]) MUST_USE;
+bool activation_take(struct activation *activation, struct problem *problem) MUST_USE;
 
 /* Frees the list and the names; the descriptors stay open. */
 void activation_free(struct activation *activation);

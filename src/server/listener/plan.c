@@ -3,7 +3,6 @@
 #include "server/listener/socket.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -63,18 +62,19 @@ static const struct listener *find_open(const struct listeners *current,
 
 /* Whether another section already has the address; then fills `problem`. */
 static bool is_taken(const struct listeners *listeners, const struct address *wanted,
-                     const struct listener_settings *settings, char *problem)
+                     const struct listener_settings *settings, struct problem *problem)
 {
     char text[ADDRESS_TEXT_SIZE];
+    char first[CONFIG_TITLE_SIZE], second[CONFIG_TITLE_SIZE];
 
     for (size_t at = 0; address_port(wanted) != 0 && at < listeners->count; at++) {
-        const char *other = listeners->all[at].settings->config->name;
+        const struct config_listener *other = listeners->all[at].settings->config;
         if (!address_equal(&listeners->all[at].wanted, wanted))
             continue;
         (void)address_text(wanted, text, sizeof text);
-        (void)snprintf(problem, LISTENER_PROBLEM_MAX,
-                       "cannot listen on %s twice: for [%s%s] and [listener %s]", text,
-                       *other == '\0' ? "server" : "listener ", other, settings->config->name);
+        problem_set(problem, "cannot listen on %s twice: for %s and %s", text,
+                    config_listener_title(other, first),
+                    config_listener_title(settings->config, second));
         return true;
     }
     return false;
@@ -102,32 +102,28 @@ static bool find_known(const struct listeners *current, const struct config_list
 
 /* The addresses of a section's host. False with the reason in *why. */
 static bool find_addresses(const struct config_listener *config, const struct listeners *current,
-                           enum listener_lookup lookup, struct address_list *list, const char **why)
+                           enum listener_lookup lookup, struct address_list *list,
+                           struct problem *problem)
 {
     enum address_use use = lookup == LISTENER_RUNNING ? ADDRESS_TO_LISTEN_NOW : ADDRESS_TO_LISTEN;
 
-    return address_resolve(config->host, (unsigned)config->port, use, list, why) ||
+    return address_resolve(config->host, (unsigned)config->port, use, list, problem) ||
            (lookup == LISTENER_RUNNING && find_known(current, config, list));
 }
 
 /* Adds a listener for each address of a section: an open one, or one with fd -1 to be opened. */
 static bool plan_section(struct listeners *listeners, const struct listener_settings *settings,
                          const struct listeners *current, enum listener_lookup lookup,
-                         char *problem)
+                         struct problem *problem)
 {
     const struct config_listener *config = settings->config;
     struct address_list list;
-    const char *why;
-
-    if (!find_addresses(config, current, lookup, &list, &why)) {
-        (void)snprintf(problem, LISTENER_PROBLEM_MAX, "cannot listen on %s port %u: %s",
-                       config->host, (unsigned)config->port, why);
-        return false;
-    }
+    if (!find_addresses(config, current, lookup, &list, problem))
+        return problem_set(problem, "cannot listen on %s port %u: %s", config->host,
+                           (unsigned)config->port, problem->text);
     bool planned = listeners_make_room(listeners, list.count);
     if (!planned)
-        (void)snprintf(problem, LISTENER_PROBLEM_MAX, "cannot listen on %s: %s", config->host,
-                       strerror(errno));
+        problem_set(problem, "cannot listen on %s: %s", config->host, strerror(errno));
     for (size_t at = 0; planned && at < list.count; at++) {
         const struct address *wanted = &list.addresses[at];
         const struct listener *open = find_open(current, listeners, wanted, settings);
@@ -234,7 +230,7 @@ static size_t give_up_port(struct listeners *listeners, size_t at, const struct 
 
 /* Opens the listeners that are only planned. */
 static bool open_planned(struct listeners *listeners, const struct listeners *current,
-                         char *problem)
+                         struct problem *problem)
 {
     int port = 0;
     int other_ports = OTHER_PORTS_MAX;
@@ -253,8 +249,7 @@ static bool open_planned(struct listeners *listeners, const struct listeners *cu
             at = give_up_port(listeners, at, current);
             continue;
         }
-        (void)snprintf(problem, LISTENER_PROBLEM_MAX, "cannot listen on %s: %s", listener->address,
-                       strerror(error));
+        problem_set(problem, "cannot listen on %s: %s", listener->address, strerror(error));
         if (!drop_unsupported(listeners, at, error))
             return false;
     }
@@ -272,18 +267,16 @@ static const struct listener_settings *section_of(const struct listener *passed,
 
 /* Adds the passed sockets of a section, and sets *count to their number. */
 static bool keep_passed(struct listeners *listeners, const struct listener_settings *settings,
-                        const struct listeners *current, size_t *count, char *problem)
+                        const struct listeners *current, size_t *count, struct problem *problem)
 {
     *count = 0;
     for (size_t at = 0; at < current->count; at++) {
         const struct listener *listener = &current->all[at];
         if (listener->passed_as == NULL || section_of(listener, settings->all) != settings)
             continue;
-        if (!listeners_make_room(listeners, 1)) {
-            (void)snprintf(problem, LISTENER_PROBLEM_MAX, "cannot listen on %s: %s",
-                           listener->address, strerror(errno));
-            return false;
-        }
+        if (!listeners_make_room(listeners, 1))
+            return problem_set(problem, "cannot listen on %s: %s", listener->address,
+                               strerror(errno));
         (void)keep(listeners, listener, settings);
         (*count)++;
     }
@@ -291,7 +284,8 @@ static bool keep_passed(struct listeners *listeners, const struct listener_setti
 }
 
 static bool plan(struct listeners *listeners, const struct settings *settings,
-                 const struct listeners *current, enum listener_lookup lookup, char *problem)
+                 const struct listeners *current, enum listener_lookup lookup,
+                 struct problem *problem)
 {
     size_t passed;
 
@@ -305,7 +299,8 @@ static bool plan(struct listeners *listeners, const struct settings *settings,
 }
 
 bool listeners_open(struct listeners *listeners, const struct settings *settings,
-                    const struct listeners *current, enum listener_lookup lookup, char *problem)
+                    const struct listeners *current, enum listener_lookup lookup,
+                    struct problem *problem)
 {
     *listeners = (struct listeners){0};
     if (plan(listeners, settings, current, lookup, problem) &&

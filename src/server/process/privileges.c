@@ -15,19 +15,12 @@
 /* The highest number means "no change" in setresuid(2). */
 static const uint64_t id_max = UINT32_MAX - 1;
 
-static bool fail(char *problem, const char *what, const char *name, int error)
-{
-    (void)snprintf(problem, PRIVILEGES_PROBLEM_SIZE, "%s %s: %s", what, name, strerror(error));
-    return false;
-}
-
 /* If there is no such user, getpwnam(3) sets errno to 0 or one of several codes. */
-static bool not_found(char *problem, const char *what, const char *name, int error)
+static bool not_found(struct problem *problem, const char *what, const char *name, int error)
 {
     if (error == EIO || error == EMFILE || error == ENFILE || error == ENOMEM)
-        return fail(problem, what, name, error);
-    (void)snprintf(problem, PRIVILEGES_PROBLEM_SIZE, "there is no %s %s", what, name);
-    return false;
+        return problem_set(problem, "%s %s: %s", what, name, strerror(error));
+    return problem_set(problem, "there is no %s %s", what, name);
 }
 
 /* Copies the user's entry. False if the name is too long. */
@@ -41,7 +34,7 @@ static bool take_entry(const struct passwd *entry, struct identity *identity)
     return true;
 }
 
-static bool find_user(const char *user, struct identity *identity, char *problem)
+static bool find_user(const char *user, struct identity *identity, struct problem *problem)
 {
     uint64_t number;
 
@@ -56,10 +49,10 @@ static bool find_user(const char *user, struct identity *identity, char *problem
         entry = getpwuid(identity->uid);
     }
     return entry == NULL || take_entry(entry, identity) ||
-           fail(problem, "user", user, ENAMETOOLONG);
+           problem_set(problem, "user %s: %s", user, strerror(ENAMETOOLONG));
 }
 
-static bool find_group(const char *group, struct identity *identity, char *problem)
+static bool find_group(const char *group, struct identity *identity, struct problem *problem)
 {
     uint64_t number;
 
@@ -77,7 +70,7 @@ static bool find_group(const char *group, struct identity *identity, char *probl
 }
 
 bool privileges_find(const char *user, const char *group, struct identity *identity,
-                     char problem[PRIVILEGES_PROBLEM_SIZE])
+                     struct problem *problem)
 {
     *identity = (struct identity){.uid = geteuid(), .gid = getegid()};
     return (*user == '\0' || find_user(user, identity, problem)) &&
@@ -147,7 +140,7 @@ static bool has_own_groups_only(const struct identity *identity)
     return only;
 }
 
-bool privileges_drop(const struct identity *identity, char problem[PRIVILEGES_PROBLEM_SIZE])
+bool privileges_drop(const struct identity *identity, struct problem *problem)
 {
     char uid[32], gid[32];
 
@@ -157,15 +150,12 @@ bool privileges_drop(const struct identity *identity, char problem[PRIVILEGES_PR
     if (is_identity(identity) && has_own_groups_only(identity))
         return true;
     if (!set_groups(identity))
-        return fail(problem, "cannot set the groups of user", user, errno);
+        return problem_set(problem, "cannot set the groups of user %s: %s", user, strerror(errno));
     if (setresgid(identity->gid, identity->gid, identity->gid) != 0)
-        return fail(problem, "cannot become group", gid, errno);
+        return problem_set(problem, "cannot become group %s: %s", gid, strerror(errno));
     if (setresuid(identity->uid, identity->uid, identity->uid) != 0)
-        return fail(problem, "cannot become user", user, errno);
-    if (!is_identity(identity) || can_return(identity)) {
-        (void)snprintf(problem, PRIVILEGES_PROBLEM_SIZE,
-                       "became user %s, but could become root again", user);
-        return false;
-    }
+        return problem_set(problem, "cannot become user %s: %s", user, strerror(errno));
+    if (!is_identity(identity) || can_return(identity))
+        return problem_set(problem, "became user %s, but could become root again", user);
     return true;
 }

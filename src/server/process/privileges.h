@@ -6,6 +6,7 @@
 #define TCPACK_SERVER_PROCESS_PRIVILEGES_H
 
 #include "common/compiler.h"
+#include "common/problem.h"
 
 #include <stdbool.h>
 #include <sys/types.h>
@@ -19,23 +20,19 @@ struct identity {
     gid_t gid;
 };
 
-/* Bytes for a problem of these functions. A longer one is cut. */
-enum { PRIVILEGES_PROBLEM_SIZE = 512 };
-
 /*
  * Looks up `user` and `group`, which are names or numbers. User "" is the current user. Group "" is
  * the primary group of `user` or, if that is "", the current group. False with the reason in
  * `problem`.
  */
 bool privileges_find(const char *user, const char *group, struct identity *identity,
-                     char problem[PRIVILEGES_PROBLEM_SIZE]) MUST_USE;
+                     struct problem *problem) MUST_USE;
 
 /*
  * Sets the supplementary groups and the real, effective and saved gid and uid to the identity's,
  * then checks that the process cannot become root again. Does nothing if the process already has
  * this identity and no other groups. False with the reason in `problem`: the process must end.
  */
-bool privileges_drop(const struct identity *identity,
-                     char problem[PRIVILEGES_PROBLEM_SIZE]) MUST_USE;
+bool privileges_drop(const struct identity *identity, struct problem *problem) MUST_USE;
 
 #endif

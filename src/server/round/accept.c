@@ -14,11 +14,11 @@
 #include <unistd.h>
 
 enum {
-    ACCEPTS_PER_ROUND = 512, /* of each listener: then it is the connections' turn */
-    GATHER_US = 200,         /* after several came at once: let those that follow gather */
-    PAUSE_US = 100 * 1000,   /* until accept() is tried again after an error of the system */
-    FAILURES_MAX = 64,       /* of single connections in a row: then it is the system's error */
-    WHY_BYTES = 128,         /* hold why accepting failed; what is longer is cut */
+    ACCEPTS_PER_ROUND = 512, /* from each listener, before connections are read again */
+    GATHER_US = 200,         /* pause after a burst, in which more connections gather */
+    PAUSE_US = 100 * 1000,   /* until accept() is tried again after a system error */
+    FAILURES_MAX = 64,       /* of single connections in a row; one more is a system error */
+    WHY_BYTES = 128,         /* for the reason of a failure; a longer one is cut */
 };
 
 static bool watch_listeners(struct server *server, unsigned interest)
@@ -46,13 +46,13 @@ void accept_end(struct server *server)
 static void resume(struct server *server)
 {
     if (!watch_listeners(server, READY_READ)) {
-        /* Cannot fail: room was made when the server began to watch them. */
+        /* Cannot fail: there has been room since the server began to watch them. */
     }
     server->accepting.active = true;
     server->accepting.resume_below = 0;
 }
 
-/* Stops accepting until fewer than `below` connections are open or, at the latest, `again`. */
+/* Stops accepting until fewer than `below` connections are open, or until `again`. */
 static void stop(struct server *server, int64_t again, uint64_t below)
 {
     if (!watch_listeners(server, 0)) {
@@ -63,7 +63,7 @@ static void stop(struct server *server, int64_t again, uint64_t below)
     server->accepting.resume_below = below;
 }
 
-/* Pauses after an error of the system, until a connection leaves or some time has passed. */
+/* Pauses after a system error, until a connection is closed or some time has passed. */
 static void pause_accepting(struct server *server, int64_t again, uint64_t below, const char *why)
 {
     if (episode_begins(&server->accepting.full)) {
@@ -87,15 +87,25 @@ void accept_update(struct server *server)
 
     if (!accepting->active && room) {
         resume(server);
-        episode_calms(&accepting->full, server->now); /* waiting peers are accepted this round */
+        episode_calms(&accepting->full,
+                      server->now); /* the waiting peers are accepted in this round */
     } else if (!room && (accepting->active || accepting->again != DEADLINE_NEVER)) {
         pause_accepting(server, DEADLINE_NEVER, accepting->max, accepting->max_why);
     }
 }
 
+static void log_accepted(const struct server *server, const struct connection *connection)
+{
+    char title[CONFIG_TITLE_SIZE];
+
+    log_debug("accepted %s for %s: %" PRIu64 " are open", connection->peer,
+              config_listener_title(connection->settings->config, title),
+              server->connections.count);
+}
+
 /*
- * Takes the accepted descriptor over, where the peer is admitted. False: no memory, and the
- * descriptor is still the caller's.
+ * Adds a connection for the accepted descriptor, and closes it if the peer is not admitted. False:
+ * out of memory, and the descriptor is still the caller's.
  */
 static bool add_connection(struct server *server, const struct listener *listener, int fd,
                            const struct address *peer)
@@ -106,16 +116,19 @@ static bool add_connection(struct server *server, const struct listener *listene
         return false;
     connection->is_unix = peer->storage.ss_family == AF_UNIX;
     if (connection->is_unix && !listener_socket_keep_urgent(fd)) {
-        /* Cannot fail with these arguments; urgent data would be left out. */
+        /* Cannot fail with these arguments. Without it, urgent data would be lost. */
     }
-    if (admit_accepted(server, connection, peer))
+    bool admitted = admit_accepted(server, connection, peer);
+    if (log_writes(LOG_LEVEL_DEBUG))
+        log_accepted(server, connection);
+    if (admitted)
         connections_settle(server, connection);
     else
         connections_close(server, connection, NULL);
     return true;
 }
 
-/* What to do after accept4() failed with errno. */
+/* Handles an accept4() that failed with errno. */
 static void accept_failed(struct server *server)
 {
     char why[WHY_BYTES];
@@ -136,7 +149,7 @@ static void accept_failed(struct server *server)
     }
 }
 
-/* Errors of one connection that was not waiting any more (accept(2)); the next one may be fine. */
+/* Whether it is an error of one connection that has gone (accept(2)): the next one may be fine. */
 static bool concerns_one_connection(int error)
 {
     return error == ECONNABORTED || error == EINTR || error == EPROTO || error == ENETDOWN ||
@@ -144,7 +157,7 @@ static bool concerns_one_connection(int error)
            error == EOPNOTSUPP || error == ENETUNREACH || error == EPERM;
 }
 
-/* Takes one connection. False when there is no other to take now. */
+/* Accepts one connection. False if there is no other to accept now. */
 static bool accept_one(struct server *server, const struct listener *listener)
 {
     struct address peer = {.size = sizeof peer.storage};
@@ -161,7 +174,7 @@ static bool accept_one(struct server *server, const struct listener *listener)
     server->accepting.failures = 0;
     server->metrics.accepted++;
     if (!add_connection(server, listener, fd, &peer)) {
-        (void)close(fd); /* the peer sees the end and tries again */
+        (void)close(fd); /* the peer sees the end and can try again */
         server->metrics.refused[METRICS_REFUSED_MEMORY]++;
         pause_a_while(server, "out of memory");
         return false;
@@ -170,7 +183,7 @@ static bool accept_one(struct server *server, const struct listener *listener)
     return server->accepting.active;
 }
 
-/* Takes those that wait at a listener; returns how many. */
+/* Accepts the connections waiting at a listener; returns how many. */
 static int accept_waiting(struct server *server, const struct listener *listener)
 {
     int count = 0;
@@ -180,7 +193,7 @@ static int accept_waiting(struct server *server, const struct listener *listener
     return count;
 }
 
-/* No more than the backlog holds: others may come all the time. */
+/* Accepts no more than the backlog holds: new ones may keep arriving. */
 static void accept_backlog(struct server *server, const struct listener *listener, uint64_t backlog)
 {
     uint64_t left = backlog + 1;
@@ -200,7 +213,7 @@ void accept_last(struct server *server, const struct listeners *listeners,
         if (listeners_have(but, listener.fd))
             continue;
         if (section != NULL)
-            listener.settings = section; /* who may come in is said anew */
+            listener.settings = section; /* with the new access lists */
         accept_backlog(server, &listener, listeners->all[at].settings->config->backlog);
     }
 }
@@ -214,6 +227,6 @@ void round_accept(struct server *server)
         if (readiness_take(server->readiness, listener->fd))
             burst = accept_waiting(server, listener) > 1 || burst;
     }
-    if (burst && server->accepting.active) /* one wake-up for each of a burst costs more */
+    if (burst && server->accepting.active) /* waking up for each connection of a burst costs more */
         stop(server, server->now + GATHER_US, 0);
 }

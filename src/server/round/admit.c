@@ -1,11 +1,9 @@
 #include "server/round/admit.h"
 
+#include "common/log.h"
+#include "common/problem.h"
 #include "server/connection/proxy.h"
 #include "server/round/state.h"
-
-#include <stdio.h>
-
-enum { WHY_BYTES = 256 };
 
 void admit_refused(struct connection *connection, enum metrics_refusal reason)
 {
@@ -21,7 +19,7 @@ static bool refuse(struct server *server, struct connection *connection,
     return false;
 }
 
-/* Whether allow and deny let the address in. */
+/* Whether allow and deny admit the address. */
 static bool has_access(const struct listener_settings *settings, const struct address *peer)
 {
     const struct sockaddr *name = (const struct sockaddr *)&peer->storage;
@@ -30,14 +28,14 @@ static bool has_access(const struct listener_settings *settings, const struct ad
            (settings->allow.count == 0 || network_list_has(&settings->allow, name));
 }
 
-/* Names the connection's peer; false where the peer has no address of the internet. */
+/* Sets the connection's peer. False for a Unix socket, which has no address. */
 static bool set_peer(struct connection *connection, const struct address *peer)
 {
     (void)address_peer_text(peer, connection->peer, sizeof connection->peer);
     return peer_key_of(&peer->storage, &connection->key);
 }
 
-/* Lets a peer in that has access. */
+/* Admits a peer that has access. */
 static bool enter(struct server *server, struct connection *connection, bool has_address)
 {
     uint64_t limit = connection->settings->config->max_clients_per_address;
@@ -52,7 +50,7 @@ static bool enter(struct server *server, struct connection *connection, bool has
     return true;
 }
 
-/* Lets the connection in, whose peer is named already, where `peer` has access. */
+/* Admits a connection, whose peer is set, if `peer` has access. */
 static bool admit(struct server *server, struct connection *connection, const struct address *peer,
                   bool has_address)
 {
@@ -67,27 +65,38 @@ bool admit_accepted(struct server *server, struct connection *connection,
 {
     if (network_list_has(&connection->settings->proxy_from,
                          (const struct sockaddr *)&peer->storage)) {
-        (void)set_peer(connection, peer); /* it has an address: that is in the list */
+        (void)set_peer(connection, peer); /* it has an address: the one in the list */
         connection->state = CONNECTION_PROXY;
         connection->unfinished_since = server->now;
         return true;
     }
-    /* Who may use a Unix socket is said by its permissions. */
+    /* The permissions of a Unix socket say who may use it. */
     if (peer->storage.ss_family == AF_UNIX)
         return enter(server, connection, set_peer(connection, peer));
     return admit(server, connection, peer, set_peer(connection, peer));
 }
 
-/* A header that will never be whole. What only connects, to see whether we listen, is no case. */
+/* Refuses an incomplete header. A peer that connects and sends nothing (a port check) is not an
+ * error. */
 static enum admission refuse_header(struct server *server, struct connection *connection,
                                     size_t size, const char *problem)
 {
-    char why[WHY_BYTES];
+    struct problem why;
 
-    (void)snprintf(why, sizeof why, "its PROXY header is invalid: %s", problem);
+    problem_set(&why, "its PROXY header is invalid: %s", problem);
     if (size > 0)
-        (void)refuse(server, connection, METRICS_REFUSED_PROXY, why);
+        (void)refuse(server, connection, METRICS_REFUSED_PROXY, why.text);
     return ADMISSION_REFUSED;
+}
+
+static void log_client(const struct connection *proxy, const struct address *client)
+{
+    char text[ADDRESS_PEER_SIZE];
+
+    if (!log_writes(LOG_LEVEL_DEBUG))
+        return;
+    (void)address_peer_text(client, text, sizeof text);
+    log_debug("proxy %s names its client %s", proxy->peer, text);
 }
 
 enum admission admit_proxied(struct server *server, struct connection *connection,
@@ -98,16 +107,17 @@ enum admission admit_proxied(struct server *server, struct connection *connectio
 
     switch (proxy_parse(bytes, size, &header)) {
     case PROXY_CLIENT:
+        log_client(connection, &header.peer);
         admitted = admit(server, connection, &header.peer, set_peer(connection, &header.peer));
         break;
-    case PROXY_REAL: /* the peer stays the proxy; its first message decides: admit_proxy() */
+    case PROXY_REAL: /* the peer is the proxy; its first message decides: admit_proxy() */
         break;
     case PROXY_UNFINISHED:
         if (!connection->ended)
             return ADMISSION_OPEN;
         return refuse_header(server, connection, size, "it is unfinished");
     case PROXY_MALFORMED:
-        return refuse_header(server, connection, size, header.problem);
+        return refuse_header(server, connection, size, header.problem.text);
     }
     if (!admitted)
         return ADMISSION_REFUSED;

@@ -1,6 +1,6 @@
 /*
- * admit.h: which connections may come in: access lists, connections per address, and what a proxy
- * says of its client.
+ * admit.h: which connections are admitted: access lists, connections per address, and the client
+ * that a proxy names.
  */
 #ifndef TCPACK_SERVER_ROUND_ADMIT_H
 #define TCPACK_SERVER_ROUND_ADMIT_H
@@ -15,9 +15,9 @@
 struct server;
 
 /*
- * Whether a connection that was accepted from `peer` may come in: its address has access and is
- * below its limit of connections. False: that was logged and counted, and the caller closes it. A
- * connection from a proxy must name its client first: it gets the state CONNECTION_PROXY.
+ * Whether a connection accepted from `peer` is admitted: its address has access and is below its
+ * limit of connections. False: logged and counted; the caller closes it. A connection from a proxy
+ * must name its client first: it gets the state CONNECTION_PROXY.
  */
 bool admit_accepted(struct server *server, struct connection *connection,
                     const struct address *peer) MUST_USE;
@@ -25,24 +25,25 @@ bool admit_accepted(struct server *server, struct connection *connection,
 enum admission {
     ADMISSION_GRANTED, /* the header is the first *used bytes */
     ADMISSION_OPEN,    /* the header is unfinished */
-    ADMISSION_REFUSED, /* that was logged and counted: the caller closes */
+    ADMISSION_REFUSED, /* logged and counted: the caller closes */
 };
 
-/* The same for a connection in that state, when bytes of its header have come. */
+/* The same for a connection in that state, when bytes of its header have arrived. */
 enum admission admit_proxied(struct server *server, struct connection *connection,
                              const unsigned char *bytes, size_t size, size_t *used) MUST_USE;
 
 /*
- * The same for a connection whose header left the proxy its peer, at its first message that is no
- * health check: so a proxy may check a server whatever the access lists say, and a check that only
- * connects is not logged. False: logged and counted, the caller refuses it.
+ * The same for a connection whose header named no client, so that the proxy is the peer, at its
+ * first message that is not a health check. So a proxy may check the server whatever the access
+ * lists say, and a check that only connects is not logged. False: logged and counted; the caller
+ * refuses it.
  */
 bool admit_proxy(struct server *server, struct connection *connection) MUST_USE;
 
-/* It will count as refused, not as ended; the caller closes it. */
+/* Counts the connection as refused, not as ended; the caller closes it. */
 void admit_refused(struct connection *connection, enum metrics_refusal reason);
 
-/* Takes it out of the counts; it counts as ended unless it was refused. */
+/* Takes the connection out of the counts by address, and counts its end or refusal. */
 void admit_leave(struct server *server, const struct connection *connection);
 
 #endif

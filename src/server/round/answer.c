@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
-/* Nothing is unsent any more: receiving goes on, and times that stood still begin anew. */
+/* Nothing is unsent any longer: receiving goes on, and its time-outs begin again. */
 static void note_sent(const struct server *server, struct connection *connection)
 {
     connection->unsent_since = 0;
@@ -15,7 +15,7 @@ static void note_sent(const struct server *server, struct connection *connection
         connection->unfinished_since = server->now;
 }
 
-/* Sends; false when the connection was closed. */
+/* Sends the replies. False if the connection was closed. */
 static bool send_replies(struct server *server, const struct answer *answer)
 {
     struct connection *connection = answer->connection;

@@ -1,5 +1,5 @@
 /*
- * answers.h: the answers of one round: the connections that the last step looks at, and their
+ * answers.h: the answers of one round: the connections that the last step handles, and their
  * replies, collected while reading and sent after the commit.
  */
 #ifndef TCPACK_SERVER_ROUND_ANSWERS_H
@@ -16,22 +16,22 @@
 struct answer {
     struct connection *connection;
     size_t begin;    /* of its replies in answers.replies */
-    size_t size;     /* bytes of them */
-    size_t messages; /* of the batch that are this connection's */
+    size_t size;     /* bytes of its replies */
+    size_t messages; /* its messages in the batch */
 };
 
 /* A zeroed struct has none. Its owner calls answers_free(). */
 struct answers {
     struct buffer text;    /* one reply before it is framed */
-    struct buffer replies; /* of all, connection after connection */
+    struct buffer replies; /* of all connections, one after the other */
     struct answer *all;
     size_t count;
     size_t capacity;
 };
 
 /*
- * Appends the reply to a message that `connection` sent: record number `seq`, `time` of the record.
- * Nothing if the connection is not to be answered. False with errno ENOMEM.
+ * Appends the reply to a message from `connection`: record number `seq`, `time` of the record.
+ * Appends nothing if the connection gets no replies. False with errno ENOMEM.
  */
 bool answers_reply(struct answers *answers, const struct connection *connection,
                    const struct frame *frame, uint64_t seq, const char *time) MUST_USE;
@@ -43,12 +43,12 @@ bool answers_reply(struct answers *answers, const struct connection *connection,
 bool answers_add(struct answers *answers, struct answer answer) MUST_USE;
 
 /*
- * The batch is not recorded: nothing is sent, not to health checks either, which ask whether
- * messages are recorded; connections with messages in the batch are refused.
+ * Drops all replies, because the batch was not recorded: also those to health checks, which ask
+ * whether messages are recorded. Refuses the connections with messages in the batch.
  */
 void answers_take_back(struct answers *answers);
 
-/* The round is over. A large buffer is given back. */
+/* Empties the answers after a round, and frees a large buffer. */
 void answers_clear(struct answers *answers);
 
 void answers_free(struct answers *answers);

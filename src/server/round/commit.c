@@ -1,8 +1,10 @@
 #include "server/round/commit.h"
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "server/round/state.h"
 
+#include <inttypes.h>
 #include <sysexits.h>
 
 static void refused(struct server *server)
@@ -29,6 +31,13 @@ static void stopped(struct server *server)
     answers_take_back(&server->answers);
 }
 
+/* `us`: what the commit took, with fdatasync(). */
+static void log_commit(const struct journal_batch *batch, uint64_t last, int64_t us)
+{
+    log_trace("commit: %" PRIu64 " records up to %" PRIu64 ", %zu bytes, %" PRId64 " us",
+              batch->messages, last, batch->size, us);
+}
+
 static void committed(struct server *server, const struct journal_batch *batch)
 {
     int64_t sync_us = journal_sync_us(server->recording.journal);
@@ -48,9 +57,14 @@ void round_commit(struct server *server)
 
     if (batch.messages == 0)
         return;
+    bool is_logged = log_writes(LOG_LEVEL_TRACE);
+    int64_t begin = is_logged ? clock_monotonic_us() : 0;
     switch (journal_commit(server->recording.journal)) {
     case JOURNAL_COMMITTED:
         committed(server, &batch);
+        if (is_logged)
+            log_commit(&batch, journal_seq(server->recording.journal),
+                       clock_monotonic_us() - begin);
         break;
     case JOURNAL_REFUSED:
         refused(server);

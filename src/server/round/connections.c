@@ -4,6 +4,7 @@
 #include "server/round/admit.h"
 #include "server/round/state.h"
 
+#include <inttypes.h>
 #ifdef HAVE_MALLOC_TRIM
 #include <malloc.h>
 #endif
@@ -11,6 +12,8 @@
 
 /* The heap is trimmed only after a peak of at least this many connections. */
 enum { TRIM_PEAK_MIN = 128 };
+
+enum { US_PER_SECOND = 1000 * 1000 };
 
 static bool make_room(struct connections *table, int fd)
 {
@@ -55,7 +58,7 @@ void connections_settle(struct server *server, struct connection *connection)
 
     if (interest != connection->interest) {
         if (!readiness_watch(server->readiness, connection->fd, interest)) {
-            /* Cannot fail: room was made when it was accepted. */
+            /* Cannot fail: there has been room since it was accepted. */
         }
         connection->interest = interest;
     }
@@ -70,17 +73,25 @@ void connections_settle(struct server *server, struct connection *connection)
 }
 
 /*
- * Once half of many connections have left, gives their memory back to the system: the allocator
- * does not, while anything above it is in use.
+ * After half of many connections have been closed, returns their memory to the system: the
+ * allocator does not while anything above it is in use.
  */
-static void give_memory_back(struct connections *table)
+static void trim_heap(struct connections *table)
 {
     if (table->peak < TRIM_PEAK_MIN || table->count > table->peak / 2)
         return;
     table->peak = table->count;
 #ifdef HAVE_MALLOC_TRIM
-    (void)malloc_trim(0); /* whether there was something to give is no matter */
+    (void)malloc_trim(0); /* it does not matter whether there was any */
 #endif
+}
+
+static void log_end(const struct connection *connection, int64_t now)
+{
+    log_debug("closed %s (%s): %" PRIu64 " messages in %" PRIu32 " seconds", connection->peer,
+              connection->refused ? metrics_refusal_name(connection->refusal)
+                                  : metrics_end_name(connection->end),
+              connection->messages, (uint32_t)(now / US_PER_SECOND) - connection->accepted_s);
 }
 
 void connections_close(struct server *server, struct connection *connection, const char *why)
@@ -88,25 +99,25 @@ void connections_close(struct server *server, struct connection *connection, con
     if (why != NULL)
         peer_log_warning(&server->peer_log, server->now, connection, "closed %s: %s",
                          connection->peer, why);
-    else
-        log_debug("closed %s", connection->peer);
+    if (log_writes(LOG_LEVEL_DEBUG))
+        log_end(connection, server->now);
     admit_leave(server, connection);
     readiness_forget(server->readiness, connection->fd);
     deadlines_clear(server->connections.deadlines, connection->fd);
     server->connections.all[connection->fd] = NULL;
     server->connections.count--;
     connection_free(connection);
-    give_memory_back(&server->connections);
+    trim_heap(&server->connections);
 }
 
 static void refuse(struct server *server, struct connection *connection)
 {
     const struct answer unsent = {.connection = connection};
 
-    if (connection->end == METRICS_ENDED_BY_PEER) /* there is no other reason yet */
+    if (connection->end == METRICS_ENDED_BY_PEER) /* no other reason is known yet */
         connection->end = METRICS_ENDED_STOP;
     if (connection->state == CONNECTION_DISCARDING)
-        return; /* it was refused before */
+        return; /* already refused */
     connection->state = CONNECTION_REFUSING;
     bool quiet = connection_is_quiet(connection);
     connection_say_farewell(connection);

@@ -1,5 +1,5 @@
 /*
- * connections.h: the table of open connections: they come, wait for something, and go.
+ * connections.h: the table of open connections: adding one, what each waits for, closing one.
  */
 #ifndef TCPACK_SERVER_ROUND_CONNECTIONS_H
 #define TCPACK_SERVER_ROUND_CONNECTIONS_H
@@ -14,35 +14,35 @@
 struct server;
 
 struct connections {
-    struct connection **all; /* by descriptor; NULL: none; owned */
+    struct connection **all; /* by descriptor; NULL: not open; owned */
     size_t size;             /* entries of that table */
     uint64_t count;          /* connections open */
-    uint64_t peak;           /* most of them since memory was given back */
+    uint64_t peak;           /* the most that were open since the heap was last trimmed */
     struct deadlines *deadlines;
 };
 
 /*
- * Adds a connection on an accepted descriptor, which it owns from now on, watched for reading.
+ * Adds a connection, which owns the accepted descriptor from now on, and watches it for reading.
  * NULL: out of memory, and the descriptor is still the caller's.
  */
 struct connection *connections_add(struct server *server, int fd,
                                    const struct listener_settings *settings) MUST_USE;
 
-/* Sets what a connection waits for, and its deadline. */
+/* Sets what the connection waits for, and its deadline. */
 void connections_settle(struct server *server, struct connection *connection);
 
 /* Closes a connection for `connection->end`; `why`, if not NULL, is logged. */
 void connections_close(struct server *server, struct connection *connection, const char *why);
 
 /*
- * At the end: closes the connections that have nothing under way, and adds the others to the
- * round's answers, as ones of which no more is taken. There must be no answers.
+ * When the server stops: closes the connections that have no replies under way, refuses the others,
+ * and adds them to the round's answers, which must be empty.
  */
 void connections_refuse_all(struct server *server);
 
 void connections_close_all(struct server *server);
 
-/* Frees the table and the connections in it, without a word. */
+/* Frees the table and its connections. Does not log. */
 void connections_free(struct connections *connections);
 
 #endif

@@ -13,12 +13,12 @@
 enum {
     US_PER_SECOND = 1000000,
     STATUS_BYTES = 128,
-    /* All sockets are looked at within a second, in parts, this long apart at the least. */
+    /* All sockets are checked within a second, in parts, at least SOCKETS_LOOK_MIN_US apart. */
     SOCKETS_LOOK_US = US_PER_SECOND,
     SOCKETS_LOOK_MIN_US = US_PER_SECOND / 10,
 };
 
-/* Brings the figures up to date that have another home. */
+/* Updates the figures that other parts keep. */
 static const struct metrics *figures(struct server *server)
 {
     server->metrics.open = server->connections.count;
@@ -27,11 +27,11 @@ static const struct metrics *figures(struct server *server)
     return &server->metrics;
 }
 
-/* One error line an episode: the next file may work. */
-static void note_written(struct server *server, const char *path, const char *problem)
+/* Logs one error for an episode: the next write may work. */
+static void note_written(struct server *server, const char *path, const struct problem *problem)
 {
     if (problem != NULL && !server->housekeeping.metrics_failing)
-        log_error("cannot write metrics to %s: %s", path, problem);
+        log_error("cannot write metrics to %s: %s", path, problem->text);
     else if (problem == NULL && server->housekeeping.metrics_failing)
         log_notice("writing metrics works again");
     server->housekeeping.metrics_failing = problem != NULL;
@@ -40,14 +40,14 @@ static void note_written(struct server *server, const char *path, const char *pr
 static void write_metrics(struct server *server)
 {
     const char *path = server->settings->config.metrics.file;
-    const char *problem = "out of memory";
+    struct problem problem = {"out of memory"};
     struct buffer text = {0};
 
     if (*path == '\0')
         return;
     bool written =
         metrics_format(figures(server), &text) && metrics_write_file(path, &text, &problem);
-    note_written(server, path, written ? NULL : problem);
+    note_written(server, path, written ? NULL : &problem);
     buffer_free(&text);
 }
 
@@ -59,24 +59,25 @@ static void set_metrics_due(struct server *server, int64_t now)
             : now + (int64_t)server->settings->config.metrics.interval * US_PER_SECOND;
 }
 
-/* A line for people, for systemctl status. */
+/* Writes the status line of systemctl status. */
 static void write_status(const struct server *server, char status[STATUS_BYTES])
 {
     (void)snprintf(status, STATUS_BYTES, "%" PRIu64 " connections, %" PRIu64 " records",
                    server->connections.count, journal_seq(server->recording.journal));
 }
 
-static void note_told(bool told)
+static void warn_unless(bool notified)
 {
-    if (!told)
-        log_warning("cannot tell the service manager ($NOTIFY_SOCKET): %s", strerror(errno));
+    if (!notified)
+        log_warning("cannot notify the service manager ($NOTIFY_SOCKET): %s", strerror(errno));
 }
 
 void housekeeping_begin(struct server *server)
 {
     char status[STATUS_BYTES];
 
-    server->housekeeping.alive_interval = notify_watchdog_us() / 2; /* half: one may be late */
+    server->housekeeping.alive_interval =
+        notify_watchdog_us() / 2; /* half of it: one may be late */
     server->housekeeping.alive_due =
         server->housekeeping.alive_interval > 0
             ? clock_monotonic_us() + server->housekeeping.alive_interval
@@ -84,7 +85,7 @@ void housekeeping_begin(struct server *server)
     write_metrics(server);
     set_metrics_due(server, clock_monotonic_us());
     write_status(server, status);
-    note_told(notify_ready(status));
+    warn_unless(notify_ready(status));
 }
 
 static int64_t metrics_due(const struct server *server)
@@ -108,7 +109,7 @@ static void do_alive(struct server *server)
     char status[STATUS_BYTES];
 
     write_status(server, status);
-    note_told(notify_alive(status));
+    warn_unless(notify_alive(status));
     server->housekeeping.alive_due = server->now + server->housekeeping.alive_interval;
 }
 
@@ -156,9 +157,9 @@ static void do_sockets(struct server *server)
 }
 
 /*
- * Signals tell which sockets are ready. One that gets lost, by whatever cause, must not leave a
- * client unserved for ever: all sockets are looked at once more after the last time that something
- * happened. Then nothing wakes a server whose clients are silent.
+ * Signals say which sockets are ready. A lost signal, whatever the cause, must not leave a client
+ * unserved for ever: all sockets are checked once more after the last activity. After that, nothing
+ * wakes a server whose clients are silent.
  */
 static void plan_sockets(struct server *server)
 {
@@ -171,7 +172,7 @@ static int64_t parting_due(const struct server *server)
     return server->parting_due;
 }
 
-/* The recurring duties: when each is due, and what it does. Another timer is another row. */
+/* The recurring duties: when each is due, and what it does. A new timer is a new row. */
 static const struct {
     int64_t (*due)(const struct server *server);
     void (*run)(struct server *server);
@@ -180,8 +181,8 @@ static const struct {
     {alive_due, do_alive},             /* the service manager's watchdog */
     {accept_due, accept_update},       /* after a pause */
     {accept_calm_due, do_accept_calm}, /* the end of such an episode */
-    {journal_due, do_journal},         /* the end of an episode without a journal */
-    {sockets_due, do_sockets},         /* a signal that got lost */
+    {journal_due, do_journal},         /* the end of an episode without a working journal */
+    {sockets_due, do_sockets},         /* sockets whose signal was lost */
     {parting_due, connections_close_all},
 };
 
@@ -222,7 +223,7 @@ void housekeeping_report(struct server *server)
 
 void housekeeping_stopping(void)
 {
-    note_told(notify_stopping());
+    warn_unless(notify_stopping());
 }
 
 void housekeeping_end(struct server *server)

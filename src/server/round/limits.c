@@ -8,9 +8,9 @@
 #include <inttypes.h>
 
 enum {
-    /* Descriptors that are not clients: standard ones, journal, its directory, signals, log... */
+    /* For descriptors other than clients: standard ones, journal, its directory, signals, log... */
     DESCRIPTORS_RESERVED = 16,
-    /* As many as are asked for where max_clients names no number; hard limits can be absurd. */
+    /* Requested if max_clients is 0; a hard limit can be absurdly high. */
     DESCRIPTORS_WANTED = 1024 * 1024,
 };
 
@@ -27,7 +27,7 @@ static void limit_connections(struct server *server)
                                     : "the limit of descriptors (ulimit -n) is reached";
     if (asked > possible)
         log_warning("max_clients = %" PRIu64 " is more than the limit of %" PRIu64
-                    " descriptors allows: it is %" PRIu64 " now",
+                    " descriptors allows: using %" PRIu64,
                     asked, limit, possible);
 }
 
@@ -40,7 +40,7 @@ static void check_backlogs(const struct server *server)
         if (server->settings->sections[at].config->backlog > largest)
             largest = server->settings->sections[at].config->backlog;
     if (limit > 0 && largest > limit)
-        log_warning("backlog = %" PRIu64 " is more than the kernel allows: it is %" PRIu64
+        log_warning("backlog = %" PRIu64 " is more than the kernel allows: using %" PRIu64
                     " (net.core.somaxconn)",
                     largest, limit);
 }

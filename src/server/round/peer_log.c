@@ -8,15 +8,15 @@
 
 enum { LINE_BYTES = 512 };
 
-/* How many lines each address may cause: in the long run 1, 1 and 100 a second, 1 a minute. */
+/* The lines each address may cause: in the long run 1, 1 and 100 a second, and 1 a minute. */
 static const struct log_rate refusal_rate = {.at_once = 1, .interval_us = 1000000};
 static const struct log_rate warning_rate = {.at_once = 20, .interval_us = 1000000};
 static const struct log_rate arrival_rate = {.at_once = 1000, .interval_us = 10000};
 static const struct log_rate unexpected_rate = {.at_once = 1, .interval_us = 60 * 1000000};
 
 /*
- * Logs a line that a connection caused, unless its address caused too many; then the next one says
- * how many were held back.
+ * Logs a line that a connection caused, unless its address caused too many. The next line that is
+ * logged says how many were not.
  */
 static void log_limited(struct log_limit *limit, const struct log_rate *rate,
                         void (*log)(const char *format, ...), int64_t now_us,
@@ -29,7 +29,7 @@ static void log_limited(struct log_limit *limit, const struct log_rate *rate,
     if (held == 0)
         log("%s", line);
     else
-        log("%s (%" PRIu64 " more of this address were not logged)", line, held);
+        log("%s (%" PRIu64 " more from this address were not logged)", line, held);
 }
 
 void peer_log_warning(struct peer_log *log, int64_t now_us, const struct connection *connection,
@@ -59,8 +59,8 @@ void peer_log_proxy_header(struct peer_log *log, int64_t now_us,
     char line[LINE_BYTES];
 
     (void)snprintf(line, sizeof line,
-                   "%s sent a PROXY header, which is recorded like a message: if it is a proxy of "
-                   "yours, add its address to proxy_from",
+                   "%s sent a PROXY header, which is recorded as a message: if it is one of your "
+                   "proxies, add its address to proxy_from",
                    connection->peer);
     log_limited(&log->proxies, &unexpected_rate, log_warning, now_us, connection, line);
 }

@@ -1,6 +1,6 @@
 /*
- * peer_log.h: log lines that a peer causes. Each address may cause only so many; a later line says
- * how many were held back. Each line names the peer.
+ * peer_log.h: log lines that a peer causes, limited for each address; a later line says how many
+ * were suppressed. Each line names the peer.
  */
 #ifndef TCPACK_SERVER_ROUND_PEER_LOG_H
 #define TCPACK_SERVER_ROUND_PEER_LOG_H
@@ -15,9 +15,9 @@
 struct peer_log {
     struct log_limit refusals; /* connections that were not admitted */
     struct log_limit warnings; /* other warnings */
-    struct log_limit arrivals; /* connections that came */
-    struct log_limit proxies;  /* PROXY headers that are not expected */
-    struct log_limit sessions; /* RELP sessions that are not expected */
+    struct log_limit arrivals; /* admitted connections */
+    struct log_limit proxies;  /* unexpected PROXY headers */
+    struct log_limit sessions; /* unexpected RELP sessions */
 };
 
 /* `now_us` is monotonic, microseconds. */

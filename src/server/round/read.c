@@ -13,14 +13,14 @@
 
 enum {
     /*
-     * Bytes of replies after which a connection's other messages wait for the next round: so a
-     * client that never reads costs no more than this.
+     * Bytes of replies after which the connection's next messages wait for the next round: a client
+     * that never reads costs no more memory than this.
      */
     REPLIES_MAX = 64 * 1024,
     /*
-     * Bytes that the ready connections together may be read in a round, each its share; each is
-     * read once at least. One that sends much is not kept waiting for a commit after each recv(),
-     * and the others do not wait long for its messages.
+     * Bytes read in a round from all ready connections together, in equal shares; each is read at
+     * least once. A busy sender does not wait for a commit after each recv(), and the others do not
+     * wait long for its messages.
      */
     ROUND_BYTES = 1024 * 1024,
     /* Bytes of records after which the other connections wait for the next round. */
@@ -42,7 +42,7 @@ static bool is_health_check(const struct connection *connection, const struct fr
            memcmp(frame->message, check->bytes, check->size) == 0;
 }
 
-/* Answers with SEQ 0 where messages are answered; does not record. */
+/* Answers with SEQ 0, if messages are answered, and does not record. */
 static bool answer_health_check(struct server *server, const struct connection *connection,
                                 const struct frame *frame)
 {
@@ -55,18 +55,18 @@ static bool answer_health_check(struct server *server, const struct connection *
     return answers_reply(&server->answers, connection, frame, 0, time.text);
 }
 
-/* What taking messages out of the bytes of one connection came to. */
+/* The result of taking messages out of the bytes of one connection. */
 struct taken {
     enum framing_result result; /* of the last framing_next(); MESSAGE: there may be more */
     size_t used;                /* bytes */
-    size_t messages;            /* health checks too */
+    size_t messages;            /* including health checks */
     size_t recorded;            /* messages that are in the batch */
     bool http;                  /* the first message is an HTTP request */
-    bool refused;               /* the next one's peer may not come in, which was logged */
-    bool unrecorded;            /* the next one has no record: see journal_problem() */
-    bool unanswered;            /* no memory for the last one's reply */
-    bool starved;               /* no memory for the bytes after the last one */
-    bool last;                  /* the peer has said that nothing follows */
+    bool refused;               /* the peer of the next message is not admitted; logged */
+    bool unrecorded;            /* the next message has no record: see journal_problem() */
+    bool unanswered;            /* no memory for the reply to the last message */
+    bool starved;               /* no memory for the bytes after the last message */
+    bool last;                  /* the peer ends the session: nothing follows */
 };
 
 static bool stopped(const struct taken *taken)
@@ -74,7 +74,7 @@ static bool stopped(const struct taken *taken)
     return taken->http || taken->refused || taken->unrecorded || taken->unanswered;
 }
 
-/* Records and answers a message, and notes in *taken how far that went. */
+/* Records and answers a message, and notes the result in *taken. */
 static void take_message(struct server *server, struct connection *connection,
                          const struct frame *frame, struct taken *taken)
 {
@@ -95,11 +95,10 @@ static void take_message(struct server *server, struct connection *connection,
     taken->messages++;
 }
 
-/* As much of a connection's first bytes is searched for a request line while they are unfinished.
- */
+/* How many bytes of an unfinished first message are searched for an HTTP request line. */
 enum { HTTP_LINE_MAX = 8192 };
 
-/* Whether HTTP begins with `frame`, which is the first message; NULL: it is unfinished. */
+/* Whether the first message, `frame`, is an HTTP request; NULL: the message is unfinished. */
 static bool is_http(const struct connection *connection, const struct frame *frame,
                     const unsigned char *bytes, size_t size)
 {
@@ -110,7 +109,7 @@ static bool is_http(const struct connection *connection, const struct frame *fra
             http_is_cut_request(frame->message, frame->size));
 }
 
-/* Looks at a connection's first message, or what there is of it: `bytes` begin with it. */
+/* Examines a connection's first message, or the beginning of it, at the front of `bytes`. */
 static void look_at_first(struct server *server, struct connection *connection,
                           const struct frame *frame, const unsigned char *bytes, size_t size,
                           struct taken *taken)
@@ -174,7 +173,7 @@ static struct taken take_messages(struct server *server, struct connection *conn
     return taken;
 }
 
-/* Says why no more is taken of a connection; `left` bytes of what it sent are not recorded. */
+/* Stops taking messages from a connection and logs why; `left` bytes of it are not recorded. */
 static void refuse(struct server *server, struct connection *connection, const struct taken *taken,
                    size_t left)
 {
@@ -198,13 +197,13 @@ static void refuse(struct server *server, struct connection *connection, const s
     } else if (taken->unanswered) {
         connection->end = METRICS_ENDED_MEMORY;
         log_error("out of memory for a reply to %s: its message is not acknowledged, %zu bytes "
-                  "behind it not recorded",
+                  "after it not recorded",
                   connection->peer, left);
     } else if (taken->result == FRAMING_TOO_LONG) {
         connection->end = METRICS_ENDED_TOO_LONG;
         peer_log_warning(&server->peer_log, server->now, connection,
                          "refused %s: a message is longer than max_message = %ju (%zu bytes "
-                         "came)",
+                         "received)",
                          connection->peer, (uintmax_t)config->max_message, left);
     } else {
         connection->end = METRICS_ENDED_MALFORMED;
@@ -214,7 +213,7 @@ static void refuse(struct server *server, struct connection *connection, const s
     }
 }
 
-/* Notes since when a message is unfinished. */
+/* Notes when an unfinished message began. */
 static void note_unfinished(const struct server *server, struct connection *connection,
                             const struct taken *taken)
 {
@@ -226,7 +225,7 @@ static void note_unfinished(const struct server *server, struct connection *conn
         connection->unfinished_since = server->now;
 }
 
-/* Closes for want of memory. */
+/* Closes the connection: out of memory. */
 static void close_starved(struct server *server, struct connection *connection, const char *why)
 {
     connection->end = METRICS_ENDED_MEMORY;
@@ -254,6 +253,7 @@ static bool take(struct server *server, struct connection *connection, const uns
     if (connection->ended && !connection->more && connection->state != CONNECTION_REFUSING)
         connection->state = CONNECTION_ENDING;
     note_unfinished(server, connection, &taken);
+    connection->messages += taken.messages;
     const struct answer answer = {connection, begin, server->answers.replies.size - begin,
                                   taken.recorded};
     if (answers_add(&server->answers, answer))
@@ -373,7 +373,7 @@ static void read_connection(struct server *server, struct connection *connection
         continue;
 }
 
-/* A connection is waited for to do one thing at a time: its state and interest say which. */
+/* A connection waits for one thing at a time: its state and interest say which. */
 static void serve(struct server *server, struct connection *connection, unsigned events)
 {
     const struct answer unsent = {.connection = connection};

@@ -24,13 +24,13 @@ static bool open_journal(struct recording *recording, const struct settings *set
     return true;
 }
 
-/* The journal takes nothing until something happens, which is said once an episode. */
+/* The journal takes no records `until` something happens. Logs once for an episode. */
 static void fail(struct recording *recording, int64_t now, const char *until)
 {
     recording->failed_at = now;
     if (!episode_begins(&recording->trouble))
         return;
-    recording->look_due = now; /* it may only have to be made again */
+    recording->look_due = now; /* perhaps it only has to be created again */
     log_error("%s: nothing is acknowledged and connections with messages are closed until %s",
               journal_problem(recording->journal), until);
 }
@@ -73,8 +73,7 @@ void recording_look_after(struct recording *recording, const struct settings *se
     else if (recording->trouble.begun)
         log_notice("journal %s is open again", file);
     else
-        log_error("journal %s was deleted, and what was recorded in it is lost: it is made again",
-                  file);
+        log_error("journal %s was deleted, and its records are lost: it is created again", file);
 }
 
 void recording_worked(struct recording *recording, int64_t now)

@@ -1,6 +1,6 @@
 /*
- * recording.h: the journal as the round sees it: opening it, opening it again, looking after it,
- * and whether recording works.
+ * recording.h: the journal as the round sees it: opening and reopening it, checking its path, and
+ * whether recording works.
  */
 #ifndef TCPACK_SERVER_ROUND_RECORDING_H
 #define TCPACK_SERVER_ROUND_RECORDING_H
@@ -16,39 +16,39 @@
 /* Times are microseconds, monotonic. */
 struct recording {
     struct journal *journal;
-    int64_t failed_at;      /* when the last commit failed; 0: it did not fail */
+    int64_t failed_at;      /* when the last commit failed; 0: it succeeded */
     struct episode trouble; /* log lines about commits that fail */
-    int64_t look_due;       /* when to look next whether the journal is lost */
+    int64_t look_due;       /* when to check next whether the journal has lost its path */
 };
 
-/* Opens the journal as `settings` say, also one that is open. No batch. False: logged. */
+/* Opens the journal of `settings`, or reopens it. The batch must be empty. False: logged. */
 bool recording_open(struct recording *recording, const struct settings *settings) MUST_USE;
 
 /*
- * The same while the server runs. If it fails, recording goes on as it was; or, if the journal has
- * lost its path, nothing is recorded until it can be opened.
+ * The same while the server runs. If it fails, recording continues as before; or, if the journal
+ * has lost its path, nothing is recorded until it can be opened.
  */
 bool recording_reopen(struct recording *recording, const struct settings *settings,
                       int64_t now) MUST_USE;
 
 /*
- * Opens a journal again that has lost its path, and makes it again if it was deleted. It looks no
- * more often than once a second, and while nothing happens, not at all.
+ * Reopens a journal that has lost its path, and creates it again if it was deleted. Checks at most
+ * once a second, and not at all while nothing happens.
  */
 void recording_look_after(struct recording *recording, const struct settings *settings,
                           int64_t now);
 
-/* The last commit worked, or failed, which is logged once for an episode. */
+/* Notes that the last commit worked, or failed, which is logged once for an episode. */
 void recording_worked(struct recording *recording, int64_t now);
 void recording_failed(struct recording *recording, int64_t now);
 
-/* When to call recording_tick(), which logs the end of an episode; DEADLINE_NEVER. */
+/* When to call recording_tick(), which logs the end of an episode; or DEADLINE_NEVER. */
 int64_t recording_due(const struct recording *recording);
 void recording_tick(struct recording *recording, int64_t now);
 
 /*
- * Whether a health check is to be answered. Not for some time after a commit that failed, so that a
- * balancer takes its clients elsewhere; then it may try whether recording works again.
+ * Whether health checks are answered. They are not for some time after a failed commit, so that a
+ * balancer sends its clients elsewhere; after that it may find out whether recording works again.
  */
 bool recording_is_healthy(const struct recording *recording, int64_t now);
 

@@ -1,5 +1,7 @@
 #include "server/round/reload.h"
 
+#include "common/config/options.h"
+#include "common/config/report.h"
 #include "common/log.h"
 #include "server/listener/plan.h"
 #include "server/listener/socket.h"
@@ -13,29 +15,21 @@
 #include <string.h>
 #include <sys/socket.h>
 
-static void report_error(void *context, const char *text)
-{
-    (void)context; /* the log needs none */
-    log_error("%s", text);
-}
-
 /*
- * The settings that the file says now; NULL when they are invalid: that was logged. A file that is
- * away or empty for a moment does not mean the defaults.
+ * The settings of the file as it is now. NULL: it is invalid, which was logged. A file that is
+ * missing or empty for a moment does not mean the defaults.
  */
 static struct settings *read_settings(const struct server *server)
 {
-    const struct config_report report = {.error = report_error};
     struct config_source source = *server->source;
-    char mixed_up[OUTPUTS_PROBLEM_SIZE];
-    const char *problem;
+    struct problem problem;
     struct config config;
 
     source.before = &server->settings->config;
-    if (!config_load(&source, &report, &config))
+    if (!config_load(&source, &config_report_to_log, &config))
         return NULL;
-    if (!outputs_check(&config, source.path, true, mixed_up)) {
-        log_error("%s: %s", source.path, mixed_up);
+    if (!outputs_check(&config, source.path, true, &problem)) {
+        log_error("%s: %s", source.path, problem.text);
         config_free(&config);
         return NULL;
     }
@@ -43,7 +37,7 @@ static struct settings *read_settings(const struct server *server)
         log_warning("%s", outputs_warning(&config));
     struct settings *settings = settings_new(&config, &problem);
     if (settings == NULL)
-        log_error("%s: %s", server->source->path, problem);
+        log_error("%s: %s", server->source->path, problem.text);
     return settings;
 }
 
@@ -63,7 +57,7 @@ static bool make_scratch(struct server *server, const struct settings *settings)
     return true;
 }
 
-/* Stops watching those that are not in `but`. */
+/* Stops watching the listeners that are not in `but`. */
 static void forget(struct server *server, const struct listeners *listeners,
                    const struct listeners *but)
 {
@@ -84,16 +78,16 @@ static bool watch(struct server *server, const struct listeners *listeners)
     return true;
 }
 
-/* Does everything that can fail. False, and nothing has changed, where something did. */
+/* Does everything that can fail. False: something failed, and nothing has changed. */
 static bool prepare(struct server *server, const struct settings *settings,
                     struct listeners *listeners)
 {
-    char problem[LISTENER_PROBLEM_MAX];
+    struct problem problem;
 
     if (!make_scratch(server, settings))
         return false;
-    if (!listeners_open(listeners, settings, &server->listeners, LISTENER_RUNNING, problem)) {
-        log_error("%s", problem);
+    if (!listeners_open(listeners, settings, &server->listeners, LISTENER_RUNNING, &problem)) {
+        log_error("%s", problem.text);
         return false;
     }
     if (watch(server, listeners) && recording_reopen(&server->recording, settings, server->now))
@@ -114,13 +108,13 @@ static void replace_listeners(struct server *server, struct listeners *listeners
     struct listeners before = server->listeners;
     server->listeners = *listeners;
     limits_apply(server);
-    accept_last(server, &before, listeners); /* closing would reset those who wait there */
+    accept_last(server, &before, listeners); /* closing would reset the connections waiting there */
     forget(server, &before, listeners);
     listeners_close(&before, listeners);
     listeners_refresh(listeners);
 }
 
-/* What was inherited from the listener when the connection was accepted. */
+/* Changes what the socket inherited from the listener when it was accepted. */
 static void convert_socket(struct server *server, const struct connection *connection,
                            const struct config_listener *before, const struct config_listener *now)
 {
@@ -130,15 +124,15 @@ static void convert_socket(struct server *server, const struct connection *conne
                          "cannot change keepalive of %s: %s", connection->peer, strerror(errno));
 }
 
-/* Whether replies by the section can be sent to the connection, whose framing stays. */
+/* Whether the connection, whose framing stays, can carry the section's replies. */
 static bool can_answer(const struct connection *connection, const struct listener_settings *section)
 {
     return !section->config->acknowledge || reply_fits(section->reply, connection->framing);
 }
 
 /*
- * Connections go over to the section of the name they came in by; without it, or where their
- * framing cannot carry its reply, nothing changes.
+ * Gives each connection the new settings of its section. A connection keeps its old ones if the
+ * section is gone, or if its framing cannot carry the new reply.
  */
 static void convert_connections(struct server *server)
 {
@@ -156,38 +150,48 @@ static void convert_connections(struct server *server)
     }
 }
 
-static void warn_restart(const char *key, const char *before, const char *now)
+/* Warns of each changed key that takes effect only after a restart. */
+static void warn_restart(const struct config *before, const struct config *now)
 {
-    if (strcmp(before, now) != 0)
-        log_warning("%s = %s needs a restart: it is \"%s\" until then", key, now, before);
+    char before_room[CONFIG_VALUE_SIZE];
+    char now_room[CONFIG_VALUE_SIZE];
+
+    for (size_t at = 0; at < config_options_count; at++) {
+        const struct config_option *option = &config_options[at];
+        if (option->reload != CONFIG_AFTER_RESTART)
+            continue;
+        const char *old = config_option_value(option, before, before_room);
+        const char *wanted = config_option_value(option, now, now_room);
+        if (strcmp(old, wanted) != 0)
+            log_warning("%s = %s needs a restart: it is \"%s\" until then", option->key, wanted,
+                        old);
+    }
 }
 
-/* A socket that was passed to us stays where it is, whatever its section says. */
-static void warn_passed(const struct settings *before, const struct settings *now,
-                        const struct listeners *listeners)
+/* A socket passed by the service manager keeps its address, whatever its section says. */
+static void warn_passed(const struct settings *before, const struct listeners *listeners)
 {
+    char title[CONFIG_TITLE_SIZE];
+
     for (size_t at = 0; at < listeners->count; at++) {
         const struct config_listener *section = listeners->all[at].settings->config;
         const struct listener_settings *old = settings_find(before, section->name);
         if (listeners->all[at].passed_as != NULL && old != NULL &&
             (strcmp(old->config->host, section->host) != 0 || old->config->port != section->port))
-            log_warning("host and port of [%s%s] have no effect: the service manager opened %s",
-                        *section->name == '\0' ? "server" : "listener ", section->name,
-                        listeners->all[at].address);
+            log_warning("host and port of %s have no effect: the service manager opened %s",
+                        config_listener_title(section, title), listeners->all[at].address);
     }
-    warn_restart("user", before->config.user, now->config.user);
-    warn_restart("group", before->config.group, now->config.group);
 }
 
-/* Figures that nobody updates any more would be taken for the server's. */
+/* Removes a metrics file that is no longer updated: its figures would look current. */
 static void remove_old_metrics(const struct settings *before, const struct settings *now)
 {
     const char *path = before->config.metrics.file;
-    const char *problem;
+    struct problem problem;
 
     if (*path != '\0' && strcmp(path, now->config.metrics.file) != 0 &&
         !metrics_remove_file(path, &problem))
-        log_warning("cannot remove the old metrics file %s: %s", path, problem);
+        log_warning("cannot remove the old metrics file %s: %s", path, problem.text);
 }
 
 static void take_effect(struct server *server, struct settings *settings,
@@ -198,7 +202,8 @@ static void take_effect(struct server *server, struct settings *settings,
     log_open("tcpackd", (enum log_level)settings->config.log.level,
              (enum log_to)settings->config.log.to);
     server->settings = settings;
-    warn_passed(before, settings, listeners);
+    warn_passed(before, listeners);
+    warn_restart(&before->config, &settings->config);
     replace_listeners(server, listeners);
     convert_connections(server);
     remove_old_metrics(before, settings);
@@ -223,13 +228,13 @@ static bool reload_settings(struct server *server)
 void reload_configuration(struct server *server)
 {
     if (!notify_reloading())
-        log_warning("cannot tell the service manager ($NOTIFY_SOCKET): %s", strerror(errno));
+        log_warning("cannot notify the service manager ($NOTIFY_SOCKET): %s", strerror(errno));
     if (!reload_settings(server)) {
         server->metrics.reload_errors++;
         log_error("%s: nothing is changed", server->source->path);
-        /* What is wrong elsewhere must not keep a rotated journal from being opened again. */
+        /* An error elsewhere must not prevent a rotated journal from being reopened. */
         if (!recording_reopen(&server->recording, server->settings, server->now)) {
-            /* It was said why; recording goes on where it was. */
+            /* It logged why. */
         }
     }
     housekeeping_begin(server);

@@ -1,13 +1,13 @@
 /*
- * reload.h: SIGHUP. The configuration is read again and takes effect as a whole, between two
- * rounds: first everything that can fail, beside what is in use; then nothing can fail.
+ * reload.h: SIGHUP. Reads the configuration again; it takes effect as a whole, between two rounds.
+ * Everything that can fail is prepared first, beside what is in use; after that, nothing can fail.
  */
 #ifndef TCPACK_SERVER_ROUND_RELOAD_H
 #define TCPACK_SERVER_ROUND_RELOAD_H
 
 struct server;
 
-/* Reads the configuration again and reopens the journal. There must be no batch. Logs. */
+/* Reads the configuration again and reopens the journal. The batch must be empty. Logs. */
 void reload_configuration(struct server *server);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * state.h: the state of the server, in named parts. A step or duty that needs one part takes that
- * part; one that needs several takes the server.
+ * state.h: the state of the server, in named parts. A function that needs one part takes that part;
+ * one that needs several takes the server.
  */
 #ifndef TCPACK_SERVER_ROUND_STATE_H
 #define TCPACK_SERVER_ROUND_STATE_H
@@ -15,6 +15,7 @@
 #include "server/round/housekeeping.h"
 #include "server/round/peer_log.h"
 #include "server/round/recording.h"
+#include "server/round/trace.h"
 #include "server/settings.h"
 
 #include <stdbool.h>
@@ -22,7 +23,7 @@
 #include <stdint.h>
 
 struct server {
-    const struct config_source *source; /* what a reload reads; borrowed */
+    const struct config_source *source; /* what a reload reads; not owned */
     struct settings *settings;
     struct readiness *readiness;
     struct listeners listeners;
@@ -40,6 +41,7 @@ struct server {
     struct housekeeping housekeeping;
     struct peer_log peer_log;
     struct metrics metrics;
+    struct trace trace;
 
     bool stopping;
     int64_t parting_due; /* when the last connections are closed, once stopping; DEADLINE_NEVER */

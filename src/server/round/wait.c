@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sysexits.h>
 
-/* Microseconds until the first thing that is due; negative: nothing is. */
+/* Microseconds until the first deadline; negative: there is none. */
 static int64_t time_left(const struct server *server)
 {
     int64_t due = deadlines_first(server->connections.deadlines);
@@ -35,9 +35,9 @@ static void close_late(struct server *server, struct connection *connection,
 }
 
 /*
- * Closes whose time was up when the last round began and who did nothing about it in that round: a
- * slow commit must not cost those who have sent something meanwhile, nor a full batch those whom
- * it left for the next round.
+ * Closes the connections that were overdue when the last round began and did nothing in it. A slow
+ * commit must not close a client that has sent something meanwhile, nor a full batch one that was
+ * left for the next round.
  */
 static void close_overdue(struct server *server)
 {
@@ -51,13 +51,13 @@ static void close_overdue(struct server *server)
             connections_settle(server, connection);
         else if (readiness_has(server->readiness, fd) &&
                  deadlines_set(server->connections.deadlines, fd, server->now + 1))
-            continue; /* what it has done will be seen first */
+            continue; /* it is read first */
         else
             close_late(server, connection, &overdue);
     }
 }
 
-static void obey_signals(struct server *server)
+static void handle_signals(struct server *server)
 {
     unsigned requests = signals_take();
 
@@ -83,5 +83,5 @@ void round_wait(struct server *server)
     server->now = clock_monotonic_us();
     housekeeping_run(server);
     if (readiness_take(server->readiness, server->signals) || signals_came())
-        obey_signals(server);
+        handle_signals(server);
 }

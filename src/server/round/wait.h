@@ -4,7 +4,7 @@
 
 struct server;
 
-/* Waits for a descriptor, a signal or a due time. Closes late connections, obeys signals. */
+/* Waits for a descriptor, a signal or a deadline. Closes overdue connections, handles signals. */
 void round_wait(struct server *server);
 
 #endif

@@ -148,6 +148,11 @@ class Server:
     def send_signal(self, number):
         self.process.send_signal(number)
 
+    def is_stopped(self):
+        """Whether SIGSTOP has taken effect."""
+        status = Path(f"/proc/{self.pid}/stat").read_text(encoding="ascii")
+        return status.rsplit(")", 1)[1].split()[0] == "T"
+
     def wait(self, deadline=DEADLINE):
         """Wait for the process's own end; its exit status, or minus the signal that ended it."""
         status = self.process.wait(deadline)

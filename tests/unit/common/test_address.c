@@ -119,11 +119,11 @@ static void check_resolve(const char *host, unsigned port, enum address_use use,
                           const char *expected)
 {
     struct address_list list;
-    const char *problem = NULL;
+    struct problem problem = {""};
     char found[512] = "";
 
     if (!address_resolve(host, port, use, &list, &problem))
-        fail_msg("%s: %s", host, problem);
+        fail_msg("%s: %s", host, problem.text);
     for (size_t at = 0; at < list.count; at++) {
         char text[ADDRESS_TEXT_SIZE];
         (void)address_text(&list.addresses[at], text, sizeof text);
@@ -152,7 +152,7 @@ static void test_resolve(void **state)
 static void check_port(const char *host, int expected, const char *text)
 {
     struct address_list list;
-    const char *problem;
+    struct problem problem;
     char found[ADDRESS_TEXT_SIZE];
 
     assert_true(address_resolve(host, 8001, ADDRESS_TO_LISTEN, &list, &problem));
@@ -174,11 +174,10 @@ static void test_port(void **state)
 static void check_unresolved(const char *host, enum address_use use)
 {
     struct address_list list;
-    const char *problem = NULL;
+    struct problem problem = {""};
 
     assert_false(address_resolve(host, 8001, use, &list, &problem));
-    assert_non_null(problem);
-    assert_string_not_equal(problem, "");
+    assert_string_not_equal(problem.text, "");
     assert_null(list.addresses);
     assert_int_equal(list.count, 0);
 }

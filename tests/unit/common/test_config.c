@@ -444,6 +444,18 @@ static void test_nasty_values_read_back(void **unused)
     assert_true(kept > all / 100 * 95);
 }
 
+static void test_every_option_says_what_a_reload_does(void **unused)
+{
+    (void)unused;
+    for (size_t i = 0; i < config_options_count; i++) {
+        const struct config_option *option = &config_options[i];
+        assert_int_not_equal(option->reload, CONFIG_RELOAD_UNSAID);
+        assert_int_equal(option->reload == CONFIG_OF_CLIENT, option->section == CONFIG_CLIENT);
+        if (option->reload == CONFIG_AFTER_RESTART)
+            assert_false(option->of_listener); /* warn_restart() in reload.c compares no others */
+    }
+}
+
 /* Every option of the table with a value that is not its default: printed, nothing is lost. */
 static void test_every_option_is_printed(void **unused)
 {
@@ -451,16 +463,16 @@ static void test_every_option_is_printed(void **unused)
                                          "line", "debug", "syslog", "10.0.0.0/8"};
 
     (void)unused;
-    for (size_t i = 0; i < CONFIG_OPTIONS; i++) {
+    for (size_t i = 0; i < config_options_count; i++) {
         const struct config_option *option = &config_options[i];
-        char problem[CONFIG_PROBLEM_SIZE];
+        struct problem problem;
         char room[CONFIG_VALUE_SIZE];
         char other_room[CONFIG_VALUE_SIZE];
         struct config config = parse("");
         void *home = option->of_listener ? (void *)&config.server : (void *)&config;
         size_t taken = 0;
         for (size_t other = 0; other < sizeof others / sizeof others[0]; other++) {
-            if (!config_option_set(option, home, others[other], problem))
+            if (!config_option_set(option, home, others[other], &problem))
                 continue;
             char *text = printed(&config);
             struct config again = parse(text);
@@ -511,7 +523,7 @@ static void test_shipped_file(void **unused)
         assert_true(buffer_append(&text, line + commented, strlen(line + commented)));
     }
     assert_int_equal(fclose(file), 0);
-    assert_int_equal(keys, CONFIG_OPTIONS); /* none is there twice: that is refused */
+    assert_int_equal(keys, config_options_count); /* none is there twice: that is refused */
     struct config uncommented = parse_bytes((const char *)text.bytes, text.size);
 
     char *expected = printed(&defaults);
@@ -574,6 +586,7 @@ int main(void)
         cmocka_unit_test(test_overrides),
         cmocka_unit_test(test_default_of_the_journal),
         cmocka_unit_test(test_nasty_values_read_back),
+        cmocka_unit_test(test_every_option_says_what_a_reload_does),
         cmocka_unit_test(test_every_option_is_printed),
         cmocka_unit_test(test_print_says_when_it_fails),
         cmocka_unit_test(test_shipped_file),

@@ -49,17 +49,17 @@ static const struct bad bad_files[] = {
                                        "journal, log, metrics and client are known\n"},
     {"[server]\n[log]\n[server]\n", "f:3: section [server] began on line 1 already\n"},
     {"[server]\n[server]\nport = x\n", "f:2: section [server] began on line 1 already\n"
-                                       "f:3: port: \"x\" is no number from 0 to 65535\n"},
-    {"[server\nport = 1\n", "f:1: no \"]\" behind the name of the section\n"},
+                                       "f:3: port: \"x\" is not a number from 0 to 65535\n"},
+    {"[server\nport = 1\n", "f:1: no \"]\" after the name of the section\n"},
     {"[server ; ]\n", "f:1: unknown section [server ; ]: server, listener NAME, journal, log, "
                       "metrics and client are known\n"},
-    {"[server] port = 1\n", "f:1: text behind the \"]\"\n"},
-    {"[server]; comment\n", "f:1: text behind the \"]\"\n"},
-    {"[server] # comment\nport = x\n", "f:1: text behind the \"]\"\n"
-                                       "f:2: port: \"x\" is no number from 0 to 65535\n"},
-    {"[server]]\n", "f:1: text behind the \"]\"\n"},
+    {"[server] port = 1\n", "f:1: text after the \"]\"\n"},
+    {"[server]; comment\n", "f:1: text after the \"]\"\n"},
+    {"[server] # comment\nport = x\n", "f:1: text after the \"]\"\n"
+                                       "f:2: port: \"x\" is not a number from 0 to 65535\n"},
+    {"[server]]\n", "f:1: text after the \"]\"\n"},
     {" [server]\n", "f:1: a blank before the text: a line begins at its left edge, and a value has "
-                    "only one\n"},
+                    "only one line\n"},
 
     /* listeners */
     {"[listener]\n", "f:1: a listener's name has 1 to 32 letters, digits, \"-\" or \"_\": "
@@ -96,21 +96,22 @@ static const struct bad bad_files[] = {
     {"[log]\nfile = x\n",
      "f:2: unknown key \"file\" in [log]: it belongs to [journal] or [metrics]\n"},
     {"[server]\nport = 1\nport = 1\n", "f:3: port was set on line 2 already\n"},
-    {"[server]\nport = x\nport = 1\n", "f:2: port: \"x\" is no number from 0 to 65535\n"
+    {"[server]\nport = x\nport = 1\n", "f:2: port: \"x\" is not a number from 0 to 65535\n"
                                        "f:3: port was set on line 2 already\n"},
     {"[server]\n= 1\n", "f:2: no key before the \"=\"\n"},
-    {"[server]\nport\n", "f:2: no \"=\": a line is [section], key = value, or a comment behind "
+    {"[server]\nport\n", "f:2: no \"=\": a line is [section], key = value, or a comment after "
                          "\";\" or \"#\"\n"},
     {"[server]\nport ; = 1\n", "f:2: no \"=\": a line is [section], key = value, or a comment "
-                               "behind \";\" or \"#\"\n"},
+                               "after \";\" or \"#\"\n"},
     {"[server]\nport: 1\n", "f:2: \":\" where \"=\" is needed: key = value\n"},
     {"[server]\nhost ::1\n", "f:2: \":\" where \"=\" is needed: key = value\n"},
     {"port = 1\n[server]\n", "f:1: text before the first [section]\n"},
     {"hello\n", "f:1: text before the first [section]\n"},
     {"[server]\nallow = 10.0.0.0/8\n  127.0.0.1\n",
-     "f:3: a blank before the text: a line begins at its left edge, and a value has only one\n"},
-    {"[server]\n\tport = 1\n",
-     "f:2: a blank before the text: a line begins at its left edge, and a value has only one\n"},
+     "f:3: a blank before the text: a line begins at its left edge, and a value has only one "
+     "line\n"},
+    {"[server]\n\tport = 1\n", "f:2: a blank before the text: a line begins at its left edge, and "
+                               "a value has only one line\n"},
 
     /* lines that are none */
     {"[server]\nreply = " TWO_HUNDRED "\n", "f:2: the line is longer than 198 bytes\n"},
@@ -130,9 +131,9 @@ static const struct bad bad_files[] = {
     {"\xff\xfe[\n", "f:1: text before the first [section]\n"},
     {"[server]\n\xef\xbb\xbfport = 1\n", "f:2: unknown key \"\xef\xbb\xbfport\" in [server]\n"},
     {"[server]\n\x9b\xc2\x9b = 1\n", "f:2: unknown key \"\\x9b\\xc2\\x9b\" in [server]\n"},
-    {"[server]\nreply = \"a ; b\n", "f:2: a \";\" behind a double quote that has no end: is it "
+    {"[server]\nreply = \"a ; b\n", "f:2: a \";\" after an unmatched double quote: is it "
                                     "text or a comment?\n"},
-    {"[server]\nreply = 5\" ; b\n", "f:2: a \";\" behind a double quote that has no end: is it "
+    {"[server]\nreply = 5\" ; b\n", "f:2: a \";\" after an unmatched double quote: is it "
                                     "text or a comment?\n"},
 
     {"[journal]\nfile = journal   # mine\n", HASH("2")},
@@ -152,19 +153,19 @@ static const struct bad bad_files[] = {
     {"[server]\nport = 65536\n", "f:2: port: \"65536\" is out of range: 0 to 65535\n"},
     {"[server]\nport = 99999999999999999999999\n",
      "f:2: port: \"99999999999999999999999\" is out of range: 0 to 65535\n"},
-    {"[server]\nport = -1\n", "f:2: port: \"-1\" is no number from 0 to 65535\n"},
-    {"[server]\nport = +1\n", "f:2: port: \"+1\" is no number from 0 to 65535\n"},
-    {"[server]\nport = 0x10\n", "f:2: port: \"0x10\" is no number from 0 to 65535\n"},
-    {"[server]\nport = 80 81\n", "f:2: port: \"80 81\" is no number from 0 to 65535\n"},
-    {"[server]\nport =\n", "f:2: port: \"\" is no number from 0 to 65535\n"},
-    {"[server]\nport = \" 1\"\n", "f:2: port: \" 1\" is no number from 0 to 65535\n"},
+    {"[server]\nport = -1\n", "f:2: port: \"-1\" is not a number from 0 to 65535\n"},
+    {"[server]\nport = +1\n", "f:2: port: \"+1\" is not a number from 0 to 65535\n"},
+    {"[server]\nport = 0x10\n", "f:2: port: \"0x10\" is not a number from 0 to 65535\n"},
+    {"[server]\nport = 80 81\n", "f:2: port: \"80 81\" is not a number from 0 to 65535\n"},
+    {"[server]\nport =\n", "f:2: port: \"\" is not a number from 0 to 65535\n"},
+    {"[server]\nport = \" 1\"\n", "f:2: port: \" 1\" is not a number from 0 to 65535\n"},
     {"[server]\nport = 1 # one\n", HASH("2")},
-    {"[server]\nport = 1;one\n", "f:2: port: \"1;one\" is no number from 0 to 65535\n"},
+    {"[server]\nport = 1;one\n", "f:2: port: \"1;one\" is not a number from 0 to 65535\n"},
     {"[server]\nbacklog = 0\n", "f:2: backlog: \"0\" is out of range: 1 to 65535\n"},
     {"[server]\nbuffer_size = 16777217\n",
      "f:2: buffer_size: \"16777217\" is out of range: 1 to 16777216\n"},
     {"[server]\nbuffer_size = 16k\n",
-     "f:2: buffer_size: \"16k\" is no number from 1 to 16777216\n"},
+     "f:2: buffer_size: \"16k\" is not a number from 1 to 16777216\n"},
     {"[server]\nmax_message = 0\n", "f:2: max_message: \"0\" is out of range: 1 to 1073741824\n"},
     {"[server]\nmax_clients = 1000001\n",
      "f:2: max_clients: \"1000001\" is out of range: 0 to 1000000\n"},
@@ -174,22 +175,22 @@ static const struct bad bad_files[] = {
     {"[metrics]\ninterval = 0\n", "f:2: interval: \"0\" is out of range: 1 to 86400\n"},
     {"[client]\ntimeout = 0\n", "f:2: timeout: \"0\" is out of range: 1 to 86400\n"},
     {"[client]\nwindow = 65537\n", "f:2: window: \"65537\" is out of range: 1 to 65536\n"},
-    {"[journal]\nmode = 0999\n", "f:2: mode: \"0999\" is no octal number from 0000 to 0777\n"},
-    {"[journal]\nmode = 1777\n", "f:2: mode: \"1777\" is no octal number from 0000 to 0777\n"},
+    {"[journal]\nmode = 0999\n", "f:2: mode: \"0999\" is not an octal number from 0000 to 0777\n"},
+    {"[journal]\nmode = 1777\n", "f:2: mode: \"1777\" is not an octal number from 0000 to 0777\n"},
     {"[server]\nsocket_mode = rw\n",
-     "f:2: socket_mode: \"rw\" is no octal number from 0000 to 0777\n"},
+     "f:2: socket_mode: \"rw\" is not an octal number from 0000 to 0777\n"},
 
     /* words */
     {"[server]\nacknowledge = true\n", "f:2: acknowledge: \"true\" is neither yes nor no\n"},
     {"[journal]\nsync = YES\n", "f:2: sync: \"YES\" is neither yes nor no\n"},
     {"[journal]\nsync =\n", "f:2: sync: \"\" is neither yes nor no\n"},
     {"[journal]\nsync = no # fast\n", HASH("2")},
-    {"[server]\nframing = lines\n", "f:2: framing: \"lines\" is none of auto, line, nul, octet, "
-                                    "syslog, relp\n"},
-    {"[journal]\nformat = xml\n", "f:2: format: \"xml\" is none of text, json\n"},
+    {"[server]\nframing = lines\n",
+     "f:2: framing: \"lines\" is not one of auto, line, nul, octet, syslog, relp\n"},
+    {"[journal]\nformat = xml\n", "f:2: format: \"xml\" is not one of text, json\n"},
     {"[log]\nlevel = verbose\n",
-     "f:2: level: \"verbose\" is none of error, warning, notice, info, debug\n"},
-    {"[log]\nto = file\n", "f:2: to: \"file\" is none of stderr, syslog\n"},
+     "f:2: level: \"verbose\" is not one of error, warning, notice, info, debug, trace\n"},
+    {"[log]\nto = file\n", "f:2: to: \"file\" is not one of stderr, syslog\n"},
 
     /* texts */
     {"[server]\nhost =\n", "f:2: host: must not be empty\n"},
@@ -215,11 +216,12 @@ static const struct bad bad_files[] = {
     {"[server]\nreply = \\x4\n", "f:2: reply: \"\\x\" needs two hexadecimal digits, as in \\x0a\n"},
     {"[server]\nhealth_check = \\q\n",
      "f:2: health_check: unknown escape: \\n, \\r, \\t, \\\\ and \\xHH are known\n"},
-    {"[server]\nallow = localhost\n", "f:2: allow: \"localhost\" is no address or network (as in "
-                                      "192.0.2.1, 10.0.0.0/8, 2001:db8::/32)\n"},
+    {"[server]\nallow = localhost\n",
+     "f:2: allow: \"localhost\" is not an address or network (as in "
+     "192.0.2.1, 10.0.0.0/8, 2001:db8::/32)\n"},
     {"[server]\ndeny = 10.0.0.0/33\n",
-     "f:2: deny: \"10.0.0.0/33\" has no prefix from 0 to 32 behind the \"/\"\n"},
-    {"[server]\nproxy_from = 10.1.2.3/8\n", "f:2: proxy_from: \"10.1.2.3/8\" has bits set behind "
+     "f:2: deny: \"10.0.0.0/33\" has no prefix from 0 to 32 after the \"/\"\n"},
+    {"[server]\nproxy_from = 10.1.2.3/8\n", "f:2: proxy_from: \"10.1.2.3/8\" has bits set after "
                                             "its prefix: the network is 10.0.0.0/8\n"},
 
     /* replies that their framing cannot carry: named is what can be changed */
@@ -258,12 +260,12 @@ static const struct bad bad_files[] = {
     /* several, in the order of the lines; the last line has no end */
     {"x\n[server]\nport = x\nfoo = 1\n[nothing]\nbar\n[log]\n\x01\nto = me",
      "f:1: text before the first [section]\n"
-     "f:3: port: \"x\" is no number from 0 to 65535\n"
+     "f:3: port: \"x\" is not a number from 0 to 65535\n"
      "f:4: unknown key \"foo\" in [server]\n"
      "f:5: unknown section [nothing]: server, listener NAME, journal, log, metrics and client are "
      "known\n"
      "f:8: a control character (0x01) in the line\n"
-     "f:9: to: \"me\" is none of stderr, syslog\n"},
+     "f:9: to: \"me\" is not one of stderr, syslog\n"},
 };
 
 static void assert_refused(const char *text, size_t size, const char *expected)
@@ -327,9 +329,10 @@ static void test_files_that_cannot_be_read(void **unused)
         "/nonexistent/x: cannot read the configuration: No such file or directory\n");
     assert_load_refused("/dev/null/x", false, NULL,
                         "/dev/null/x: cannot read the configuration: Not a directory\n");
-    assert_load_refused("/dev/zero", true, NULL,
-                        "/dev/zero: cannot read the configuration: more than a megabyte: that is "
-                        "no configuration\n");
+    assert_load_refused(
+        "/dev/zero", true, NULL,
+        "/dev/zero: cannot read the configuration: it is larger than a megabyte: that is "
+        "not a configuration\n");
 }
 
 /* Overrides, and what is said about them behind `-o ` and themselves. */
@@ -341,7 +344,7 @@ static const struct bad bad_overrides[] = {
     {"sever.port=1", "unknown section [sever] (did you mean \"server\"?)"},
     {"server.=1", "unknown key \"\" in [server]"},
     {"server.prot=1", "unknown key \"prot\" in [server] (did you mean \"port\"?)"},
-    {"server.port=x", "port: \"x\" is no number from 0 to 65535"},
+    {"server.port=x", "port: \"x\" is not a number from 0 to 65535"},
     {"listener.port=1", "a listener's name has 1 to 32 letters, digits, \"-\" or \"_\": "
                         "[listener NAME]"},
     {"listener a.b.port=1", "a listener's name has 1 to 32 letters, digits, \"-\" or \"_\": "
@@ -396,8 +399,8 @@ static void test_file_and_override(void **unused)
     assert_true(descriptor >= 0);
     assert_int_equal(write(descriptor, "[server]\nport=x\n", 16), 16);
     (void)snprintf(expected, sizeof expected,
-                   "%s:2: port: \"x\" is no number from 0 to 65535\n"
-                   "-o log.to=x: to: \"x\" is none of stderr, syslog\n",
+                   "%s:2: port: \"x\" is not a number from 0 to 65535\n"
+                   "-o log.to=x: to: \"x\" is not one of stderr, syslog\n",
                    path);
     assert_load_refused(path, true, "log.to=x", expected);
     assert_int_equal(close(descriptor), 0);

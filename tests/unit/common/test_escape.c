@@ -273,7 +273,7 @@ static void test_decode(void **state)
     unsigned char bytes[256];
     struct buffer text = {0};
     struct buffer decoded = {0};
-    const char *problem;
+    struct problem problem;
 
     (void)state;
     for (size_t at = 0; at < sizeof bytes; at++)

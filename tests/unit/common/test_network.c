@@ -36,10 +36,10 @@ static struct sockaddr_storage address_of(const char *text)
 static bool has(const char *text, const char *address)
 {
     struct network_list list;
-    char problem[NETWORK_PROBLEM_SIZE] = "";
+    struct problem problem = {""};
     struct sockaddr_storage storage = address_of(address);
 
-    assert_true(network_list_parse(text, &list, problem));
+    assert_true(network_list_parse(text, &list, &problem));
     bool found = network_list_has(&list, (const struct sockaddr *)&storage);
     network_list_free(&list);
     return found;
@@ -106,12 +106,12 @@ static void test_empty_and_other_families(void **unused)
 {
     struct sockaddr_un local = {.sun_family = AF_UNIX};
     struct network_list list;
-    char problem[NETWORK_PROBLEM_SIZE] = "";
+    struct problem problem = {""};
 
     (void)unused;
     assert_false(has("", "127.0.0.1"));
     assert_false(has(" , ", "::1"));
-    assert_true(network_list_parse("0.0.0.0/0 ::/0", &list, problem));
+    assert_true(network_list_parse("0.0.0.0/0 ::/0", &list, &problem));
     assert_int_equal(list.count, 2);
     assert_false(network_list_has(&list, (const struct sockaddr *)&local));
     network_list_free(&list);
@@ -121,7 +121,7 @@ static void test_empty_and_other_families(void **unused)
 
 static void test_refuses(void **unused)
 {
-#define NO_ADDRESS " is no address or network (as in 192.0.2.1, 10.0.0.0/8, 2001:db8::/32)"
+#define NO_ADDRESS " is not an address or network (as in 192.0.2.1, 10.0.0.0/8, 2001:db8::/32)"
     static const char *const pairs[][2] = {
         {"localhost", "\"localhost\"" NO_ADDRESS},
         {"10.0.0.0/8 x", "\"x\"" NO_ADDRESS},
@@ -134,18 +134,17 @@ static void test_refuses(void **unused)
         {"fe80::1%lo", "\"fe80::1%lo\"" NO_ADDRESS},
         {"127.0.0.1:80", "\"127.0.0.1:80\"" NO_ADDRESS},
         {"10.0.0.0;::1", "\"10.0.0.0;::1\"" NO_ADDRESS},
-        {"10.0.0.0/33", "\"10.0.0.0/33\" has no prefix from 0 to 32 behind the \"/\""},
-        {"10.0.0.0/", "\"10.0.0.0/\" has no prefix from 0 to 32 behind the \"/\""},
-        {"10.0.0.0/8/8", "\"10.0.0.0/8/8\" has no prefix from 0 to 32 behind the \"/\""},
-        {"10.0.0.0/-1", "\"10.0.0.0/-1\" has no prefix from 0 to 32 behind the \"/\""},
-        {"10.0.0.0/255.0.0.0",
-         "\"10.0.0.0/255.0.0.0\" has no prefix from 0 to 32 behind the \"/\""},
-        {"::/129", "\"::/129\" has no prefix from 0 to 128 behind the \"/\""},
-        {"10.1.2.3/8", "\"10.1.2.3/8\" has bits set behind its prefix: the network is 10.0.0.0/8"},
-        {"0.0.0.1/0", "\"0.0.0.1/0\" has bits set behind its prefix: the network is 0.0.0.0/0"},
+        {"10.0.0.0/33", "\"10.0.0.0/33\" has no prefix from 0 to 32 after the \"/\""},
+        {"10.0.0.0/", "\"10.0.0.0/\" has no prefix from 0 to 32 after the \"/\""},
+        {"10.0.0.0/8/8", "\"10.0.0.0/8/8\" has no prefix from 0 to 32 after the \"/\""},
+        {"10.0.0.0/-1", "\"10.0.0.0/-1\" has no prefix from 0 to 32 after the \"/\""},
+        {"10.0.0.0/255.0.0.0", "\"10.0.0.0/255.0.0.0\" has no prefix from 0 to 32 after the \"/\""},
+        {"::/129", "\"::/129\" has no prefix from 0 to 128 after the \"/\""},
+        {"10.1.2.3/8", "\"10.1.2.3/8\" has bits set after its prefix: the network is 10.0.0.0/8"},
+        {"0.0.0.1/0", "\"0.0.0.1/0\" has bits set after its prefix: the network is 0.0.0.0/0"},
         {"2001:db8::1/64",
-         "\"2001:db8::1/64\" has bits set behind its prefix: the network is 2001:db8::/64"},
-        {"::ffff:10.1.2.3/104", "\"::ffff:10.1.2.3/104\" has bits set behind its prefix: the "
+         "\"2001:db8::1/64\" has bits set after its prefix: the network is 2001:db8::/64"},
+        {"::ffff:10.1.2.3/104", "\"::ffff:10.1.2.3/104\" has bits set after its prefix: the "
                                 "network is ::ffff:10.0.0.0/104"},
         {"1111111111222222222233333333334444444444555555555566666666667777777777",
          "\"1111111111222222222233333333334444444444555555555...\" is too long for an address"},
@@ -154,9 +153,9 @@ static void test_refuses(void **unused)
     (void)unused;
     for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
         struct network_list list;
-        char problem[NETWORK_PROBLEM_SIZE] = "";
-        assert_false(network_list_parse(pairs[i][0], &list, problem));
-        assert_string_equal(problem, pairs[i][1]);
+        struct problem problem = {""};
+        assert_false(network_list_parse(pairs[i][0], &list, &problem));
+        assert_string_equal(problem.text, pairs[i][1]);
         assert_null(list.networks);
         assert_int_equal(list.count, 0);
     }

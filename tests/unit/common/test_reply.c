@@ -18,11 +18,11 @@ static const struct reply_values values = {
 
 static void assert_renders(const char *template, const char *expected, size_t size)
 {
-    const char *problem = NULL;
+    struct problem problem = {""};
     struct reply *reply = reply_compile(template, &problem);
     struct buffer out = {0};
 
-    assert_null(problem);
+    assert_string_equal(problem.text, "");
     assert_non_null(reply);
     assert_true(buffer_append(&out, ">", 1));
     assert_true(reply_render(reply, &values, &out));
@@ -37,7 +37,7 @@ static void assert_renders(const char *template, const char *expected, size_t si
 
 static void test_what_never_varies_is_constant(void **unused)
 {
-    const char *problem = NULL;
+    struct problem problem = {""};
     struct reply *constant = reply_compile("{{ok}\\n", &problem);
     struct reply *varying = reply_compile("ok{seq}", &problem);
     size_t size = 0;
@@ -85,7 +85,7 @@ static void test_numbers(void **unused)
         uint64_t seq;
         const char *text;
     } numbers[] = {{0, "0"}, {9, "9"}, {10, "10"}, {UINT64_MAX, "18446744073709551615"}};
-    const char *problem = NULL;
+    struct problem problem = {""};
     struct reply *reply = reply_compile("{seq}", &problem);
 
     (void)unused;
@@ -131,9 +131,9 @@ static void test_refuses(void **unused)
 
     (void)unused;
     for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
-        const char *problem = NULL;
+        struct problem problem = {""};
         assert_null(reply_compile(pairs[i][0], &problem));
-        assert_string_equal(problem, pairs[i][1]);
+        assert_string_equal(problem.text, pairs[i][1]);
     }
 }
 

@@ -10,14 +10,27 @@
 #include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 enum { BLOCK = 4096 };
+
+static bool fstat_fails;
+
+/* In place of the library's, for the stream too. */
+int fstat(int fd, struct stat *status)
+{
+    if (!fstat_fails)
+        return fstatat(fd, "", status, AT_EMPTY_PATH);
+    errno = ENOMEM;
+    return -1;
+}
 
 /* Writes until nothing more fits; returns how much did. */
 static size_t fill(const struct stream *stream)
@@ -85,6 +98,19 @@ static void test_pipe_that_cannot_be_opened_again(void **unused)
     check_stream(ends, &stream);
 }
 
+static void test_pipe_that_cannot_be_examined(void **state)
+{
+    struct stream stream;
+    int ends[2];
+
+    (void)state;
+    assert_int_equal(pipe(ends), 0);
+    fstat_fails = true;
+    stream_open(&stream, ends[1]);
+    fstat_fails = false;
+    check_stream(ends, &stream);
+}
+
 static void test_socket(void **unused)
 {
     struct stream stream;
@@ -137,6 +163,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pipe),
         cmocka_unit_test(test_pipe_that_cannot_be_opened_again),
+        cmocka_unit_test(test_pipe_that_cannot_be_examined),
         cmocka_unit_test(test_socket),
         cmocka_unit_test(test_reader_that_is_gone),
         cmocka_unit_test(test_files_and_devices),

@@ -54,9 +54,9 @@ static void put_socket(int fd, int type, int listens)
 static void assert_none(void)
 {
     struct activation activation;
-    char problem[ACTIVATION_PROBLEM_SIZE];
+    struct problem problem;
 
-    assert_true(activation_take(&activation, problem));
+    assert_true(activation_take(&activation, &problem));
     assert_int_equal(activation.count, 0);
     assert_null(activation.sockets);
     assert_null(getenv("LISTEN_FDS"));
@@ -65,10 +65,10 @@ static void assert_none(void)
 static void assert_problem(const char *expected)
 {
     struct activation activation;
-    char problem[ACTIVATION_PROBLEM_SIZE];
+    struct problem problem;
 
-    assert_false(activation_take(&activation, problem));
-    assert_string_equal(problem, expected);
+    assert_false(activation_take(&activation, &problem));
+    assert_string_equal(problem.text, expected);
     assert_int_equal(activation.count, 0);
 }
 
@@ -91,13 +91,13 @@ static void test_sockets_and_names(void **state)
 {
     static const char *const names[] = {"first", "", "third"};
     struct activation activation;
-    char problem[ACTIVATION_PROBLEM_SIZE];
+    struct problem problem;
 
     (void)state;
     for (int fd = 3; fd < 6; fd++)
         put_socket(fd, SOCK_STREAM, 1);
     set_environment(own_pid(), "3", "first::third");
-    assert_true(activation_take(&activation, problem));
+    assert_true(activation_take(&activation, &problem));
     assert_int_equal(activation.count, 3);
     for (int i = 0; i < 3; i++) {
         assert_int_equal(activation.sockets[i].fd, 3 + i);
@@ -109,7 +109,7 @@ static void test_sockets_and_names(void **state)
     assert_none(); /* taken once */
 
     set_environment(own_pid(), "2", NULL);
-    assert_true(activation_take(&activation, problem));
+    assert_true(activation_take(&activation, &problem));
     assert_int_equal(activation.count, 2);
     assert_string_equal(activation.sockets[1].name, "");
     activation_free(&activation);

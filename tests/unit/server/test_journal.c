@@ -151,7 +151,7 @@ static void test_noted_seq_among_others(void **state)
     (void)snprintf(fresh, sizeof fresh, "%s.new", folder->noted);
     for (int fifo = 0; fifo < 2; fifo++) {
         assert_int_equal(fifo ? mkfifo(fresh, 0600) : symlink(folder->rotated, fresh), 0);
-        check_refused(folder->file, "journal.seq: there is something else than a regular file");
+        check_refused(folder->file, "journal.seq: there is something other than a regular file");
         assert_int_equal(unlink(fresh), 0);
         check_text(folder->noted, "1\n");
     }

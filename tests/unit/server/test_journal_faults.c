@@ -51,6 +51,34 @@ ssize_t write(int fd, const void *bytes, size_t size)
     return syscall(SYS_write, fd, bytes, room);
 }
 
+static bool fdatasync_fails;
+
+/* In place of the library's, for the journal too. */
+int fdatasync(int fd)
+{
+    if (!fdatasync_fails)
+        return (int)syscall(SYS_fdatasync, fd);
+    errno = EIO;
+    return -1;
+}
+
+static bool fstat_fails;
+static const struct folder *renamed_folder; /* its journal is renamed when fstat() is next called */
+
+/* In place of the library's, for the journal too. */
+int fstat(int fd, struct stat *status)
+{
+    const struct folder *folder = renamed_folder;
+
+    renamed_folder = NULL;
+    if (folder != NULL)
+        assert_int_equal(rename(folder->file, folder->rotated), 0);
+    if (!fstat_fails)
+        return fstatat(fd, "", status, AT_EMPTY_PATH);
+    errno = ENOMEM;
+    return -1;
+}
+
 /* ----------------------------------------------------------------------- when writing fails */
 
 static void test_full_device(void **state)
@@ -157,6 +185,42 @@ static void test_cut_back_later(void **state)
     check_records(folder->file, "1 one;2 two;");
 }
 
+/* A torn record that is whole keeps its number, though it was never acknowledged. */
+static void test_torn_and_a_new_file(void **state)
+{
+    const struct folder *folder = *state;
+    struct journal *journal = open_journal(folder->file);
+
+    record(journal, 1, "one");
+    assert_int_equal(append(journal, "two"), 2);
+    assert_int_equal(append(journal, "three"), 3);
+    ftruncate_failures = 2; /* after the write, and when the file is replaced */
+    tear(journal, folder->file, sizeof "2" TIME PEER " two\n3" - 1);
+    assert_true(open_again(journal, folder->rotated));
+    record(journal, 4, "four");
+    close_journal(journal);
+    check_records(folder->rotated, "4 four;");
+}
+
+/* The same if the server stops, and the next one begins a new file. */
+static void test_torn_and_stopped(void **state)
+{
+    const struct folder *folder = *state;
+    struct journal *journal = open_journal(folder->file);
+
+    record(journal, 1, "one");
+    assert_int_equal(append(journal, "two"), 2);
+    assert_int_equal(append(journal, "three"), 3);
+    ftruncate_failures = 2; /* after the write, and at the end */
+    tear(journal, folder->file, sizeof "2" TIME PEER " two\n3" - 1);
+    assert_int_equal(rename(folder->file, folder->rotated), 0);
+    close_journal(journal);
+    journal = open_journal(folder->file);
+    record(journal, 4, "four");
+    close_journal(journal);
+    check_records(folder->file, "4 four;");
+}
+
 /* The torn record is in the old file: nothing is cut off the new one. */
 static void test_torn_and_another_file(void **state)
 {
@@ -173,6 +237,55 @@ static void test_torn_and_another_file(void **state)
     record(journal, 8, "eight");
     close_journal(journal);
     check_records(folder->rotated, "7 seven;8 eight;");
+}
+
+/*
+ * The file shows what was written, but it may never reach the disk. The next server must not find
+ * it: it would append to what the next power cut takes away.
+ */
+static void test_batch_that_is_not_synced(void **state)
+{
+    const struct folder *folder = *state;
+    struct journal *journal = open_journal(folder->file);
+
+    record(journal, 1, "one");
+    assert_int_equal(append(journal, "two"), 2);
+    fdatasync_fails = true;
+    assert_int_equal(journal_commit(journal), JOURNAL_BROKEN);
+    fdatasync_fails = false;
+    assert_non_null(strstr(journal_problem(journal), "cannot sync journal"));
+    journal_free(journal);
+    check_records(folder->file, "1 one;");
+}
+
+/* logrotate may rename the file while the server starts: then a new file is created. */
+static void test_renamed_while_it_is_opened(void **state)
+{
+    const struct folder *folder = *state;
+    struct journal *journal = open_journal(folder->file);
+
+    record(journal, 1, "one");
+    close_journal(journal);
+    renamed_folder = folder;
+    journal = open_journal(folder->file);
+    record(journal, 2, "two");
+    close_journal(journal);
+    check_records(folder->rotated, "1 one;");
+    check_records(folder->file, "2 two;");
+}
+
+/* A failed fstat() does not mean that the file was deleted. */
+static void test_file_that_cannot_be_examined(void **state)
+{
+    const struct folder *folder = *state;
+    struct journal *journal = open_journal(folder->file);
+
+    fstat_fails = true;
+    record(journal, 1, "one");
+    fstat_fails = false;
+    record(journal, 2, "two");
+    journal_free(journal);
+    check_records(folder->file, "1 one;2 two;");
 }
 
 /*
@@ -264,12 +377,12 @@ static void test_written_after_by_another_program(void **state)
     assert_non_null(strstr(journal_problem(journal), "another program has written after it"));
     assert_int_equal(rename(folder->file, folder->rotated), 0);
     assert_true(open_again(journal, folder->file));
-    record(journal, 2, "two");
+    record(journal, 3, "two"); /* the torn record keeps its number */
     journal_free(journal);
     struct buffer bytes = read_file(folder->rotated);
     assert_non_null(strstr((const char *)bytes.bytes, "important\n"));
     buffer_free(&bytes);
-    check_records(folder->file, "2 two;");
+    check_records(folder->file, "3 two;");
 }
 
 /* --------------------------------------------------------------------------- standard output */
@@ -409,6 +522,11 @@ int main(void)
         TEST_IN_FOLDER(test_cut_back_later),
         TEST_IN_FOLDER(test_torn_and_another_file),
         cmocka_unit_test(test_device_that_fails),
+        TEST_IN_FOLDER(test_torn_and_a_new_file),
+        TEST_IN_FOLDER(test_torn_and_stopped),
+        TEST_IN_FOLDER(test_batch_that_is_not_synced),
+        TEST_IN_FOLDER(test_file_that_cannot_be_examined),
+        TEST_IN_FOLDER(test_renamed_while_it_is_opened),
         TEST_IN_FOLDER(test_cut_by_another_program),
         TEST_IN_FOLDER(test_cut_back_once),
         TEST_IN_FOLDER(test_written_after_by_another_program),

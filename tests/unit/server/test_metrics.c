@@ -182,7 +182,7 @@ static void test_file_is_replaced(void **state)
     unsigned char first[] = "first, and the longer one\n", second[] = "second\n";
     const struct buffer first_text = {first, sizeof first - 1, 0};
     const struct buffer second_text = {second, sizeof second - 1, 0};
-    const char *problem;
+    struct problem problem;
     struct stat before, after;
 
     (void)state;
@@ -204,27 +204,27 @@ static void test_file_is_replaced(void **state)
 static void test_file_errors(void **state)
 {
     const struct buffer empty = {0};
-    const char *problem;
+    struct problem problem;
 
     (void)state;
     assert_false(metrics_write_file("/nonexistent/tcpackd.prom", &empty, &problem));
-    assert_string_equal(problem, strerror(ENOENT));
+    assert_string_equal(problem.text, strerror(ENOENT));
     assert_false(metrics_write_file(folder, &empty, &problem));
-    assert_string_equal(problem, "there is something else than a regular file");
+    assert_string_equal(problem.text, "there is something other than a regular file");
 }
 
 /* A FIFO stands for a device: a configured /dev/null must not be replaced. */
 static void test_only_a_regular_file_is_replaced(void **state)
 {
     const struct buffer empty = {0};
-    const char *problem;
+    struct problem problem;
     struct stat status;
 
     (void)state;
     assert_true(unlink(path) == 0 || errno == ENOENT);
     assert_int_equal(mkfifo(path, 0600), 0);
     assert_false(metrics_write_file(path, &empty, &problem));
-    assert_string_equal(problem, "there is something else than a regular file");
+    assert_string_equal(problem.text, "there is something other than a regular file");
     assert_int_equal(lstat(path, &status), 0);
     assert_true(S_ISFIFO(status.st_mode));
     assert_int_equal(unlink(path), 0);
@@ -238,7 +238,7 @@ static void test_only_a_regular_file_is_replaced(void **state)
 static void test_all_users_can_read_it(void **state)
 {
     const struct buffer empty = {0};
-    const char *problem;
+    struct problem problem;
     struct stat status;
     mode_t mask = umask(0077);
 

@@ -24,33 +24,33 @@
 static void test_unknown(void **state)
 {
     struct identity identity;
-    char problem[PRIVILEGES_PROBLEM_SIZE];
+    struct problem problem;
 
     (void)state;
-    assert_false(privileges_find("no-such-user", "", &identity, problem));
-    assert_string_equal(problem, "there is no user no-such-user");
-    assert_false(privileges_find("", "no-such-group", &identity, problem));
-    assert_string_equal(problem, "there is no group no-such-group");
-    assert_false(privileges_find("4294967295", "", &identity, problem));
-    assert_string_equal(problem, "there is no user 4294967295");
+    assert_false(privileges_find("no-such-user", "", &identity, &problem));
+    assert_string_equal(problem.text, "there is no user no-such-user");
+    assert_false(privileges_find("", "no-such-group", &identity, &problem));
+    assert_string_equal(problem.text, "there is no group no-such-group");
+    assert_false(privileges_find("4294967295", "", &identity, &problem));
+    assert_string_equal(problem.text, "there is no user 4294967295");
 }
 
 static void test_found(void **state)
 {
     struct identity identity;
-    char problem[PRIVILEGES_PROBLEM_SIZE];
+    struct problem problem;
 
     (void)state;
-    assert_true(privileges_find("", "", &identity, problem));
+    assert_true(privileges_find("", "", &identity, &problem));
     assert_int_equal(identity.uid, geteuid());
     assert_int_equal(identity.gid, getegid());
-    assert_true(privileges_find("root", "", &identity, problem));
+    assert_true(privileges_find("root", "", &identity, &problem));
     assert_int_equal(identity.uid, 0);
     assert_int_equal(identity.gid, 0);
     assert_string_equal(identity.user, "root");
-    assert_true(privileges_find("0", "", &identity, problem));
+    assert_true(privileges_find("0", "", &identity, &problem));
     assert_string_equal(identity.user, "root"); /* the name is needed for its groups */
-    assert_true(privileges_find("12345", "54321", &identity, problem));
+    assert_true(privileges_find("12345", "54321", &identity, &problem));
     assert_string_equal(identity.user, "");
     assert_int_equal(identity.uid, 12345);
     assert_int_equal(identity.gid, 54321);
@@ -59,11 +59,11 @@ static void test_found(void **state)
 static void test_nothing_to_drop(void **state)
 {
     struct identity identity;
-    char problem[PRIVILEGES_PROBLEM_SIZE];
+    struct problem problem;
 
     (void)state;
-    assert_true(privileges_find("", "", &identity, problem));
-    assert_true(privileges_drop(&identity, problem));
+    assert_true(privileges_find("", "", &identity, &problem));
+    assert_true(privileges_drop(&identity, &problem));
 }
 
 /* Runs `part` in a separate process. True if it returned true. */
@@ -79,7 +79,7 @@ static int runs(int (*part)(void))
     return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
-static int drop_to(const char *user, const char *group, char *problem)
+static int drop_to(const char *user, const char *group, struct problem *problem)
 {
     struct identity identity;
 
@@ -88,10 +88,10 @@ static int drop_to(const char *user, const char *group, char *problem)
 
 static int drops_for_good(void)
 {
-    char problem[PRIVILEGES_PROBLEM_SIZE];
+    struct problem problem;
     gid_t groups[64];
 
-    if (!drop_to("12345", "54321", problem))
+    if (!drop_to("12345", "54321", &problem))
         return 0;
     return getuid() == 12345 && getgid() == 54321 && setuid(0) != 0 && setgid(0) != 0 &&
            getgroups(64, groups) == 1 && groups[0] == 54321;
@@ -99,11 +99,11 @@ static int drops_for_good(void)
 
 static int takes_users_groups(void)
 {
-    char problem[PRIVILEGES_PROBLEM_SIZE];
+    struct problem problem;
     gid_t groups[64];
     gid_t before[] = {0, 4711};
 
-    if (setgroups(2, before) != 0 || !drop_to("nobody", "", problem))
+    if (setgroups(2, before) != 0 || !drop_to("nobody", "", &problem))
         return 0;
     int count = getgroups(64, groups);
     for (int i = 0; i < count; i++)
@@ -115,23 +115,23 @@ static int takes_users_groups(void)
 #ifdef SECBIT_NO_SETUID_FIXUP
 static int notices_way_back(void)
 {
-    char problem[PRIVILEGES_PROBLEM_SIZE] = "";
+    struct problem problem = {""};
 
     if (prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP) != 0)
         return 0;
-    return !drop_to("12345", "54321", problem) &&
-           strcmp(problem, "became user 12345, but could become root again") == 0;
+    return !drop_to("12345", "54321", &problem) &&
+           strcmp(problem.text, "became user 12345, but could become root again") == 0;
 }
 #endif
 
 static int refuses_without_root(void)
 {
-    char problem[PRIVILEGES_PROBLEM_SIZE] = "";
+    struct problem problem = {""};
 
-    if (geteuid() == 0 && !drop_to("12345", "54321", problem))
+    if (geteuid() == 0 && !drop_to("12345", "54321", &problem))
         return 0;
-    return !drop_to("root", "", problem) &&
-           strcmp(problem, "cannot set the groups of user root: Operation not permitted") == 0;
+    return !drop_to("root", "", &problem) &&
+           strcmp(problem.text, "cannot set the groups of user root: Operation not permitted") == 0;
 }
 
 static void test_drop(void **state)

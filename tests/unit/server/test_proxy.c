@@ -245,7 +245,7 @@ static void test_malformed(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof malformed / sizeof malformed[0]; i++) {
         assert_int_equal(parse(malformed[i].sample, &header), PROXY_MALFORMED);
-        assert_string_equal(header.problem, malformed[i].problem);
+        assert_string_equal(header.problem.text, malformed[i].problem);
     }
 }
 

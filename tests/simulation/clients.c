@@ -1,0 +1,539 @@
+#include "clients.h"
+
+#include "history.h"
+#include "ledger.h"
+#include "network.h"
+#include "process.h"
+#include "trace.h"
+#include "virtual_time.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    FIRST_WHOLE_MAX = 400, /* a message that must come in one piece */
+    HEADER_ROOM = 200,     /* for a PROXY header */
+    LONG_MESSAGE = 700,    /* longer than the max_message of those that have a small one */
+    FEW = 20,              /* messages; more of them are a burst where there are bursts */
+    MANY = 400,
+    MOMENT_US = 1000,
+    STREAM_RESERVE = 3000, /* free bytes of the stream below which no message is planned */
+};
+
+struct client clients[NETWORK_PEERS];
+
+void clients_begin(void)
+{
+    for (int at = 0; at < NETWORK_PEERS; at++)
+        clients[at].used = false;
+}
+
+/* ---------------------------------------------------------------------------------------- messages
+ */
+
+static void put(int number, const void *bytes, size_t size)
+{
+    memcpy(network_peers[number].stream + clients[number].planned, bytes, size);
+    clients[number].planned += size;
+}
+
+static enum ending choose_ending(struct client *client)
+{
+    switch (client->framing) {
+    case FRAMED_NUL:
+        return ENDING_NUL;
+    case FRAMED_OCTET:
+        return ENDING_COUNT;
+    case FRAMED_AUTO:
+    case FRAMED_LINE:
+    case FRAMINGS:
+        break;
+    }
+    if (client->classroom)
+        return ENDING_NOTHING;
+    return chance_percent(&client->chance, 25) ? ENDING_CRLF : ENDING_LF;
+}
+
+static size_t choose_size(struct client *client)
+{
+    unsigned kind = chance_below(&client->chance, 100);
+
+    if (kind < 5 && !client->classroom)
+        return 0;
+    if (configuration.bursty)
+        return 1 + chance_below(&client->chance, 16);
+    if (kind < 80 || configuration.small_messages)
+        return 1 + chance_below(&client->chance, 40);
+    if (kind < 95 || client->framing == FRAMED_AUTO)
+        return 1 + chance_below(&client->chance, FIRST_WHOLE_MAX);
+    return 400 + chance_below(&client->chance, 1200);
+}
+
+/* A byte that the framing carries within a message. */
+static unsigned char choose_byte(struct client *client, uint64_t *bits)
+{
+    static const unsigned char odd[] = {'\\', '\t', 0x01, 0x7f, 0xff, 0xc3,
+                                        0xa9, '"',  '\r', 0,    '\n'};
+
+    if (*bits == 0)
+        *bits = chance_next(&client->chance);
+    unsigned choice = *bits & 63; /* cheaper than a number of its own for each byte */
+    *bits >>= 6;
+
+    if (choice >= sizeof odd)
+        return (unsigned char)('a' + choice % 26);
+    if (odd[choice] == 0 && client->framing == FRAMED_NUL)
+        return 'x';
+    if (odd[choice] == '\n' && (client->framing == FRAMED_LINE || client->framing == FRAMED_AUTO))
+        return 'y';
+    return odd[choice];
+}
+
+/* Plans the next message; false where there is no room for another. */
+static bool plan(int number)
+{
+    struct client *client = &clients[number];
+    unsigned char *stream = network_peers[number].stream;
+
+    if (client->count == CLIENT_MESSAGES || client->planned + STREAM_RESERVE > NETWORK_STREAM)
+        return false;
+    struct message *message = &client->messages[client->count++];
+    size_t size = choose_size(client);
+    uint64_t bits = 0;
+    *message = (struct message){.ending = choose_ending(client)};
+    if (message->ending == ENDING_COUNT)
+        client->planned += (size_t)snprintf((char *)stream + client->planned, 16, "%zu ", size);
+    message->begin = client->planned;
+    for (size_t at = 0; at < size; at++)
+        stream[client->planned++] = choose_byte(client, &bits);
+    if (size > 0 && stream[client->planned - 1] == '\r')
+        stream[client->planned - 1] = 'z'; /* it would belong to the ending */
+    if (client->classroom && strchr("GPHD", stream[message->begin]) != NULL)
+        stream[message->begin] = 'm';
+    message->end = client->planned;
+    if (message->ending == ENDING_CRLF)
+        put(number, "\r\n", 2);
+    else if (message->ending == ENDING_LF)
+        put(number, "\n", 1);
+    else if (message->ending == ENDING_NUL)
+        put(number, "", 1);
+    message->whole = client->planned;
+    return true;
+}
+
+/* -------------------------------------------------------------------------------------- connecting
+ */
+
+static void plan_header_v2(int number, const char *host, uint16_t port)
+{
+    unsigned char header[28] = "\r\n\r\n\0\r\nQUIT\n";
+    uint16_t size = htons(12);
+    uint16_t to = htons(CONFIGURATION_FIRST_PORT + 2);
+
+    header[12] = host == NULL ? 0x20 : 0x21; /* LOCAL, PROXY */
+    header[13] = 0x11;                       /* TCP over IPv4 */
+    port = htons(port);
+    memcpy(header + 14, &size, sizeof size);
+    (void)inet_pton(AF_INET, host == NULL ? "0.0.0.0" : host, header + 16); /* both are addresses */
+    memcpy(header + 24, &port, sizeof port);
+    memcpy(header + 26, &to, sizeof to);
+    put(number, header, sizeof header);
+}
+
+/* The header that a proxy sends first. */
+static void plan_header(int number)
+{
+    struct client *client = &clients[number];
+    const char *host = client->denied ? DENIED_CLIENT : PROXIED_CLIENT;
+    unsigned kind =
+        client->denied ? chance_below(&client->chance, 2) : chance_below(&client->chance, 4);
+    char text[HEADER_ROOM];
+
+    client->named_by_proxy = kind < 2;
+    if (kind == 0) {
+        int size = snprintf(text, sizeof text, "PROXY TCP4 %s 127.0.0.1 %d 8003\r\n", host,
+                            CLIENT_FIRST_PORT + number);
+        put(number, text, (size_t)size);
+    } else if (kind == 1) {
+        plan_header_v2(number, host, (uint16_t)(CLIENT_FIRST_PORT + number));
+    } else if (kind == 2) {
+        put(number, "PROXY UNKNOWN\r\n", 15);
+    } else {
+        plan_header_v2(number, NULL, 0);
+    }
+}
+
+void client_connect(int number, uint64_t seed)
+{
+    struct client *client = &clients[number];
+    struct peer *peer = &network_peers[number];
+    static const size_t windows[] = {40, 100, 500, 4096, 20000};
+
+    memset(client, 0, offsetof(struct client, messages));
+    client->used = true;
+    client->life = process.number;
+    client->count = client->planned = client->recorded = client->acknowledged = client->parsed = 0;
+    client->chance = chance_from(seed, (uint64_t)number + 100);
+    client->listener = chance_below(&client->chance, CONFIGURATION_LISTENERS);
+    const struct configured_listener *listener = &configuration.listeners[client->listener];
+    client->framing = listener->framing;
+    client->acknowledges = listener->acknowledges;
+    client->classroom = client->framing == FRAMED_AUTO && client->acknowledges &&
+                        chance_percent(&client->chance, 50);
+    client->denied = !listener->ipv6 && chance_percent(&client->chance, 8);
+    peer->family = listener->ipv6 ? FAMILY_IPV6 : FAMILY_IPV4;
+    peer->port = (listener->proxied ? PROXY_FIRST_PORT : CLIENT_FIRST_PORT) + number;
+    peer->window = windows[configuration.bursty ? 4 : chance_below(&client->chance, 5)];
+    peer->reads = true;
+    (void)snprintf(peer->host, sizeof peer->host, "%s",
+                   listener->proxied ? PROXY_HOST
+                   : client->denied  ? DENIED_HOST
+                   : listener->ipv6  ? "::1"
+                                     : "127.0.0.1");
+    if (listener->proxied)
+        plan_header(number);
+    bool connected = network_connect(number, CONFIGURATION_FIRST_PORT + (int)client->listener);
+    trace_note("event: peer %d connects to port %zu%s", number,
+               CONFIGURATION_FIRST_PORT + client->listener, connected ? "" : ": refused");
+}
+
+/* ----------------------------------------------------------------------------------------- sending
+ */
+
+static bool may_send(int number)
+{
+    const struct peer *peer = &network_peers[number];
+
+    return clients[number].used && !clients[number].misbehaves && !peer->finished && !peer->gone &&
+           (peer->state == PEER_WAITING || peer->state == PEER_ACCEPTED);
+}
+
+static void send_planned(int number, size_t until)
+{
+    const struct peer *peer = &network_peers[number];
+
+    if (until <= peer->sent)
+        return;
+    trace_note("event: peer %d sends %zu bytes", number, until - peer->sent);
+    clients[number].last_sent = virtual_now();
+    network_peer_sends(number, until - peer->sent);
+}
+
+/* Whether an earlier message without an ending still waits for its reply, or to be received. */
+static bool waits_for_reply(int number)
+{
+    const struct client *client = &clients[number];
+    const struct peer *peer = &network_peers[number];
+
+    return client->classroom && client->count > 0 &&
+           (client->acknowledged < client->count ||
+            peer->delivered < client->messages[client->count - 1].reply_end);
+}
+
+void client_send_messages(int number, unsigned count)
+{
+    struct client *client = &clients[number];
+
+    if (!may_send(number))
+        return;
+    if (configuration.bursty && count > FEW)
+        count = MANY;
+    for (; count > 0 && !waits_for_reply(number); count--) {
+        bool fresh = client->count == 0 ||
+                     network_peers[number].sent >= client->messages[client->count - 1].whole;
+        if (fresh && !plan(number))
+            break;
+        send_planned(number, client->messages[client->count - 1].whole);
+    }
+}
+
+void client_send(int number, size_t bytes)
+{
+    struct client *client = &clients[number];
+    const struct peer *peer = &network_peers[number];
+    size_t until = peer->sent + bytes;
+
+    if (!may_send(number))
+        return;
+    if (client->framing == FRAMED_AUTO && (client->classroom || client->count == 0)) {
+        client_send_messages(number, 1); /* in one piece: the server takes the first so */
+        return;
+    }
+    while (client->planned < until && plan(number))
+        continue;
+    send_planned(number, until < client->planned ? until : client->planned);
+}
+
+size_t client_whole(int number)
+{
+    const struct client *client = &clients[number];
+    size_t count = 0;
+
+    while (count < client->count && client->messages[count].whole <= network_peers[number].sent)
+        count++;
+    return count;
+}
+
+/* Makes of the message that is unfinished what the server makes of it at the end of sending. */
+static void cut_last(int number)
+{
+    struct client *client = &clients[number];
+    const struct peer *peer = &network_peers[number];
+    size_t whole = client_whole(number);
+
+    if (whole == client->count)
+        return;
+    struct message *message = &client->messages[whole];
+    client->count = whole;
+    if (client->framing == FRAMED_OCTET) {
+        client->misbehaves = peer->sent > (whole == 0 ? 0 : client->messages[whole - 1].whole);
+        return;
+    }
+    if (peer->sent <= message->begin)
+        return;
+    message->end = message->whole = peer->sent;
+    message->ending = ENDING_NOTHING;
+    client->count++;
+}
+
+/* Whether the last byte sent is a CR that belongs to an ending. */
+static bool is_amid_ending(int number)
+{
+    const struct client *client = &clients[number];
+    size_t whole = client_whole(number);
+
+    return whole < client->count && client->messages[whole].ending == ENDING_CRLF &&
+           network_peers[number].sent > client->messages[whole].end;
+}
+
+/* Whether its proxy has not said yet who it is. */
+static bool is_amid_header(int number)
+{
+    const struct client *client = &clients[number];
+
+    return configuration.listeners[client->listener].proxied &&
+           (client->count == 0 || network_peers[number].sent <= client->messages[0].begin);
+}
+
+void client_finish(int number)
+{
+    if (!may_send(number))
+        return;
+    const struct client *client = &clients[number];
+    if (is_amid_header(number) || is_amid_ending(number))
+        client_send_messages(number, 1);
+    /* Bytes of it that look like the end of a line would be taken for it. */
+    while (network_peers[number].sent > 0 && !client->classroom &&
+           client_whole(number) < client->count &&
+           network_peers[number].stream[network_peers[number].sent - 1] == '\r')
+        client_send_messages(number, 1);
+    cut_last(number);
+    trace_note("event: peer %d finishes sending", number);
+    network_peer_finishes(number);
+}
+
+void client_misbehave(int number)
+{
+    struct client *client = &clients[number];
+    struct peer *peer = &network_peers[number];
+
+    if (!may_send(number))
+        return;
+    if (is_amid_header(number))
+        client_send_messages(number, 1);
+    if (client->planned + LONG_MESSAGE > NETWORK_STREAM)
+        return;
+    size_t whole = client_whole(number);
+    if (whole < client->count)
+        client->count = whole;
+    client->misbehaves = true;
+    client->planned = peer->sent;
+    if (client->framing == FRAMED_OCTET && chance_percent(&client->chance, 50)) {
+        put(number, "x1 bad", 6);
+    } else {
+        memset(peer->stream + client->planned, 'l', LONG_MESSAGE);
+        client->planned += LONG_MESSAGE;
+    }
+    trace_note("event: peer %d misbehaves", number);
+    network_peer_sends(number, client->planned - peer->sent);
+}
+
+void client_read(int number, bool reads)
+{
+    if (!clients[number].used)
+        return;
+    trace_note("event: peer %d %s", number, reads ? "reads" : "does not read");
+    network_peers[number].reads = reads;
+    clients[number].ever_deaf = clients[number].ever_deaf || !reads;
+}
+
+void client_send_urgent(int number)
+{
+    if (!may_send(number) || clients[number].framing == FRAMED_AUTO)
+        return;
+    if (network_peers[number].sent == clients[number].planned && !plan(number))
+        return;
+    trace_note("event: peer %d sends an urgent byte", number);
+    clients[number].last_sent = virtual_now();
+    network_peer_sends_urgent(number);
+}
+
+static bool is_open(int number)
+{
+    return clients[number].used && (network_peers[number].state == PEER_WAITING ||
+                                    network_peers[number].state == PEER_ACCEPTED);
+}
+
+void client_reset(int number)
+{
+    if (!is_open(number) || network_peers[number].reset)
+        return;
+    trace_note("event: peer %d resets", number);
+    if (!network_peers[number].finished)
+        cut_last(number);
+    network_peer_resets(number);
+}
+
+void client_close(int number)
+{
+    if (!is_open(number) || network_peers[number].gone)
+        return;
+    client_finish(number);
+    trace_note("event: peer %d closes", number);
+    network_peer_closes(number);
+}
+
+bool client_may_be_cut(int number)
+{
+    return clients[number].framing != FRAMED_AUTO;
+}
+
+bool client_listens(int number)
+{
+    const struct client *client = &clients[number];
+    const struct peer *peer = &network_peers[number];
+
+    return client->used && !client->misbehaves && !client->denied && client->acknowledges &&
+           peer->reads && !peer->gone && !peer->reset;
+}
+
+/* ----------------------------------------------------------------------------------------- replies
+ */
+
+/* Reads a reply's text. False: it is none that the configuration has. */
+static bool read_reply(const unsigned char *text, size_t size, uint64_t *seq, size_t *bytes)
+{
+    static const char fixed[] = "server received you message";
+    char copy[256];
+    char *end;
+
+    *seq = 0;
+    *bytes = SIZE_MAX;
+    if (size >= sizeof copy)
+        return false;
+    memcpy(copy, text, size);
+    copy[size] = '\0';
+    if (strcmp(copy, fixed) == 0)
+        return true;
+    const char *number = strncmp(copy, "stored ", 7) == 0 ? copy + 7 : copy;
+    if (*number != 'n')
+        return false;
+    *seq = strtoull(number + 1, &end, 10);
+    if (end[0] == ' ' && end[1] != 'x')
+        *bytes = strtoull(end, &end, 10);
+    return end[strspn(end, " x")] == '\0' && *seq > 0;
+}
+
+/* Bytes of the ending at `at`; -1 where that is no such ending, or not there as a whole. */
+static int match_ending(enum ending ending, const unsigned char *at, size_t size)
+{
+    switch (ending) {
+    case ENDING_LF:
+        return size >= 1 && at[0] == '\n' ? 1 : -1;
+    case ENDING_CRLF:
+        return size >= 2 && at[0] == '\r' && at[1] == '\n' ? 2 : -1;
+    case ENDING_NUL:
+        return size >= 1 && at[0] == '\0' ? 1 : -1;
+    case ENDING_COUNT:
+    case ENDING_NOTHING:
+        break;
+    }
+    return 0;
+}
+
+/* Looks at the reply that begins at `parsed`; true where it is whole and fits its message. */
+static bool take_reply(int number)
+{
+    struct client *client = &clients[number];
+    const struct peer *peer = &network_peers[number];
+    const unsigned char *begin = peer->replies + client->parsed;
+    size_t size = peer->replied - client->parsed;
+    const unsigned char *dot = size == 0 ? NULL : memchr(begin, '.', size);
+    uint64_t seq;
+    size_t bytes;
+
+    if (dot == NULL || client->misbehaves)
+        return false;
+    if (client->acknowledged >= client_whole(number))
+        process_violation("peer %d gets more replies than it has sent messages", number);
+    struct message *message = &client->messages[client->acknowledged];
+    const unsigned char *text = begin;
+    if (message->ending == ENDING_COUNT) {
+        char *blank;
+        unsigned long count = strtoul((const char *)begin, &blank, 10);
+        text = (const unsigned char *)blank + 1;
+        if (*blank != ' ' || count != (size_t)(dot + 1 - text))
+            process_violation("peer %d gets a reply with a wrong count", number);
+    }
+    int ending = match_ending(message->ending, dot + 1, size - (size_t)(dot + 1 - begin));
+    if (ending < 0) {
+        if (size - (size_t)(dot + 1 - begin) >= 2)
+            process_violation("peer %d gets a reply with a wrong ending", number);
+        return false;
+    }
+    if (!read_reply(text, (size_t)(dot - text), &seq, &bytes) ||
+        (bytes != SIZE_MAX && bytes != message->end - message->begin))
+        process_violation("peer %d gets a wrong reply: %.*s", number, (int)(dot - text),
+                          (const char *)text);
+    client->parsed += (size_t)(dot + 1 - begin) + (size_t)ending;
+    message->reply_end = client->parsed;
+    client->acknowledged++;
+    ledger_acknowledged(number, client->acknowledged - 1, seq);
+    return true;
+}
+
+void clients_replied(int number)
+{
+    if (!clients[number].acknowledges)
+        process_violation("peer %d gets a reply in spite of acknowledge = no", number);
+    if (clients[number].denied)
+        process_violation("peer %d gets a reply and is denied", number);
+    while (take_reply(number))
+        continue;
+}
+
+/* Whether the server has no reason to close the connection, or had none a moment ago. */
+static bool has_no_reason(int number)
+{
+    const struct client *client = &clients[number];
+    const struct peer *peer = &network_peers[number];
+    size_t whole = client_whole(number);
+    bool amid = peer->sent > (whole == 0 ? 0 : client->messages[whole - 1].whole);
+
+    return !process.was_asked && !history_was_disturbed() && !client->misbehaves &&
+           !client->denied && !client->ever_deaf && virtual_now() - client->last_sent > MOMENT_US &&
+           !peer->finished && !peer->gone && !peer->reset && !amid && !configuration.idle &&
+           !configuration.listeners[client->listener].proxied;
+}
+
+void clients_closed(int number)
+{
+    const struct peer *peer = &network_peers[number];
+
+    trace_note("peer %d is closed by the server%s", number,
+               peer->sent > peer->read ? ", with a reset" : "");
+    if (process.running && has_no_reason(number))
+        process_violation("the server closes the connection of peer %d without a reason", number);
+}

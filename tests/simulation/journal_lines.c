@@ -1,0 +1,199 @@
+#include "journal_lines.h"
+
+#include <string.h>
+
+enum { TIME_LENGTH = 27 };
+
+/* What is left of a line. */
+struct rest {
+    const unsigned char *at;
+    const unsigned char *end;
+};
+
+static bool take_text(struct rest *rest, const char *text)
+{
+    size_t size = strlen(text);
+
+    if ((size_t)(rest->end - rest->at) < size || memcmp(rest->at, text, size) != 0)
+        return false;
+    rest->at += size;
+    return true;
+}
+
+static bool take_number(struct rest *rest, uint64_t *number)
+{
+    const unsigned char *begin = rest->at;
+
+    *number = 0;
+    for (; rest->at < rest->end && *rest->at >= '0' && *rest->at <= '9'; rest->at++)
+        *number = *number * 10 + (uint64_t)(*rest->at - '0');
+    return rest->at > begin && *begin != '0';
+}
+
+/* 2026-11-26T01:33:59.123456Z */
+static bool take_time(struct rest *rest)
+{
+    static const char form[] = "0000-00-00T00:00:00.000000Z";
+
+    if (rest->end - rest->at < TIME_LENGTH)
+        return false;
+    for (size_t at = 0; at < TIME_LENGTH; at++) {
+        bool digit = rest->at[at] >= '0' && rest->at[at] <= '9';
+        if (form[at] == '0' ? !digit : rest->at[at] != (unsigned char)form[at])
+            return false;
+    }
+    rest->at += TIME_LENGTH;
+    return true;
+}
+
+/* HOST:PORT, up to a blank or a quote; only the port is of interest. */
+static bool take_peer(struct rest *rest, int *port)
+{
+    bool colon = false;
+
+    *port = 0;
+    for (; rest->at < rest->end && *rest->at != ' ' && *rest->at != '"'; rest->at++) {
+        if (strchr("0123456789abcdef.:[]", *rest->at) == NULL || *rest->at == '\0')
+            return false;
+        if (*rest->at == ':') {
+            colon = true;
+            *port = 0;
+        } else {
+            *port = *port * 10 + (*rest->at - '0');
+        }
+        if (*port > 65535)
+            *port = 0; /* digits of the address */
+    }
+    return colon;
+}
+
+static int hex_digit(unsigned char digit)
+{
+    if (digit >= '0' && digit <= '9')
+        return digit - '0';
+    digit |= 0x20; /* in lower case */
+    return digit >= 'a' && digit <= 'f' ? digit - 'a' + 10 : -1;
+}
+
+static bool put(struct journal_line *line, unsigned byte)
+{
+    if (line->size == JOURNAL_MESSAGE_MAX)
+        return false;
+    line->message[line->size++] = (unsigned char)byte;
+    return true;
+}
+
+/* `digits` hexadecimal digits. */
+static int take_hex(struct rest *rest, int digits)
+{
+    int value = 0;
+
+    if (rest->end - rest->at < digits)
+        return -1;
+    for (; digits > 0; digits--) {
+        int digit = hex_digit(*rest->at++);
+        if (digit < 0)
+            return -1;
+        value = value * 16 + digit;
+    }
+    return value;
+}
+
+/* What follows a backslash. */
+static bool take_escape(struct rest *rest, struct journal_line *line)
+{
+    if (rest->at == rest->end)
+        return false;
+    unsigned char letter = *rest->at++;
+    int value = letter == 'x' ? take_hex(rest, 2) : letter == 'u' ? take_hex(rest, 4) : -1;
+
+    switch (letter) {
+    case '\\':
+    case '"':
+    case '/':
+        return put(line, letter);
+    case 'n':
+        return put(line, '\n');
+    case 'r':
+        return put(line, '\r');
+    case 't':
+        return put(line, '\t');
+    case 'b':
+        return put(line, '\b');
+    case 'f':
+        return put(line, '\f');
+    case 'x':
+    case 'u':
+        return value >= 0 && value < 256 && put(line, (unsigned)value);
+    default:
+        return false;
+    }
+}
+
+/* An escaped text; up to a quote in JSON, to the end otherwise. */
+static bool take_escaped(struct rest *rest, bool json, struct journal_line *line)
+{
+    while (rest->at < rest->end && !(json && *rest->at == '"')) {
+        unsigned char byte = *rest->at++;
+        if (byte == '\\' ? !take_escape(rest, line) : byte < ' ' || !put(line, byte))
+            return false;
+    }
+    return true;
+}
+
+static bool take_base64(struct rest *rest, struct journal_line *line)
+{
+    static const char letters[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    unsigned bits = 0;
+    unsigned held = 0;
+
+    for (; rest->at < rest->end && *rest->at != '"' && *rest->at != '='; rest->at++) {
+        const char *letter = strchr(letters, *rest->at);
+        if (letter == NULL || *rest->at == '\0')
+            return false;
+        bits = (bits << 6 | (unsigned)(letter - letters)) & 0xfffU;
+        held += 6;
+        if (held >= 8) {
+            held -= 8;
+            if (!put(line, bits >> held & 0xffU))
+                return false;
+        }
+    }
+    while (rest->at < rest->end && *rest->at == '=')
+        rest->at++;
+    return true;
+}
+
+static bool read_json(struct rest rest, struct journal_line *line)
+{
+    struct journal_line ignored = {0};
+
+    if (!take_text(&rest, "{\"seq\":") || !take_number(&rest, &line->seq) ||
+        !take_text(&rest, ",\"time\":\"") || !take_time(&rest) ||
+        !take_text(&rest, "\",\"peer\":\"") || !take_peer(&rest, &line->port) ||
+        !take_text(&rest, "\","))
+        return false;
+    if (take_text(&rest, "\"listener\":\"") &&
+        (!take_escaped(&rest, true, &ignored) || !take_text(&rest, "\",")))
+        return false;
+    bool good = take_text(&rest, "\"message\":\"")
+                    ? take_escaped(&rest, true, line)
+                    : take_text(&rest, "\"message_base64\":\"") && take_base64(&rest, line);
+    return good && take_text(&rest, "\"}") && rest.at == rest.end;
+}
+
+static bool read_text(struct rest rest, struct journal_line *line)
+{
+    return take_number(&rest, &line->seq) && take_text(&rest, " ") && take_time(&rest) &&
+           take_text(&rest, " ") && take_peer(&rest, &line->port) && take_text(&rest, " ") &&
+           take_escaped(&rest, false, line) && rest.at == rest.end;
+}
+
+bool journal_line_read(const unsigned char *line, size_t size, bool json, struct journal_line *read)
+{
+    const struct rest rest = {line, line + size};
+
+    read->size = 0;
+    return json ? read_json(rest, read) : read_text(rest, read);
+}

@@ -1,0 +1,193 @@
+#include "signals_simulated.h"
+
+#include "calls.h"
+#include "descriptors.h"
+#include "process.h"
+#include "trace.h"
+#include "virtual_time.h"
+#include "wrap.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/signalfd.h>
+
+enum { SIGNALS = 65, QUEUE_MAX = 256 };
+
+struct queued {
+    int number;
+    int fd;
+    int code;
+};
+
+static struct {
+    void (*handlers[SIGNALS])(int);
+    bool blocked[SIGNALS];
+    bool pending[SIGNALS];
+    struct queued queue[QUEUE_MAX]; /* real-time signals, the oldest first */
+    size_t queued;
+    size_t queue_limit;
+    bool lost; /* SIGIO is pending: the queue was full */
+    bool interrupted;
+} signals;
+
+void signals_begin(size_t queue)
+{
+    memset(&signals, 0, sizeof signals);
+    signals.queue_limit = queue < QUEUE_MAX ? queue : QUEUE_MAX;
+}
+
+static void deliver(int number)
+{
+    void (*handler)(int) = signals.handlers[number];
+    int error = errno;
+
+    if (handler == SIG_IGN)
+        return;
+    trace_note("signal %d: %s", number, strsignal(number));
+    if (handler != SIG_DFL) {
+        signals.interrupted = true;
+        handler(number);
+        errno = error;
+        return;
+    }
+    if (number == SIGHUP || number == SIGUSR1)
+        process_violation("%s ends the process", strsignal(number));
+    if ((number == SIGTERM || number == SIGINT) && !process.sync_failed)
+        process_kill();
+}
+
+void signals_send(int number)
+{
+    if (!process.running)
+        return;
+    if ((number == SIGTERM || number == SIGINT) && !process.was_asked) {
+        process.was_asked = true;
+        process.asked_at = virtual_now();
+    }
+    if (signals.blocked[number])
+        signals.pending[number] = true;
+    else
+        deliver(number);
+}
+
+void signals_from_socket(int number, int fd, int code)
+{
+    if (!process.running)
+        return;
+    if (number == 0 || signals.queued >= signals.queue_limit) {
+        trace_note("signal of socket %d is lost", fd);
+        signals.lost = true;
+    } else {
+        signals.queue[signals.queued++] = (struct queued){number, fd, code};
+    }
+}
+
+bool signals_interrupted(void)
+{
+    bool interrupted = signals.interrupted;
+
+    signals.interrupted = false;
+    return interrupted;
+}
+
+bool signals_are_queued(void)
+{
+    return signals.lost || signals.queued > 0;
+}
+
+size_t signals_take_queued(void *bytes, size_t size)
+{
+    struct signalfd_siginfo *all = bytes;
+    size_t room = size / sizeof *all;
+    size_t count = 0;
+    size_t taken = 0;
+
+    if (signals.lost && count < room) { /* the lower number comes first */
+        all[count++] = (struct signalfd_siginfo){.ssi_signo = SIGIO, .ssi_code = SI_KERNEL};
+        signals.lost = false;
+    }
+    for (; taken < signals.queued && count < room; taken++)
+        all[count++] = (struct signalfd_siginfo){
+            .ssi_signo = (uint32_t)signals.queue[taken].number,
+            .ssi_fd = signals.queue[taken].fd,
+            .ssi_code = signals.queue[taken].code,
+        };
+    signals.queued -= taken;
+    memmove(signals.queue, signals.queue + taken, signals.queued * sizeof *signals.queue);
+    return count * sizeof *all;
+}
+
+/* ----------------------------------------------------------------------------------- the calls */
+
+WRAP(int, sigaction, int number, const struct sigaction *action, struct sigaction *before)
+{
+    if (before != NULL)
+        *before = (struct sigaction){.sa_handler = signals.handlers[number]};
+    if (action != NULL)
+        signals.handlers[number] = action->sa_handler;
+    return 0;
+}
+
+typedef void (*signal_handler)(int);
+
+WRAP(signal_handler, signal, int number, signal_handler handler)
+{
+    signal_handler before = signals.handlers[number];
+
+    signals.handlers[number] = handler;
+    return before;
+}
+
+static void deliver_unblocked(void)
+{
+    for (int number = 1; number < SIGNALS; number++) {
+        if (signals.blocked[number] || !signals.pending[number])
+            continue;
+        signals.pending[number] = false;
+        deliver(number);
+    }
+}
+
+static void set_blocked(int how, const sigset_t *set)
+{
+    for (int number = 1; number < SIGNALS; number++) {
+        bool member = sigismember(set, number) == 1;
+        if (how == SIG_SETMASK)
+            signals.blocked[number] = member;
+        else if (member)
+            signals.blocked[number] = how == SIG_BLOCK;
+    }
+}
+
+WRAP(int, sigprocmask, int how, const sigset_t *set, sigset_t *before)
+{
+    if (before != NULL) {
+        (void)sigemptyset(before); /* cannot fail */
+        for (int number = 1; number < SIGNALS; number++)
+            if (signals.blocked[number])
+                (void)sigaddset(before, number); /* fails for those of libc itself */
+    }
+    if (set != NULL)
+        set_blocked(how, set);
+    deliver_unblocked();
+    return 0;
+}
+
+WRAP(int, signalfd, int fd, const sigset_t *set, int flags)
+{
+    (void)set; /* the server's is for those that sockets send */
+    if (calls_fail(CALL_SIGNALFD))
+        return -1;
+    if (fd >= 0)
+        return fd;
+    fd = descriptors_add(DESCRIPTOR_SIGNALS, 0, flags);
+    trace_call("signalfd", 0, 0, fd);
+    return fd;
+}
+
+WRAP(int, raise, int number)
+{
+    signals_send(number);
+    return 0;
+}
