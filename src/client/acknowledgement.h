@@ -7,6 +7,7 @@
 
 struct acknowledgement {
     uint64_t line;      /* the message's line in the input */
+    uint64_t txnr;      /* relp: its transaction number; 0: the framing has none */
     int64_t latency_us; /* from the message's start_us (window.h) to the receipt of its reply */
     const unsigned char *reply;
     size_t size;

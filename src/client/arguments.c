@@ -21,7 +21,7 @@ const char arguments_help[] =
     "  -H, --host HOST        host name, address, or /path of a Unix socket\n"
     "  -p, --port PORT        TCP port\n"
     "  -c, --config FILE      read this configuration file\n"
-    "  -f, --framing FRAMING  auto, line, nul or octet\n"
+    "  -f, --framing FRAMING  auto, line, nul, octet, syslog or relp\n"
     "  -w, --window WINDOW    messages in flight at once\n"
     "  -t, --timeout SECONDS  limit for connecting and each acknowledgement; 0: none\n"
     "  -r, --resend           if the connection is lost, reconnect and resend\n"

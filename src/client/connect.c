@@ -1,5 +1,6 @@
 #include "client/connect.h"
 
+#include "client/relp_session.h"
 #include "client/signals.h"
 #include "client/wait_set.h"
 #include "common/clock.h"
@@ -125,9 +126,8 @@ static bool is_own_peer(int fd)
 }
 
 /* Returns a connected descriptor, or -1 with errno. */
-static int connect_to(const struct address *address, int64_t timeout_us)
+static int connect_to(const struct address *address, int64_t due_us)
 {
-    int64_t due_us = timeout_us == 0 ? WAIT_FOREVER : clock_monotonic_us() + timeout_us;
     int fd = open_socket(address->storage.ss_family);
 
     if (fd < 0)
@@ -139,6 +139,33 @@ static int connect_to(const struct address *address, int64_t timeout_us)
         errno = ECONNREFUSED; /* nothing listens there */
     close_with_reset(fd);
     return -1;
+}
+
+/* OUTCOME_UNREACHABLE: what is wrong is in `problems`. */
+static enum outcome try_address(const struct connect_target *target, const struct address *address,
+                                struct client_connection *connection, struct buffer *problems)
+{
+    int64_t due_us =
+        target->timeout_us == 0 ? WAIT_FOREVER : clock_monotonic_us() + target->timeout_us;
+    char problem[RELP_SESSION_PROBLEM_SIZE];
+
+    address_text(address, connection->peer, sizeof connection->peer);
+    connection->fd = connect_to(address, due_us);
+    if (connection->fd < 0 && errno == EINTR)
+        return OUTCOME_INTERRUPTED;
+    if (connection->fd < 0) {
+        add_problem(problems, "cannot connect to ", connection->peer, strerror(errno));
+        return OUTCOME_UNREACHABLE;
+    }
+    if (!target->relp)
+        return OUTCOME_DONE;
+    enum outcome outcome = relp_session_open(connection->fd, due_us, problem);
+    if (outcome == OUTCOME_DONE)
+        return OUTCOME_DONE;
+    connect_close(connection);
+    if (outcome == OUTCOME_UNREACHABLE)
+        add_problem(problems, "cannot open a RELP session with ", connection->peer, problem);
+    return outcome;
 }
 
 enum outcome connect_open(const struct connect_target *target, struct client_connection *connection,
@@ -153,18 +180,8 @@ enum outcome connect_open(const struct connect_target *target, struct client_con
         add_problem(problems, "cannot resolve ", target->host, problem.text);
         return OUTCOME_UNKNOWN_HOST;
     }
-    for (size_t i = 0; i < list.count && connection->fd < 0; i++) {
-        address_text(&list.addresses[i], connection->peer, sizeof connection->peer);
-        connection->fd = connect_to(&list.addresses[i], target->timeout_us);
-        if (connection->fd >= 0) {
-            outcome = OUTCOME_DONE;
-        } else if (errno == EINTR) {
-            outcome = OUTCOME_INTERRUPTED;
-            break;
-        } else {
-            add_problem(problems, "cannot connect to ", connection->peer, strerror(errno));
-        }
-    }
+    for (size_t i = 0; i < list.count && outcome == OUTCOME_UNREACHABLE; i++)
+        outcome = try_address(target, &list.addresses[i], connection, problems);
     address_list_free(&list);
     return outcome;
 }

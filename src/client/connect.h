@@ -1,6 +1,6 @@
 /*
  * connect.h: connects to the server. It tries each address of the host in turn, each with a
- * time-out.
+ * time-out. With RELP, connecting includes opening the session.
  */
 #ifndef TCPACK_CLIENT_CONNECT_H
 #define TCPACK_CLIENT_CONNECT_H
@@ -10,12 +10,14 @@
 #include "common/buffer.h"
 #include "common/compiler.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct connect_target {
     const char *host; /* for address_resolve() */
     unsigned port;
     int64_t timeout_us; /* for each address; 0: the system's own limit */
+    bool relp;          /* open a RELP session */
 };
 
 struct client_connection {

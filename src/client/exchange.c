@@ -1,8 +1,11 @@
 #include "client/exchange.h"
 
+#include "client/relp_session.h"
 #include "client/wait_set.h"
+#include "common/escape.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
@@ -28,7 +31,7 @@ bool exchange_init(struct exchange *exchange, const struct exchange_settings *se
         .connection = {.fd = -1},
     };
     replies_init(&exchange->replies, settings->framing);
-    return window_init(&exchange->window, settings->window);
+    return window_init(&exchange->window, settings->framing, settings->window);
 }
 
 void exchange_free(struct exchange *exchange)
@@ -68,6 +71,7 @@ void exchange_begin(struct exchange *exchange, const struct client_connection *c
     exchange->lost = false;
     exchange->is_final = false;
     exchange->refused = false;
+    exchange->rejected = false;
     exchange->answered = 0;
     exchange->totals->resent += window_rewind(&exchange->window);
     window_allow(&exchange->window, allowance(exchange));
@@ -91,7 +95,7 @@ bool exchange_add(struct exchange *exchange, uint64_t line, int64_t start_us, in
 {
     if (exchange->window.count == 0)
         exchange->progress_us = now_us;
-    if (!window_add(&exchange->window, exchange->settings.framing, line, start_us, text, size))
+    if (!window_add(&exchange->window, line, start_us, text, size))
         return false;
     window_allow(&exchange->window, allowance(exchange));
     return true;
@@ -200,9 +204,11 @@ static bool acknowledge(struct exchange *exchange, const struct frame *reply, in
 {
     size_t size;
     const unsigned char *bytes = window_oldest(&exchange->window, &size); /* they stay for now */
+    uint64_t txnr = framing_transaction(exchange->settings.framing, exchange->window.number);
     struct window_message message = window_acknowledge(&exchange->window);
     struct acknowledgement acknowledgement = {
         .line = message.line,
+        .txnr = txnr,
         .latency_us = exchange->received_us - message.start_us, /* without the settling time */
         .reply = reply->message,
         .size = reply->size,
@@ -245,7 +251,50 @@ static enum outcome lost_by_reply(struct exchange *exchange, enum framing_result
     if (exchange->replies.mode == REPLIES_BARE)
         return lost(exchange, "a reply ends with a newline, but the first one did not: cannot tell "
                               "where replies end (use -f line)");
+    if (exchange->settings.framing == FRAMING_RELP)
+        return lost(exchange, "the server sent bytes that are not a RELP response");
     return lost(exchange, "the server sent a reply that is not octet-counted");
+}
+
+/* The server announces that it closes the session. Messages in flight stay unacknowledged. */
+static enum outcome lost_by_farewell(struct exchange *exchange)
+{
+    exchange->refused = window_sent_one(&exchange->window);
+    return lost(exchange, "the server closed the session");
+}
+
+/* The reply says that the server refuses the oldest message. Resending it would not help. */
+static enum outcome lost_by_rejection(struct exchange *exchange, const struct frame *reply)
+{
+    enum { SHOWN = 80 }; /* bytes of the reply */
+    const struct window *window = &exchange->window;
+    struct buffer text = {0};
+
+    if (!escape_text(reply->message, reply->size < SHOWN ? reply->size : SHOWN, &text) ||
+        !buffer_append(&text, "", 1)) {
+        buffer_free(&text);
+        return OUTCOME_FAILED;
+    }
+    exchange->is_final = true;
+    exchange->rejected = true;
+    exchange->lost = true;
+    problem_set(&exchange->problem, "the server refused message %" PRIu64 ": %s",
+                window->ring[window->first].line, (const char *)text.bytes);
+    buffer_free(&text);
+    return OUTCOME_LOST;
+}
+
+/* Takes the reply to the oldest message. */
+static enum outcome take_reply(struct exchange *exchange, const struct frame *reply, int64_t now_us)
+{
+    enum framing framing = exchange->settings.framing;
+    uint64_t txnr = framing_transaction(framing, exchange->window.number);
+
+    if (txnr != 0 && reply->ending != txnr)
+        return lost(exchange, "the server sent a response out of order");
+    if (!framing_accepts(framing, reply->message, reply->size))
+        return lost_by_rejection(exchange, reply);
+    return acknowledge(exchange, reply, now_us) ? OUTCOME_DONE : OUTCOME_FAILED;
 }
 
 /* Checks the bytes left over when no message is waiting for a reply. */
@@ -268,7 +317,12 @@ static enum outcome check_rest(struct exchange *exchange)
         return lost(exchange, "the server sent bytes before any message was sent: "
                               "it does not acknowledge messages");
     case REPLIES_FRAMED:
-        if (replies_next(&exchange->replies, false, &reply) != FRAMING_UNFINISHED)
+        do
+            result = replies_next(&exchange->replies, false, &reply);
+        while (result == FRAMING_CONTROL && !reply.last);
+        if (result == FRAMING_CONTROL)
+            return lost_by_farewell(exchange);
+        if (result != FRAMING_UNFINISHED)
             return lost(exchange, "the server sent more replies than there were messages");
     }
     return OUTCOME_DONE;
@@ -283,12 +337,17 @@ static enum outcome take_replies(struct exchange *exchange, bool settled, int64_
         enum framing_result result = replies_next(&exchange->replies, whole, &reply);
         if (result == FRAMING_UNFINISHED)
             return OUTCOME_DONE;
+        if (result == FRAMING_CONTROL && !reply.last)
+            continue;
+        if (result == FRAMING_CONTROL)
+            return lost_by_farewell(exchange);
         if (result != FRAMING_MESSAGE)
             return lost_by_reply(exchange, result);
         if (exchange->replies.mode == REPLIES_BARE && !is_in_one_piece(exchange))
             return lost_in_doubt(exchange);
-        if (!acknowledge(exchange, &reply, now_us))
-            return OUTCOME_FAILED;
+        enum outcome outcome = take_reply(exchange, &reply, now_us);
+        if (outcome != OUTCOME_DONE)
+            return outcome;
     }
     return check_rest(exchange);
 }
@@ -365,6 +424,16 @@ enum outcome exchange_tick(struct exchange *exchange, int64_t now_us)
 void exchange_restart_timeout(struct exchange *exchange, int64_t now_us)
 {
     exchange->progress_us = now_us;
+}
+
+void exchange_finish(struct exchange *exchange)
+{
+    const struct window *window = &exchange->window;
+
+    if (exchange->settings.framing == FRAMING_RELP && exchange_connected(exchange) &&
+        !exchange->lost && exchange->send_error == 0 && window->count == 0)
+        relp_session_close(exchange->connection.fd,
+                           framing_transaction(FRAMING_RELP, window->number));
 }
 
 void exchange_disconnect(struct exchange *exchange)

@@ -47,6 +47,7 @@ struct exchange {
     bool lost;           /* the connection cannot be used any longer; `problem` says why */
     bool is_final;       /* lost, and another connection would not help */
     bool refused;        /* the server closed the connection after only one message was sent */
+    bool rejected;       /* the server's reply refuses the oldest message */
     struct problem problem;
 };
 
@@ -94,6 +95,12 @@ enum outcome exchange_tick(struct exchange *exchange, int64_t now_us) MUST_USE;
 
 /* Restarts the time-out: the caller did not read replies, so the server is not to blame. */
 void exchange_restart_timeout(struct exchange *exchange, int64_t now_us);
+
+/*
+ * Ends the session in order, if the framing has one and all messages are acknowledged. Waits up to
+ * a second for the server's response.
+ */
+void exchange_finish(struct exchange *exchange);
 
 /*
  * Closes the connection, if there is one. If only a part of a message was sent, closes it with a

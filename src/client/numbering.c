@@ -36,7 +36,8 @@ void numbering_acknowledged(struct numbering *numbering, enum framing framing,
                             const struct acknowledgement *acknowledgement)
 {
     struct position *position = &numbering->acknowledged;
-    struct framing_state state = {0};
+    /* Only relp numbers its frames: this one followed the one before it. */
+    struct framing_state state = {.number = (uint32_t)acknowledgement->txnr - 1};
     struct frame frame;
     struct numbered numbered;
     size_t size = acknowledgement->message_size;

@@ -78,9 +78,13 @@ static bool append_json(const struct acknowledgement *acknowledgement, struct bu
 
     if (!buffer_printf(out, "{\"line\":%" PRIu64 ",", acknowledgement->line))
         return false;
-    if (output_format_seq(acknowledgement->reply, acknowledgement->size, &seq) &&
-        !buffer_printf(out, "\"seq\":%" PRIu64 ",", seq))
+    if (acknowledgement->txnr > 0) { /* its reply, 200 OK, tells no SEQ */
+        if (!buffer_printf(out, "\"txnr\":%" PRIu64 ",", acknowledgement->txnr))
+            return false;
+    } else if (output_format_seq(acknowledgement->reply, acknowledgement->size, &seq) &&
+               !buffer_printf(out, "\"seq\":%" PRIu64 ",", seq)) {
         return false;
+    }
     return buffer_printf(out, "\"latency_us\":%" PRId64 ",", acknowledgement->latency_us) &&
            json_append_member("reply", acknowledgement->reply, acknowledgement->size, out) &&
            buffer_append(out, "}\n", 2);

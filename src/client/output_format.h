@@ -12,7 +12,7 @@ enum output_format {
     OUTPUT_FORMAT_NONE,
     OUTPUT_FORMAT_RAW,     /* the bytes of the reply, unchanged */
     OUTPUT_FORMAT_ESCAPED, /* the reply, escaped for a terminal */
-    OUTPUT_FORMAT_JSON,    /* an object: line, seq (if the reply has one), latency_us, reply */
+    OUTPUT_FORMAT_JSON,    /* an object: line, txnr or seq (if there is one), latency_us, reply */
 };
 
 /* Appends the line. Returns false with errno ENOMEM and leaves `out` unchanged. */

@@ -80,9 +80,9 @@ enum framing_result replies_next(struct replies *replies, bool settled, struct f
     if (replies->mode != REPLIES_FRAMED)
         return next_bare(replies, settled, reply);
     const unsigned char *bytes = replies->bytes.bytes + replies->begin;
-    enum framing_result result = framing_next(replies->framing, &replies->state, bytes, left, false,
-                                              REPLIES_SIZE_MAX, reply);
-    if (result == FRAMING_MESSAGE)
+    enum framing_result result =
+        framing_next_reply(replies->framing, &replies->state, bytes, left, REPLIES_SIZE_MAX, reply);
+    if (result == FRAMING_MESSAGE || result == FRAMING_CONTROL)
         replies->begin += reply->consumed;
     return result;
 }

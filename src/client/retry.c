@@ -110,6 +110,8 @@ enum outcome retry_after_loss(struct retry *retry, struct exchange *exchange)
 
     if (outcome == OUTCOME_DONE && is_refused_for_good(retry, exchange))
         outcome = OUTCOME_REFUSED;
+    if (exchange->rejected)
+        outcome = OUTCOME_REFUSED;
     (outcome == OUTCOME_DONE ? log_warning : log_error)("%s: %s", exchange->connection.peer,
                                                         exchange->problem.text);
     exchange_disconnect(exchange);

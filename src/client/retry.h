@@ -40,8 +40,9 @@ enum outcome retry_connect(struct retry *retry, struct exchange *exchange) MUST_
 /*
  * Closes the connection after exchange_receive() or exchange_tick() returned OUTCOME_LOST, and logs
  * why. OUTCOME_DONE: the caller may call retry_connect(). OUTCOME_LOST: do not reconnect.
- * OUTCOME_REFUSED, which the caller logs: with resend, the server closed three connections in a row
- * after only the oldest message was sent.
+ * OUTCOME_REFUSED: the server's reply refuses the oldest message (exchange->rejected); or, which
+ * the caller logs, with resend, the server closed three connections in a row after only the oldest
+ * message was sent.
  */
 enum outcome retry_after_loss(struct retry *retry, struct exchange *exchange) MUST_USE;
 

@@ -92,6 +92,7 @@ static struct transfer_settings settings_of(const struct arguments *arguments,
                 .timeout_us = arguments->timeout_us >= 0
                                   ? arguments->timeout_us
                                   : (int64_t)config->client.timeout * 1000000,
+                .relp = framing == FRAMING_RELP,
             },
         .framing = (enum framing)framing,
         .window = arguments->window > 0 ? arguments->window : config->client.window,

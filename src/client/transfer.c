@@ -115,7 +115,7 @@ static enum outcome read_input(struct transfer *transfer)
 }
 
 /*
- * Returns what the framing cannot carry in the message, or NULL. A carriage return at the end of a
+ * Returns what the framing cannot carry, or NULL. A carriage return at the end of a
  * line of the input belongs to the line ending. In any other message it is a part of the message,
  * but the server would take it for a part of the line ending.
  */
@@ -126,7 +126,7 @@ static const char *why_unsendable(const struct transfer *transfer, const unsigne
     bool is_line = transfer->input >= 0 && !transfer->lines.nul;
 
     if (!framing_can_carry(framing, text, size))
-        return framing == FRAMING_NUL ? "a NUL" : "a newline";
+        return size == 0 ? "an empty message" : framing == FRAMING_NUL ? "a NUL" : "a newline";
     if ((framing == FRAMING_AUTO || framing == FRAMING_LINE) && !is_line && size > 0 &&
         text[size - 1] == '\r')
         return "a carriage return at its end";
@@ -262,7 +262,9 @@ static void log_refusal(const struct transfer *transfer)
 {
     enum { SHOWN = 40 };
     const struct window *window = &transfer->exchange.window;
-    struct framing_state state = {0};
+    struct framing_state state = {
+        .number = (uint32_t)framing_transaction(window->framing, window->number - 1),
+    };
     struct buffer text = {0};
     struct frame frame;
     size_t size;
@@ -291,7 +293,7 @@ static enum outcome lose_connection(struct transfer *transfer)
     wait_set_forget(&transfer->wait_set, exchange->connection.fd);
     start_log_line(transfer);
     enum outcome outcome = retry_after_loss(&transfer->retry, exchange);
-    if (outcome == OUTCOME_REFUSED)
+    if (outcome == OUTCOME_REFUSED && !exchange->rejected)
         log_refusal(transfer);
     return outcome;
 }
@@ -488,6 +490,7 @@ enum outcome transfer_finish(struct transfer *transfer)
         if (result == WAIT_READY && !write_output(transfer))
             return failed(transfer, "cannot write to standard output");
     }
+    exchange_finish(&transfer->exchange);
     return OUTCOME_DONE;
 }
 

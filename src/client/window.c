@@ -2,9 +2,9 @@
 
 #include <stdlib.h>
 
-bool window_init(struct window *window, size_t capacity)
+bool window_init(struct window *window, enum framing framing, size_t capacity)
 {
-    *window = (struct window){.capacity = capacity};
+    *window = (struct window){.framing = framing, .capacity = capacity, .number = 1};
     window->ring = calloc(capacity, sizeof *window->ring);
     return window->ring != NULL;
 }
@@ -38,12 +38,13 @@ static void drop_acknowledged(struct window *window)
     window->begin = 0;
 }
 
-bool window_add(struct window *window, enum framing framing, uint64_t line, int64_t start_us,
-                const void *text, size_t size)
+bool window_add(struct window *window, uint64_t line, int64_t start_us, const void *text,
+                size_t size)
 {
     drop_acknowledged(window);
     size_t before = window->bytes.size;
-    if (!framing_wrap(framing, framing_own_ending(framing), text, size, &window->bytes))
+    if (!framing_wrap_message(window->framing, window->number + window->count, text, size,
+                              &window->bytes))
         return false;
     size_t place = window->first + window->count;
     if (place >= window->capacity)
@@ -127,6 +128,7 @@ struct window_message window_acknowledge(struct window *window)
     struct window_message message = window->ring[window->first];
 
     window->begin += message.size;
+    window->number++;
     window->count--;
     window->allowed--;
     if (window->tried > 0)
@@ -134,6 +136,17 @@ struct window_message window_acknowledge(struct window *window)
     if (++window->first == window->capacity)
         window->first = 0;
     return message;
+}
+
+static void renumber(struct window *window)
+{
+    size_t at = window->begin;
+
+    window->number = 1;
+    for (size_t i = 0; i < window->count; i++) {
+        framing_renumber(window->framing, window->number + i, window->bytes.bytes + at);
+        at += window->ring[(window->first + i) % window->capacity].size;
+    }
 }
 
 size_t window_rewind(struct window *window)
@@ -146,5 +159,6 @@ size_t window_rewind(struct window *window)
     window->sent = window->begin;
     window->allowed = 0;
     window->allowed_end = window->begin;
+    renumber(window);
     return sent;
 }

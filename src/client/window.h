@@ -23,10 +23,12 @@ struct window_message {
 
 /* Other parts may read the fields; only these functions change them. */
 struct window {
+    enum framing framing;
     struct window_message *ring;
     size_t capacity;     /* messages */
     size_t first;        /* position of the oldest message in the ring */
     size_t count;        /* messages */
+    uint64_t number;     /* of the oldest message in its stream, which begins with 1 */
     struct buffer bytes; /* framed messages; before `begin`, bytes of acknowledged ones */
     size_t begin;        /* start of the oldest message */
     size_t sent;         /* first unsent byte */
@@ -45,7 +47,7 @@ enum { WINDOW_BYTES_MAX = 4 * 1024 * 1024 };
  * Makes room for `capacity` messages, at least 1. Returns false with errno ENOMEM. Otherwise the
  * caller calls window_free() later.
  */
-bool window_init(struct window *window, size_t capacity) MUST_USE;
+bool window_init(struct window *window, enum framing framing, size_t capacity) MUST_USE;
 void window_free(struct window *window);
 
 /* Bytes in flight, with their framing. */
@@ -57,8 +59,8 @@ bool window_has_room(const struct window *window);
  * Adds one message; the window must have room. Returns false with errno ENOMEM and leaves the
  * window unchanged.
  */
-bool window_add(struct window *window, enum framing framing, uint64_t line, int64_t start_us,
-                const void *text, size_t size) MUST_USE;
+bool window_add(struct window *window, uint64_t line, int64_t start_us, const void *text,
+                size_t size) MUST_USE;
 
 /* Allows the `count` oldest messages, or all if there are fewer, to be sent. */
 void window_allow(struct window *window, size_t count);
@@ -92,8 +94,8 @@ bool window_sent_one(const struct window *window);
 struct window_message window_acknowledge(struct window *window);
 
 /*
- * Marks all messages as unsent and not allowed. Returns how many had been sent completely over the
- * last connection.
+ * Marks all messages as unsent and not allowed, and numbers them as the first ones of a new
+ * connection. Returns how many had been sent completely over the last connection.
  */
 size_t window_rewind(struct window *window);
 

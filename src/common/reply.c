@@ -37,8 +37,9 @@ bool reply_fits(const struct reply *reply, enum framing framing)
     size_t size;
     const void *text = template_text(reply->template, &size);
 
-    /* Numbers and times have no byte that a framing forbids. */
-    return framing_can_carry(framing, text, size);
+    /* Numbers and times contain no byte that a framing forbids. */
+    return framing_can_reply(framing, text, size) &&
+           (size > 0 || template_has_names(reply->template) || framing_can_carry(framing, "", 0));
 }
 
 static bool put_field(const void *context, size_t field, struct buffer *out)

@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import glob
 import io
 import json
 import os
@@ -13,7 +14,7 @@ import subprocess
 import threading
 import time
 
-from servers import BenchError
+from servers import BenchError, stop
 
 LOAD_SECONDS = 300  # no single load takes as long; redis-benchmark never gives up by itself
 
@@ -154,6 +155,62 @@ def logger(server, path):
     return seconds_of(["logger", "--tcp", *address, "--rfc3164", "-f", path])
 
 
+OMRELP_CONF = """\
+global(workDirectory="{work}")
+module(load="imfile" mode="inotify")
+module(load="omrelp")
+input(type="imfile" file="{source}" tag="x" ruleset="send" freshStartTail="off")
+template(name="raw" type="string" string="%msg%")
+ruleset(name="send") {{
+  action(type="omrelp" target="127.0.0.1" port="{port}" template="raw" windowSize="1000"
+         queue.type="linkedList" queue.size="1000000" queue.dequeueBatchSize="1000"
+         action.resumeRetryCount="-1" action.resumeInterval="1")
+}}
+"""
+
+
+def wait_for_lines(path, count):
+    """Seconds from the first line in a file that grows to the one after `count` more."""
+    end = time.monotonic() + LOAD_SECONDS
+    found, start = 0, None
+    with open(path, "rb") as file:
+        while time.monotonic() < end:
+            found += file.read().count(b"\n")
+            if start is None and found > 0:
+                start, first = time.monotonic(), found
+            if start is not None and found >= count:
+                return (time.monotonic() - start) * count / max(found - first, 1)
+            time.sleep(0.005)
+    raise BenchError(f"omrelp: {found} of {count} messages after {LOAD_SECONDS} s")
+
+
+def omrelp(machine, server, lines, output):
+    """Messages a second from rsyslog's omrelp until they are in `output`; CPU us a message."""
+    source, config = machine.path("omrelp.lines"), machine.path("omrelp.conf")
+    work = machine.path("omrelp")
+    os.makedirs(work)
+    with open(config, "w", encoding="ascii") as file:
+        file.write(OMRELP_CONF.format(work=work, source=source, port=server.port))
+    with open(source, "wb") as file:
+        file.writelines(lines)
+    with open(output, "ab"):
+        pass  # it must be there to be read
+    before = server.cpu_ns()
+    process = subprocess.Popen(
+        ["rsyslogd", "-n", "-f", config, "-i", machine.path("omrelp.pid")],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        seconds = wait_for_lines(output, len(lines))
+        return [len(lines) / seconds, (server.cpu_ns() - before) / 1e3 / len(lines)]
+    finally:
+        stop(process)
+        os.unlink(source)
+        shutil.rmtree(work)
+
+
 def tcpack_load(machine, server, clients, messages):
     """Messages a second, each the one that redis-benchmark sends."""
     command = [machine.tcpack_path, "-c", os.devnull, "-p", str(server.port), "-f", "line"]
@@ -168,7 +225,13 @@ def missing():
         "redis-benchmark": "redis-tools",
         "redis-cli": "redis-tools",
         "logger": "bsdutils",
+        "rsyslogd": "rsyslog",
         "gnuplot": "gnuplot-nox",
         "valgrind": "valgrind",
     }
-    return [f"{name} ({package})" for name, package in packages.items() if not shutil.which(name)]
+    lacking = [
+        f"{name} ({package})" for name, package in packages.items() if not shutil.which(name)
+    ]
+    if not glob.glob("/usr/lib*/rsyslog/omrelp.so") + glob.glob("/usr/lib/*/rsyslog/omrelp.so"):
+        lacking.append("omrelp.so (rsyslog-relp)")
+    return lacking

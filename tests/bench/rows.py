@@ -70,6 +70,7 @@ class Loads:
             self.idle(),
             self.client_lines(),
             self.client_load(),
+            self.relp(),
         ]
 
     # ------------------------------------------------------------------ CPU time per message
@@ -197,12 +198,14 @@ class Loads:
 
     # ------------------------------------------------------------------ journals
 
-    def journal_file(self, measure, sync, server=""):
+    def journal_file(self, measure, sync, server="", framing="line"):
         """Calls `measure` with a tcpackd on a new journal, which is deleted afterwards."""
         path = self.machine.path("journal")
         os.sync()  # nothing of the load before is still on its way to the disk
         try:
-            with self.machine.tcpackd(journal=path, sync=sync, server=server) as running:
+            with self.machine.tcpackd(
+                journal=path, sync=sync, server=server, framing=framing
+            ) as running:
                 return measure(running)
         finally:
             with contextlib.suppress(FileNotFoundError):
@@ -350,3 +353,40 @@ class Loads:
         title = "50 clients, sync = yes, as tcpack --load measures"
         figure = Figure("client-load", title, "messages/s", "redis-benchmark", 1.15, 0.85)
         return Load(figure.name, [figure], contenders, swings=True)
+
+    # ------------------------------------------------------------------ rsyslog
+
+    def relp(self):
+        """Syslog messages from one omrelp, with a window of 1,000: acknowledged when they are synced
+        by tcpackd, and before they are written by imrelp, with omfile's sync and without."""
+        count = 20_000 if self.quick else 100_000
+        lines = [b"<13>1 2026-01-01T00:00:00Z host bench - - - %053d\n" % at for at in range(count)]
+        journal, output = self.machine.path("journal"), self.machine.path("imrelp.log")
+
+        def tcpackd():
+            return self.journal_file(
+                lambda server: loads.omrelp(self.machine, server, lines, journal),
+                "yes",
+                framing="relp",
+            )
+
+        def imrelp(sync):
+            os.sync()
+            try:
+                with self.machine.imrelp(output, sync) as server:
+                    return loads.omrelp(self.machine, server, lines, output)
+            finally:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(output)
+
+        title = "omrelp, window 1,000, sync = yes (imrelp: omfile"
+        figures = [
+            Figure("relp", f'{title} sync="on")', "messages/s", "imrelp, sync", at_least=1.0),
+            Figure("relp-cpu", "CPU time of the same", "us/message", "imrelp, sync", at_most=1.0),
+        ]
+        contenders = {
+            "tcpackd": tcpackd,
+            "imrelp, sync": lambda: imrelp("on"),
+            "imrelp": lambda: imrelp("off"),
+        }
+        return Load("relp", figures, contenders, swings=True)

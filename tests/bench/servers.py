@@ -25,7 +25,7 @@ TCPACKD_INI = """\
 host = 127.0.0.1
 port = {port}
 backlog = 4096
-framing = line
+framing = {framing}
 reply = "{reply}"
 {server}
 [journal]
@@ -33,6 +33,15 @@ file = {journal}
 sync = {sync}
 [log]
 level = warning
+"""
+
+
+IMRELP_CONF = """\
+global(workDirectory="{work}")
+module(load="imrelp")
+template(name="raw" type="string" string="%rawmsg%\\n")
+input(type="imrelp" address="127.0.0.1" port="{port}" ruleset="write")
+ruleset(name="write") {{ action(type="omfile" file="{output}" template="raw" sync="{sync}") }}
 """
 
 
@@ -157,7 +166,14 @@ class Machine:
         return os.path.join(self.scratch, name)
 
     def tcpackd(
-        self, readiness=None, journal="/dev/null", sync="no", reply="+PONG", server="", under=()
+        self,
+        readiness=None,
+        journal="/dev/null",
+        sync="no",
+        reply="+PONG",
+        server="",
+        under=(),
+        framing="line",
     ):
         """`readiness`: TCPACKD_READINESS; `server`: more lines for [server]; `under`: a command
         to run it under."""
@@ -165,7 +181,12 @@ class Machine:
         with open(self.path("bench.ini"), "w", encoding="ascii") as file:
             file.write(
                 TCPACKD_INI.format(
-                    port=port, journal=journal, sync=sync, reply=reply, server=server
+                    port=port,
+                    journal=journal,
+                    sync=sync,
+                    reply=reply,
+                    server=server,
+                    framing=framing,
                 )
             )
         environment = {"TCPACKD_READINESS": readiness} if readiness else {}
@@ -181,6 +202,15 @@ class Machine:
         command += ["--save", "", "--maxclients", str(CLIENTS_MOST), "--tcp-backlog", "4096"]
         command += ["--dir", self.scratch, "--daemonize", "no"]
         return run([*command, *(settings or ("--appendonly", "no"))], port, self.scratch)
+
+    def imrelp(self, output, sync):
+        """rsyslogd that writes what it gets by RELP to `output`."""
+        port = free_port()
+        config = self.path("imrelp.conf")
+        with open(config, "w", encoding="ascii") as file:
+            file.write(IMRELP_CONF.format(port=port, output=output, sync=sync, work=self.scratch))
+        command = ["rsyslogd", "-n", "-f", config, "-i", self.path("imrelp.pid")]
+        return run(command, port, self.scratch)
 
     def floor(self, under=()):
         port = free_port()

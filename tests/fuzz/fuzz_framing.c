@@ -1,8 +1,8 @@
 /*
  * Framing meets bytes that anybody sent. Of each input the first byte chooses the framing, the
  * second max_message, the third how the stream is cut; the rest is the stream. Whatever it is:
- * frames lie inside the stream and go forward; and line, nul and octet find in a stream that
- * was cut the same messages as in the whole.
+ * frames lie inside the stream and go forward; and all but auto find in a stream that
+ * was cut the same messages, and the same answers to commands, as in the whole.
  */
 #include "common/framing/framing.h"
 
@@ -24,8 +24,14 @@ static void require(bool holds)
         abort();
 }
 
-static void keep(struct outcome *outcome, const struct frame *frame)
+/* Of a command, only what is sent back counts: separators may be passed over one by one. */
+static void keep(struct outcome *outcome, enum framing framing, const struct frame *frame)
 {
+    if (outcome->result == FRAMING_CONTROL) {
+        require(
+            framing_wrap(framing, frame->ending, frame->message, frame->size, &outcome->messages));
+        return;
+    }
     require(buffer_append(&outcome->messages, &frame->size, sizeof frame->size));
     require(buffer_append(&outcome->messages, &frame->ending, sizeof frame->ending));
     require(buffer_append(&outcome->messages, frame->message, frame->size));
@@ -54,11 +60,18 @@ static struct outcome run(enum framing framing, size_t max_message, const uint8_
             require(frame.consumed > 0 && frame.consumed <= unread);
             require(frame.size <= frame.consumed && frame.size <= max_message);
             require(frame.message >= copy && frame.message + frame.size <= copy + frame.consumed);
-            keep(&outcome, &frame);
+        } else if (outcome.result == FRAMING_CONTROL) {
+            require(frame.consumed > 0 && frame.consumed <= unread);
+        }
+        bool taken = outcome.result == FRAMING_MESSAGE || outcome.result == FRAMING_CONTROL;
+        if (taken) {
+            keep(&outcome, framing, &frame);
             start += frame.consumed;
         }
         free(copy);
-        if (outcome.result == FRAMING_MESSAGE)
+        if (taken && frame.last)
+            return outcome;
+        if (taken)
             continue;
         if (outcome.result != FRAMING_UNFINISHED || end == size)
             return outcome;
@@ -70,7 +83,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
     if (size < 3)
         return 0;
-    enum framing framing = (enum framing)(bytes[0] % 4);
+    enum framing framing = (enum framing)(bytes[0] % 6);
     size_t max_message = bytes[1];
     size_t piece = 1 + bytes[2] % 16;
 

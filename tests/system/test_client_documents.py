@@ -78,19 +78,19 @@ def test_completion_offers_the_options_of_the_page(tmp_path):
 
 
 @pytest.mark.parametrize("line, offered", [
-    ("tcpack -f ''", {"auto", "line", "nul", "octet"}),
+    ("tcpack -f ''", {"auto", "line", "nul", "octet", "syslog", "relp"}),
     ("tcpack -f n", {"nul"}),
     ("tcpack --l", {"--load"}),
     ("tcpack -p ''", set()),
     ("tcpack -p 80 -f li", {"line"}),
-    ("tcpack hello -f ''", {"auto", "line", "nul", "octet"}),
+    ("tcpack hello -f ''", {"auto", "line", "nul", "octet", "syslog", "relp"}),
     ("tcpack --framing li", {"line"}),
     ("tcpack -p -", set()),
     ("tcpack -f line -- -", set()),
     ("tcpack -H -- --l", {"--load"}),
     ("tcpack -- -", set()),
     ("tcpack -c some", {"some.ini"}),
-    ("tcpack -H :: 1 -f ''", {"auto", "line", "nul", "octet"}),  # as bash cuts ::1
+    ("tcpack -H :: 1 -f ''", {"auto", "line", "nul", "octet", "syslog", "relp"}),  # as bash cuts ::1
     ("tcpack -H fe80 :: 1 --l", {"--load"}),
     ("tcpack --window = 5 --l", {"--load"}),
     ("tcpack --window = 5 hello --l", {"--load"}),

@@ -169,4 +169,21 @@ def test_examples_of_the_protocol_page(server, framing, steps):
 
 
 def test_there_are_examples_for_every_framing():
-    assert {framing for framing, _ in protocol_examples()} == {"auto", "line", "nul", "octet"}
+    shown = {framing for framing, _ in protocol_examples()}
+    assert shown == {"auto", "line", "nul", "octet", "syslog"}  # and relp, in its own way
+
+
+def test_relp_session_of_the_protocol_page(server):
+    """What the client sends, replayed; what the server sends, up to its length and version."""
+    section = page("tcpack-protocol.7").split("\n.Ss relp\n")[1].split("\n.Ss ")[0]
+    lines = re.search(r"^\.Bd .*\n((?:[CS]:.*\n)+)\.Ed", section, re.MULTILINE)[1].splitlines()
+    sent, expected = ("".join(line[3:] + "\n" for line in lines if line.startswith(side))
+                      for side in "CS")
+    one = server({"server.framing": "relp"})
+    with Client(one) as client:
+        client.send(sent.encode())
+        received = client.receive_all().decode()
+    received = re.sub(r"1 rsp \d+ ", "1 rsp LENGTH ", received)
+    received = re.sub(r"tcpackd,.*", "tcpackd,VERSION", received)
+    assert received == expected
+    assert one.messages() == [b"hello"]

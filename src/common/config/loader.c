@@ -469,18 +469,17 @@ static void inherit_all(struct config_loader *loader, struct config_place place)
 /* ------------------------------------------------------- keys that contradict each other */
 
 /*
- * The setting of this section to blame for a reply that does not fit, and its *key. An override
- * comes before a line of the file, and the key that is easiest to change comes first. Not set: the
+ * The setting of this section to blame for `count` keys that contradict each other, and its *key.
+ * An override comes before a line of the file, and the first of `keys` comes first. Not set: the
  * section inherits all of them.
  */
 static struct config_where find_culprit(struct config_loader *loader, struct config_place place,
-                                        const char **key)
+                                        const char *const *keys, size_t count, const char **key)
 {
-    static const char *const keys[] = {"reply", "framing", "acknowledge"};
     const struct config_seen *seen = seen_of(loader, place);
     struct config_where culprit = {0};
 
-    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+    for (size_t i = 0; i < count; i++) {
         const struct config_option *option = config_option_find(CONFIG_SERVER, keys[i]);
         struct config_where where = seen->keys[option - config_options];
         if (is_set(where) &&
@@ -492,49 +491,95 @@ static struct config_where find_culprit(struct config_loader *loader, struct con
     return culprit;
 }
 
+static const struct config_listener *section_of(const struct config_loader *loader,
+                                                struct config_place place)
+{
+    return place.listener == CONFIG_NO_LISTENER ? &loader->config->server
+                                                : &loader->config->listeners[place.listener];
+}
+
+/* Reports a reply that the framing of the section cannot carry. */
+static void wrong_reply(struct config_loader *loader, struct config_place place)
+{
+    static const char *const keys[] = {"reply", "framing", "acknowledge"};
+    const struct config_listener *section = section_of(loader, place);
+    const char *framing = framing_names[section->framing];
+    const char *key = NULL;
+    struct config_where culprit =
+        find_culprit(loader, place, keys, sizeof keys / sizeof keys[0], &key);
+
+    if (!is_set(culprit))
+        return;
+    if (*section->reply == '\0')
+        wrong_at(loader, culprit,
+                 "%s: the reply is empty: with framing = %s a client would not see it", key,
+                 framing);
+    else
+        wrong_at(loader, culprit,
+                 "%s: the reply \"%.*s\" contains a %s: with framing = %s a client would take it "
+                 "for more than one",
+                 key, SHOWN_REPLY_BYTES, section->reply,
+                 section->framing == FRAMING_NUL ? "NUL" : "newline", framing);
+}
+
 /* The framing must be able to carry the reply: a client would take the rest for a second one. */
 static void check_reply(struct config_loader *loader, struct config_place place)
 {
-    const struct config_listener *section = place.listener == CONFIG_NO_LISTENER
-                                                ? &loader->config->server
-                                                : &loader->config->listeners[place.listener];
-    enum framing framing = (enum framing)section->framing;
+    const struct config_listener *section = section_of(loader, place);
     struct problem problem;
-    const char *key = NULL;
 
-    if (!section->acknowledge)
-        return;
     struct reply *reply = reply_compile(section->reply, &problem);
     if (reply == NULL) {
         config_loader_wrong_file(loader, &problem); /* out of memory: the reply itself is valid */
         return;
     }
-    bool fits = reply_fits(reply, framing);
+    bool fits = reply_fits(reply, (enum framing)section->framing);
     reply_free(reply);
-    struct config_where culprit = find_culprit(loader, place, &key);
-    if (!fits && is_set(culprit))
+    if (!fits)
+        wrong_reply(loader, place);
+}
+
+/* A framing may have responses that its clients wait for. */
+static void check_acknowledge(struct config_loader *loader, struct config_place place)
+{
+    static const char *const keys[] = {"acknowledge", "framing"};
+    const struct config_listener *section = section_of(loader, place);
+    const char *key = NULL;
+    struct config_where culprit =
+        find_culprit(loader, place, keys, sizeof keys / sizeof keys[0], &key);
+
+    if (is_set(culprit))
         wrong_at(loader, culprit,
-                 "%s: the reply \"%.*s\" contains a %s: with framing = %s a client would take it "
-                 "for more than one",
-                 key, SHOWN_REPLY_BYTES, section->reply, framing == FRAMING_NUL ? "NUL" : "newline",
-                 framing_names[framing]);
+                 "%s: framing = %s needs acknowledge = yes: its clients wait for a response to "
+                 "each message",
+                 key, framing_names[section->framing]);
+}
+
+static void check_answers(struct config_loader *loader, struct config_place place)
+{
+    const struct config_listener *section = section_of(loader, place);
+
+    if (section->acknowledge)
+        check_reply(loader, place);
+    else if (framing_reply((enum framing)section->framing) != NULL)
+        check_acknowledge(loader, place);
 }
 
 /* In the order of the file's lines. */
-static void check_replies(struct config_loader *loader)
+static void check_all_answers(struct config_loader *loader)
 {
     struct config_place server = {CONFIG_SERVER, CONFIG_NO_LISTENER};
     bool checked = false;
 
     for (size_t i = 0; i < loader->config->listeners_count; i++) {
         if (!checked && loader->listeners_seen[i].section > seen_of(loader, server)->section) {
-            check_reply(loader, server);
+            check_answers(loader, server);
             checked = true;
         }
-        check_reply(loader, (struct config_place){CONFIG_SERVER, (ptrdiff_t)i});
+        check_answers(loader, (struct config_place){CONFIG_SERVER, (ptrdiff_t)i});
     }
     if (!checked)
-        check_reply(loader, server);
+        check_answers(loader, server);
 }
 
 void config_loader_complete(struct config_loader *loader)
@@ -554,5 +599,5 @@ void config_loader_complete(struct config_loader *loader)
         inherit_all(loader, place);
     }
     if (!loader->failed)
-        check_replies(loader);
+        check_all_answers(loader);
 }

@@ -18,4 +18,5 @@ const struct framing_protocol framing_auto = {
     .wrap = framing_delimited_wrap,
     .own_ending = FRAMING_ENDING_LF,
     .forbidden = '\n',
+    .forbidden_reply = '\n',
 };

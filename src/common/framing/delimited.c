@@ -10,7 +10,7 @@ static enum framing_result give(struct framing_state *state, const unsigned char
     if (size > max_message)
         return FRAMING_TOO_LONG;
     state->scanned = 0;
-    *frame = (struct frame){message, size, consumed, ending};
+    *frame = (struct frame){message, size, consumed, ending, false};
     return FRAMING_MESSAGE;
 }
 
@@ -94,6 +94,7 @@ const struct framing_protocol framing_line = {
     .wrap = framing_delimited_wrap,
     .own_ending = FRAMING_ENDING_LF,
     .forbidden = '\n',
+    .forbidden_reply = '\n',
 };
 
 const struct framing_protocol framing_nul = {
@@ -101,4 +102,5 @@ const struct framing_protocol framing_nul = {
     .wrap = framing_delimited_wrap,
     .own_ending = FRAMING_ENDING_NUL,
     .forbidden = '\0',
+    .forbidden_reply = '\0',
 };

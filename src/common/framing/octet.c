@@ -28,7 +28,8 @@ static enum framing_result octet_next(struct framing_state *state, const unsigne
     at++;
     if (size - at < count)
         return ended ? FRAMING_MALFORMED : FRAMING_UNFINISHED;
-    *frame = (struct frame){bytes + at, (size_t)count, at + (size_t)count, FRAMING_ENDING_COUNT};
+    *frame =
+        (struct frame){bytes + at, (size_t)count, at + (size_t)count, FRAMING_ENDING_COUNT, false};
     return FRAMING_MESSAGE;
 }
 
@@ -48,4 +49,5 @@ const struct framing_protocol framing_octet = {
     .wrap = octet_wrap,
     .own_ending = FRAMING_ENDING_COUNT,
     .forbidden = -1,
+    .forbidden_reply = -1,
 };

@@ -65,6 +65,8 @@ static void answer_one(struct server *server, const struct answer *answer)
         return;
     bool last = connection->out.size == 0 && (connection->state == CONNECTION_ENDING ||
                                               connection->state == CONNECTION_REFUSING);
+    if (last)
+        connection_say_farewell(connection);
     if (last && connection->ended) {
         connections_close(server, connection, NULL);
         return;

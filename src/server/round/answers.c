@@ -5,6 +5,7 @@
 #include "server/settings.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* Replies beyond this many bytes are not kept allocated for the next round. */
 enum { REPLIES_KEPT_MAX = 1024 * 1024 };
@@ -13,11 +14,14 @@ bool answers_reply(struct answers *answers, const struct connection *connection,
                    const struct frame *frame, uint64_t seq, const char *time)
 {
     const struct listener_settings *settings = connection->settings;
-    size_t size;
+    const void *text = framing_reply(connection->framing);
+    size_t size = text != NULL ? strlen(text) : 0;
 
-    if (!settings->config->acknowledge || connection->state == CONNECTION_MUTE)
+    /* A framing's own replies are a part of it: `acknowledge` is about the configured one. */
+    if ((text == NULL && !settings->config->acknowledge) || connection->state == CONNECTION_MUTE)
         return true;
-    const void *text = reply_constant(settings->reply, &size);
+    if (text == NULL)
+        text = reply_constant(settings->reply, &size);
     if (text == NULL) {
         const struct reply_values values = {seq, frame->size, time, RECORD_TIME_LENGTH};
         answers->text.size = 0;

@@ -119,7 +119,9 @@ static void refuse(struct server *server, struct connection *connection)
     if (connection->state == CONNECTION_DISCARDING)
         return; /* already refused */
     connection->state = CONNECTION_REFUSING;
-    if (connection_is_quiet(connection) || !answers_add(&server->answers, unsent))
+    bool quiet = connection_is_quiet(connection);
+    connection_say_farewell(connection);
+    if (quiet || !answers_add(&server->answers, unsent))
         connections_close(server, connection, NULL);
 }
 

@@ -12,7 +12,7 @@ enum { LINE_BYTES = 512 };
 static const struct log_rate refusal_rate = {.at_once = 1, .interval_us = 1000000};
 static const struct log_rate warning_rate = {.at_once = 20, .interval_us = 1000000};
 static const struct log_rate arrival_rate = {.at_once = 1000, .interval_us = 10000};
-static const struct log_rate proxy_rate = {.at_once = 1, .interval_us = 60 * 1000000};
+static const struct log_rate unexpected_rate = {.at_once = 1, .interval_us = 60 * 1000000};
 
 /*
  * Logs a line that a connection caused, unless its address caused too many. The next line that is
@@ -62,7 +62,19 @@ void peer_log_proxy_header(struct peer_log *log, int64_t now_us,
                    "%s sent a PROXY header, which is recorded as a message: if it is one of your "
                    "proxies, add its address to proxy_from",
                    connection->peer);
-    log_limited(&log->proxies, &proxy_rate, log_warning, now_us, connection, line);
+    log_limited(&log->proxies, &unexpected_rate, log_warning, now_us, connection, line);
+}
+
+void peer_log_relp_session(struct peer_log *log, int64_t now_us,
+                           const struct connection *connection)
+{
+    char line[LINE_BYTES];
+
+    (void)snprintf(line, sizeof line,
+                   "%s began a RELP session, which is recorded like messages: if it is to be one, "
+                   "set framing = relp for a listener of its own",
+                   connection->peer);
+    log_limited(&log->sessions, &unexpected_rate, log_warning, now_us, connection, line);
 }
 
 void peer_log_arrival(struct peer_log *log, int64_t now_us, const struct connection *connection)

@@ -17,6 +17,7 @@ struct peer_log {
     struct log_limit warnings; /* other warnings */
     struct log_limit arrivals; /* admitted connections */
     struct log_limit proxies;  /* unexpected PROXY headers */
+    struct log_limit sessions; /* unexpected RELP sessions */
 };
 
 /* `now_us` is monotonic, microseconds. */
@@ -25,6 +26,8 @@ void peer_log_warning(struct peer_log *log, int64_t now_us, const struct connect
 void peer_log_refusal(struct peer_log *log, int64_t now_us, const struct connection *connection,
                       const char *why);
 void peer_log_proxy_header(struct peer_log *log, int64_t now_us,
+                           const struct connection *connection);
+void peer_log_relp_session(struct peer_log *log, int64_t now_us,
                            const struct connection *connection);
 void peer_log_arrival(struct peer_log *log, int64_t now_us, const struct connection *connection);
 

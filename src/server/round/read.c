@@ -66,6 +66,7 @@ struct taken {
     bool unrecorded;            /* the next message has no record: see journal_problem() */
     bool unanswered;            /* no memory for the reply to the last message */
     bool starved;               /* no memory for the bytes after the last message */
+    bool last;                  /* the peer ends the session: nothing follows */
 };
 
 static bool stopped(const struct taken *taken)
@@ -119,6 +120,26 @@ static void look_at_first(struct server *server, struct connection *connection,
     connection->began = true;
     if (proxy_begins(bytes, size))
         peer_log_proxy_header(&server->peer_log, server->now, connection);
+    if (framing_begins_relp(bytes, size))
+        peer_log_relp_session(&server->peer_log, server->now, connection);
+}
+
+/* Answers a frame of the framing's own, which is not recorded. False: no more is to be taken. */
+static bool answer_control(struct server *server, struct connection *connection,
+                           const struct frame *frame, struct taken *taken)
+{
+    bool is_command = frame->ending != FRAMING_ENDING_NONE;
+
+    connection->began = connection->began || is_command; /* no HTTP, no other framing's messages */
+    taken->refused = is_command && !connection->admitted && !admit_proxy(server, connection);
+    if (taken->refused)
+        return false;
+    taken->used += frame->consumed;
+    taken->last = frame->last;
+    taken->result = FRAMING_MESSAGE;
+    taken->unanswered = !framing_wrap(connection->framing, frame->ending, frame->message,
+                                      frame->size, &server->answers.replies);
+    return !taken->last && !taken->unanswered;
 }
 
 static struct taken take_messages(struct server *server, struct connection *connection,
@@ -135,6 +156,11 @@ static struct taken take_messages(struct server *server, struct connection *conn
         size_t left = size - taken.used;
         taken.result = framing_next(connection->framing, &connection->framing_state, next, left,
                                     connection->ended, config->max_message, &frame);
+        if (taken.result == FRAMING_CONTROL) {
+            if (!answer_control(server, connection, &frame, &taken))
+                break;
+            continue;
+        }
         bool whole = taken.result == FRAMING_MESSAGE;
         if (!connection->began && (whole || taken.result == FRAMING_UNFINISHED))
             look_at_first(server, connection, whole ? &frame : NULL, next, left, &taken);
@@ -216,6 +242,8 @@ static bool take(struct server *server, struct connection *connection, const uns
 
     if (stopped(&taken) || taken.result == FRAMING_TOO_LONG || taken.result == FRAMING_MALFORMED) {
         refuse(server, connection, &taken, left);
+    } else if (taken.last) {
+        connection->state = CONNECTION_REFUSING;
     } else if (!connection_keep(connection, bytes, size, taken.used)) {
         taken.starved = true;
         refuse(server, connection, &taken, left);

@@ -67,6 +67,26 @@ static void test_json(void **state)
                 "{\"line\":7,\"latency_us\":345,\"reply_base64\":\"//79\"}\n");
 }
 
+static void test_json_of_relp(void **state)
+{
+    const struct acknowledgement acknowledgement = {
+        .line = 7,
+        .txnr = 999999999,
+        .latency_us = 345,
+        .reply = (const unsigned char *)"200 OK",
+        .size = 6,
+    };
+    struct buffer out = {0};
+
+    (void)state;
+    assert_true(output_format_append(OUTPUT_FORMAT_JSON, &acknowledgement, &out));
+    assert_true(buffer_append(&out, "", 1));
+    assert_string_equal((const char *)out.bytes, /* the 200 is no SEQ */
+                        "{\"line\":7,\"txnr\":999999999,\"latency_us\":345,"
+                        "\"reply\":\"200 OK\"}\n");
+    buffer_free(&out);
+}
+
 static void test_seq(void **state)
 {
     static const struct {
@@ -109,6 +129,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_forms),
         cmocka_unit_test(test_json),
+        cmocka_unit_test(test_json_of_relp),
         cmocka_unit_test(test_seq),
     };
 

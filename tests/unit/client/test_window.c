@@ -29,7 +29,7 @@ static size_t next_random(void)
 static void add(struct window *window, uint64_t line, const char *text)
 {
     assert_true(window_has_room(window));
-    assert_true(window_add(window, FRAMING_LINE, line, (int64_t)line * 10, text, strlen(text)));
+    assert_true(window_add(window, line, (int64_t)line * 10, text, strlen(text)));
     window_allow(window, window->capacity);
 }
 
@@ -48,7 +48,7 @@ static void test_one_message(void **state)
     size_t size;
 
     (void)state;
-    assert_true(window_init(&window, 1));
+    assert_true(window_init(&window, FRAMING_LINE, 1));
     assert_null(window_unsent(&window, &size));
     assert_int_equal(size, 0);
     assert_false(window_awaits(&window));
@@ -78,7 +78,7 @@ static void test_sent_again(void **state)
     size_t size;
 
     (void)state;
-    assert_true(window_init(&window, 4));
+    assert_true(window_init(&window, FRAMING_LINE, 4));
     add(&window, 1, "a");
     add(&window, 2, "bb");
     add(&window, 3, "ccc");
@@ -110,7 +110,7 @@ static void test_some_are_allowed(void **state)
     size_t size;
 
     (void)state;
-    assert_true(window_init(&window, 4));
+    assert_true(window_init(&window, FRAMING_LINE, 4));
     add(&window, 1, "a");
     add(&window, 2, "bb");
     add(&window, 3, "ccc");
@@ -152,10 +152,10 @@ static void test_bytes_bound_it_too(void **state)
 
     (void)state;
     assert_non_null(text);
-    assert_true(window_init(&window, 1000));
+    assert_true(window_init(&window, FRAMING_OCTET, 1000));
     for (uint64_t line = 1; line <= 2; line++) {
         assert_true(window_has_room(&window));
-        assert_true(window_add(&window, FRAMING_OCTET, line, 0, text, LARGE));
+        assert_true(window_add(&window, line, 0, text, LARGE));
         window_allow(&window, 2);
     }
     assert_false(window_has_room(&window));
@@ -175,7 +175,7 @@ static void test_random_steps(void **state)
     uint64_t next_line = 1, next_due = 1;
 
     (void)state;
-    assert_true(window_init(&window, CAPACITY));
+    assert_true(window_init(&window, FRAMING_LINE, CAPACITY));
     for (int step = 0; step < STEPS; step++) {
         char text[32];
         size_t size;
@@ -217,12 +217,41 @@ static void test_random_steps(void **state)
     window_free(&window);
 }
 
+/* What is sent again over another connection begins with that connection's first number. */
+static void test_numbers_of_another_connection(void **state)
+{
+    struct window window;
+    size_t size;
+
+    (void)state;
+    assert_true(window_init(&window, FRAMING_RELP, 3));
+    for (uint64_t line = 1; line <= 3; line++)
+        add(&window, line, "x");
+    send_bytes(&window, 40);
+    (void)window_acknowledge(&window);
+    add(&window, 4, "y"); /* in the place of the first */
+    assert_int_equal(window_rewind(&window), 0);
+    window_allow(&window, 3);
+    const char wanted[] = "000000002 syslog 1 x\n000000003 syslog 1 x\n000000004 syslog 1 y\n";
+    const unsigned char *bytes = window_unsent(&window, &size);
+    assert_int_equal(size, sizeof wanted - 1);
+    assert_memory_equal(bytes, wanted, size);
+    send_bytes(&window, size);
+    (void)window_acknowledge(&window);
+    add(&window, 5, "z");
+    assert_memory_equal(window_unsent(&window, &size), "000000005 syslog 1 z\n", 21);
+    window_free(&window);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_one_message),      cmocka_unit_test(test_sent_again),
-        cmocka_unit_test(test_some_are_allowed), cmocka_unit_test(test_bytes_bound_it_too),
+        cmocka_unit_test(test_one_message),
+        cmocka_unit_test(test_sent_again),
+        cmocka_unit_test(test_some_are_allowed),
+        cmocka_unit_test(test_bytes_bound_it_too),
         cmocka_unit_test(test_random_steps),
+        cmocka_unit_test(test_numbers_of_another_connection),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

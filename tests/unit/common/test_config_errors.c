@@ -26,6 +26,8 @@
 #define FREE_TEXT  "is the \" ;\" text, or does it begin a comment? Put the text in double quotes\n"
 #define TOO_MANY(a, framing)                                                                       \
     " contains a " a ": with framing = " framing " a client would take it for more than one\n"
+#define NEEDS_RESPONSES                                                                            \
+    "framing = relp needs acknowledge = yes: its clients wait for a response to each message\n"
 
 struct bad {
     const char *text;
@@ -184,7 +186,7 @@ static const struct bad bad_files[] = {
     {"[journal]\nsync =\n", "f:2: sync: \"\" is neither yes nor no\n"},
     {"[journal]\nsync = no # fast\n", HASH("2")},
     {"[server]\nframing = lines\n",
-     "f:2: framing: \"lines\" is not one of auto, line, nul, octet\n"},
+     "f:2: framing: \"lines\" is not one of auto, line, nul, octet, syslog, relp\n"},
     {"[journal]\nformat = xml\n", "f:2: format: \"xml\" is not one of text, json\n"},
     {"[log]\nlevel = verbose\n",
      "f:2: level: \"verbose\" is not one of error, warning, notice, info, debug, trace\n"},
@@ -233,6 +235,20 @@ static const struct bad bad_files[] = {
      "f:6: framing: the reply \"a\\n\"" TOO_MANY("newline", "line")},
     {"[server]\nreply = a\\n\nacknowledge = no\n[listener x]\nacknowledge = yes\n",
      "f:5: acknowledge: the reply \"a\\n\"" TOO_MANY("newline", "auto")},
+    {"[server]\nframing = syslog\nreply = a\\nb\n",
+     "f:3: reply: the reply \"a\\nb\"" TOO_MANY("newline", "syslog")},
+    {"[server]\nframing = syslog\nreply =\n",
+     "f:3: reply: the reply is empty: with framing = syslog a client would not see it\n"},
+
+    /* clients that would wait for ever */
+    {"[server]\nframing = relp\nacknowledge = no\n", "f:3: acknowledge: " NEEDS_RESPONSES},
+    {"[server]\nacknowledge = no\n[listener x]\nframing = relp\n",
+     "f:4: framing: " NEEDS_RESPONSES},
+    {"[server]\nframing = relp\n[listener x]\nport = 1\nacknowledge = no\n",
+     "f:5: acknowledge: " NEEDS_RESPONSES},
+    {"[server]\nframing = relp\nacknowledge = no\n[listener x]\nport = 1\n",
+     "f:3: acknowledge: " NEEDS_RESPONSES},
+
     {"[listener x]\nframing = nul\n[listener y]\nport = 1\n[server]\nreply = a\\n\\x00\n"
      "[listener z]\nframing = line\n",
      /* clang-format off */

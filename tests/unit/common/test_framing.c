@@ -359,8 +359,8 @@ static void test_what_is_wrapped_is_found_again(void **unused)
         char expected[32];
 
         for (int message = 0; message < 2; message++)
-            assert_true(framing_wrap(framings[i], framing_own_ending(framings[i]),
-                                     message == 0 ? "a b" : "", message == 0 ? 3 : 0, &sent));
+            assert_true(framing_wrap_message(framings[i], 1, message == 0 ? "a b" : "",
+                                             message == 0 ? 3 : 0, &sent));
         receive(&reader, (const char *)sent.bytes, sent.size, false);
         (void)snprintf(expected, sizeof expected, "[a b]%c[]%c", letters[i], letters[i]);
         check(&reader, FRAMING_UNFINISHED, expected);
@@ -377,8 +377,23 @@ static void test_what_a_framing_can_carry(void **unused)
     assert_true(framing_can_carry(FRAMING_NUL, BYTES("a\nb")));
     assert_false(framing_can_carry(FRAMING_NUL, BYTES("a\0b")));
     assert_true(framing_can_carry(FRAMING_OCTET, BYTES("a\0\nb")));
-    for (int framing = FRAMING_AUTO; framing <= FRAMING_OCTET; framing++)
-        assert_true(framing_can_carry((enum framing)framing, NULL, 0));
+    assert_true(framing_can_carry(FRAMING_SYSLOG, BYTES("a\0\nb")));
+    assert_true(framing_can_carry(FRAMING_RELP, BYTES("a\0\nb")));
+    for (int framing = FRAMING_AUTO; framing <= FRAMING_RELP; framing++)
+        assert_int_equal(framing_can_carry((enum framing)framing, NULL, 0),
+                         framing != FRAMING_SYSLOG);
+}
+
+static void test_what_can_be_a_reply(void **unused)
+{
+    (void)unused;
+    for (int framing = FRAMING_AUTO; framing <= FRAMING_RELP; framing++) {
+        bool in_lines = framing == FRAMING_AUTO || framing == FRAMING_LINE ||
+                        framing == FRAMING_SYSLOG; /* of syslog's messages, some are lines */
+        assert_int_equal(framing_can_reply((enum framing)framing, BYTES("a\nb")), !in_lines);
+        assert_int_equal(framing_can_reply((enum framing)framing, BYTES("a\0b")),
+                         framing != FRAMING_NUL);
+    }
 }
 
 static void test_names_are_in_the_order_of_the_enum(void **unused)
@@ -388,7 +403,9 @@ static void test_names_are_in_the_order_of_the_enum(void **unused)
     assert_string_equal(framing_names[FRAMING_LINE], "line");
     assert_string_equal(framing_names[FRAMING_NUL], "nul");
     assert_string_equal(framing_names[FRAMING_OCTET], "octet");
-    assert_null(framing_names[FRAMING_OCTET + 1]);
+    assert_string_equal(framing_names[FRAMING_SYSLOG], "syslog");
+    assert_string_equal(framing_names[FRAMING_RELP], "relp");
+    assert_null(framing_names[FRAMING_RELP + 1]);
 }
 
 int main(void)
@@ -408,6 +425,7 @@ int main(void)
         cmocka_unit_test(test_ending_of_another_framing),
         cmocka_unit_test(test_what_is_wrapped_is_found_again),
         cmocka_unit_test(test_what_a_framing_can_carry),
+        cmocka_unit_test(test_what_can_be_a_reply),
         cmocka_unit_test(test_names_are_in_the_order_of_the_enum),
     };
 
