@@ -11,6 +11,8 @@ struct acknowledgement {
     int64_t latency_us; /* from the message's start_us (window.h) to the receipt of its reply */
     const unsigned char *reply;
     size_t size;
+    const unsigned char *message; /* with its framing */
+    size_t message_size;
 };
 
 #endif

@@ -1,10 +1,12 @@
 #include "client/arguments.h"
 
+#include "common/config/options.h"
 #include "common/framing/framing.h"
 #include "common/number.h"
+#include "common/numbered.h"
 
 #include <getopt.h>
-#include <stdio.h>
+#include <inttypes.h>
 #include <string.h>
 
 const char arguments_help[] =
@@ -26,6 +28,9 @@ const char arguments_help[] =
     "  --retries N            like -r, but give up after N failed retries in a row\n"
     "  -0, --null             messages on standard input end with NUL, not newline\n"
     "  --from LINE            start with this line of the input\n"
+    "  --id NAME              number the messages: NAME, and the line of a file\n"
+    "  --number N             ... or N for the first message\n"
+    "  --position FILE        note in FILE which number was acknowledged last\n"
     "  -q, --quiet            do not print replies\n"
     "  -v, --verbose          log details, and a summary at the end\n"
     "  --json                 print each reply as a JSON object\n"
@@ -39,19 +44,21 @@ const char arguments_help[] =
     "  -V, --version          print the version and exit\n"
     "  -h, --help             print this help and exit\n";
 
-enum {
-    PORT_MAX = 65535,
-    WINDOW_MAX = 65536,
-    CLIENTS_MAX = 1000000,
-    SIZE_MAX_BYTES = 1073741824,
-    SECONDS_MAX = 86400,
-    RATE_MAX = 100000000,
-};
+enum { RATE_MAX = 100000000 }; /* messages a second */
+
+/* The highest value that the configuration allows for a key: the limit of an option, too. */
+static uint64_t limit(enum config_section section, const char *key)
+{
+    return config_option_find(section, key)->max;
+}
 
 /* Options without a short form. */
 enum {
     OPTION_RETRIES = 256,
     OPTION_FROM,
+    OPTION_ID,
+    OPTION_NUMBER,
+    OPTION_POSITION,
     OPTION_JSON,
     OPTION_PROGRESS,
     OPTION_NO_PROGRESS,
@@ -75,6 +82,9 @@ static const struct option long_options[] = {
     {"verbose", no_argument, NULL, 'v'},
     {"retries", required_argument, NULL, OPTION_RETRIES},
     {"from", required_argument, NULL, OPTION_FROM},
+    {"id", required_argument, NULL, OPTION_ID},
+    {"number", required_argument, NULL, OPTION_NUMBER},
+    {"position", required_argument, NULL, OPTION_POSITION},
     {"json", no_argument, NULL, OPTION_JSON},
     {"progress", no_argument, NULL, OPTION_PROGRESS},
     {"no-progress", no_argument, NULL, OPTION_NO_PROGRESS},
@@ -89,21 +99,21 @@ static const struct option long_options[] = {
 };
 
 static bool take_number(const char *option, uint64_t min, uint64_t max, uint64_t *number,
-                        char *problem)
+                        struct problem *problem)
 {
     if (number_parse(optarg, 10, min, max, number))
         return true;
-    (void)snprintf(problem, ARGUMENTS_PROBLEM_SIZE, "%s takes a number from %llu to %llu, not '%s'",
-                   option, (unsigned long long)min, (unsigned long long)max, optarg);
-    return false;
+    return problem_set(problem, "%s takes a number from %llu to %llu, not '%s'", option,
+                       (unsigned long long)min, (unsigned long long)max, optarg);
 }
 
 /* Parses seconds such as `5`, `0.5` or `.25`, with at most six decimal places. */
-static bool take_seconds(int64_t *microseconds, char *problem)
+static bool take_seconds(int64_t *microseconds, struct problem *problem)
 {
     const char *point = strchr(optarg, '.');
     size_t whole = point == NULL ? strlen(optarg) : (size_t)(point - optarg);
     char digits[16] = "0";
+    uint64_t seconds_max = limit(CONFIG_CLIENT, "timeout");
     uint64_t seconds = 0, fraction = 0;
 
     bool right = whole < sizeof digits && (whole > 0 || point != NULL);
@@ -111,7 +121,7 @@ static bool take_seconds(int64_t *microseconds, char *problem)
         memcpy(digits, optarg, whole);
         digits[whole] = '\0';
     }
-    right = right && number_parse(digits, 10, 0, SECONDS_MAX, &seconds);
+    right = right && number_parse(digits, 10, 0, seconds_max, &seconds);
     if (right && point != NULL) {
         char six[] = "000000";
         size_t places = strlen(point + 1);
@@ -123,12 +133,12 @@ static bool take_seconds(int64_t *microseconds, char *problem)
     if (right)
         *microseconds = (int64_t)(seconds * 1000000 + fraction);
     else
-        (void)snprintf(problem, ARGUMENTS_PROBLEM_SIZE, "-t takes seconds, from 0 to %d, not '%s'",
-                       SECONDS_MAX, optarg);
+        problem_set(problem, "-t takes seconds, from 0 to %" PRIu64 ", not '%s'", seconds_max,
+                    optarg);
     return right;
 }
 
-static bool take_framing(int *framing, char *problem)
+static bool take_framing(int *framing, struct problem *problem)
 {
     for (int i = 0; framing_names[i] != NULL; i++) {
         if (strcmp(optarg, framing_names[i]) == 0) {
@@ -136,16 +146,14 @@ static bool take_framing(int *framing, char *problem)
             return true;
         }
     }
-    (void)snprintf(problem, ARGUMENTS_PROBLEM_SIZE, "-f takes auto, line, nul or octet, not '%s'",
-                   optarg);
-    return false;
+    return problem_set(problem, "-f takes auto, line, nul or octet, not '%s'", optarg);
 }
 
 /*
  * Rejects a host with a port, such as `localhost:8001` or `[::1]:8001`, and says how to write it.
  * Any other text with several colons is an IPv6 address.
  */
-static bool take_host(const char **host, char *problem)
+static bool take_host(const char **host, struct problem *problem)
 {
     const char *colon = strrchr(optarg, ':');
     const char *bracket = strrchr(optarg, ']');
@@ -154,15 +162,30 @@ static bool take_host(const char **host, char *problem)
 
     *host = optarg;
     if (has_port && colon == optarg)
-        (void)snprintf(problem, ARGUMENTS_PROBLEM_SIZE, "-H needs a host before '%s'", optarg);
+        problem_set(problem, "-H needs a host before '%s'", optarg);
     else if (has_port)
-        (void)snprintf(problem, ARGUMENTS_PROBLEM_SIZE,
-                       "-H takes a host without a port: write -H %.*s -p %s", (int)(colon - optarg),
-                       optarg, colon[1] != '\0' ? colon + 1 : "PORT");
+        problem_set(problem, "-H takes a host without a port: write -H %.*s -p %s",
+                    (int)(colon - optarg), optarg, colon[1] != '\0' ? colon + 1 : "PORT");
     return !has_port;
 }
 
-static bool take_long_option(int option, struct arguments *arguments, char *problem)
+static bool take_numbering(int option, struct arguments *arguments, struct problem *problem)
+{
+    if (option == OPTION_NUMBER)
+        return take_number("--number", 1, NUMBERED_MAX, &arguments->number, problem);
+    if (option == OPTION_POSITION) {
+        arguments->position = optarg;
+        return true;
+    }
+    arguments->id = optarg;
+    if (numbered_is_name(optarg, strlen(optarg)))
+        return true;
+    return problem_set(problem,
+                       "--id takes a name of 1 to 64 letters, digits, '.', '_' and '-', not '%s'",
+                       optarg);
+}
+
+static bool take_long_option(int option, struct arguments *arguments, struct problem *problem)
 {
     switch (option) {
     case OPTION_RETRIES:
@@ -172,6 +195,11 @@ static bool take_long_option(int option, struct arguments *arguments, char *prob
     case OPTION_FROM:
         arguments->is_no_load = true;
         return take_number("--from", 1, UINT64_MAX, &arguments->from, problem);
+    case OPTION_ID:
+    case OPTION_NUMBER:
+    case OPTION_POSITION:
+        arguments->is_no_load = true;
+        return take_numbering(option, arguments, problem);
     case OPTION_JSON:
         arguments->is_no_load = true;
         arguments->json = true;
@@ -190,10 +218,12 @@ static bool take_long_option(int option, struct arguments *arguments, char *prob
         return take_number("--load", 1, UINT64_MAX / 2, &arguments->load, problem);
     case OPTION_CLIENTS:
         arguments->is_load_only = true;
-        return take_number("--clients", 1, CLIENTS_MAX, &arguments->clients, problem);
+        return take_number("--clients", 1, limit(CONFIG_SERVER, "max_clients"), &arguments->clients,
+                           problem);
     case OPTION_SIZE:
         arguments->is_load_only = true;
-        return take_number("--size", 0, SIZE_MAX_BYTES, &arguments->size, problem);
+        return take_number("--size", 0, limit(CONFIG_SERVER, "max_message"), &arguments->size,
+                           problem);
     case OPTION_RATE:
         arguments->is_load_only = true;
         return take_number("--rate", 1, RATE_MAX, &arguments->rate, problem);
@@ -202,20 +232,20 @@ static bool take_long_option(int option, struct arguments *arguments, char *prob
     }
 }
 
-static bool take_option(int option, struct arguments *arguments, char *problem)
+static bool take_option(int option, struct arguments *arguments, struct problem *problem)
 {
     switch (option) {
     case 'H':
         return take_host(&arguments->host, problem);
     case 'p':
-        return take_number("-p", 1, PORT_MAX, &arguments->port, problem);
+        return take_number("-p", 1, limit(CONFIG_CLIENT, "port"), &arguments->port, problem);
     case 'c':
         arguments->config = optarg;
         return true;
     case 'f':
         return take_framing(&arguments->framing, problem);
     case 'w':
-        return take_number("-w", 1, WINDOW_MAX, &arguments->window, problem);
+        return take_number("-w", 1, limit(CONFIG_CLIENT, "window"), &arguments->window, problem);
     case 't':
         return take_seconds(&arguments->timeout_us, problem);
     case 'r':
@@ -256,22 +286,22 @@ static const char *name_without_value(int option)
  * Says why getopt_long() failed: an unknown option, an option without its value, or a value for an
  * option that takes none.
  */
-static void explain(int what, char **argv, char *problem)
+static void explain(int what, char **argv, struct problem *problem)
 {
     const char *option = argv[optind - 1];
     const char *name = name_without_value(optopt);
 
     if (what == ':')
-        (void)snprintf(problem, ARGUMENTS_PROBLEM_SIZE, "%s needs a value", option);
+        problem_set(problem, "%s needs a value", option);
     else if (name != NULL)
-        (void)snprintf(problem, ARGUMENTS_PROBLEM_SIZE, "--%s takes no value", name);
+        problem_set(problem, "--%s takes no value", name);
     else if (optopt > 0)
-        (void)snprintf(problem, ARGUMENTS_PROBLEM_SIZE, "unknown option -%c", optopt);
+        problem_set(problem, "unknown option -%c", optopt);
     else
-        (void)snprintf(problem, ARGUMENTS_PROBLEM_SIZE, "unknown option %s", option);
+        problem_set(problem, "unknown option %s", option);
 }
 
-static bool fits_together(const struct arguments *arguments, char *problem)
+static bool fits_together(const struct arguments *arguments, struct problem *problem)
 {
     const char *why = NULL;
 
@@ -282,15 +312,17 @@ static bool fits_together(const struct arguments *arguments, char *problem)
     else if (arguments->nul && arguments->words_count > 0)
         why = "-0 applies to standard input: it cannot be combined with MESSAGE";
     else if (arguments->load > 0 && arguments->is_no_load)
-        why = "-r, --retries, -0, --from, --json and --no-history cannot be combined with --load";
+        why = "-r, --retries, -0, --from, --id, --number, --position, --json and --no-history "
+              "cannot be "
+              "combined with --load";
+    else if (arguments->number > 0 && arguments->id == NULL)
+        why = "--number needs --id";
     else if (arguments->load == 0 && arguments->is_load_only)
         why = "--clients, --size and --rate need --load";
-    if (why != NULL)
-        (void)snprintf(problem, ARGUMENTS_PROBLEM_SIZE, "%s", why);
-    return why == NULL;
+    return why == NULL || problem_set(problem, "%s", why);
 }
 
-bool arguments_parse(int argc, char **argv, struct arguments *arguments, char *problem)
+bool arguments_parse(int argc, char **argv, struct arguments *arguments, struct problem *problem)
 {
     int option;
 

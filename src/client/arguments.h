@@ -3,6 +3,7 @@
 #define TCPACK_CLIENT_ARGUMENTS_H
 
 #include "common/compiler.h"
+#include "common/problem.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -12,20 +13,23 @@ enum arguments_switch { SWITCH_UNSET, SWITCH_ON, SWITCH_OFF };
 
 /* Options not given are NULL, 0 or false unless stated otherwise. Strings point into argv. */
 struct arguments {
-    const char *config; /* -c */
-    const char *host;   /* -H */
-    uint64_t port;      /* -p */
-    int framing;        /* -f, enum framing; -1: not given */
-    uint64_t window;    /* -w */
-    int64_t timeout_us; /* -t; -1: not given; 0: no limit */
-    bool resend;        /* -r, --retries */
-    uint64_t retries;   /* --retries; default: UINT64_MAX */
-    uint64_t from;      /* --from; default: 1 */
-    bool nul;           /* -0 */
-    bool quiet;         /* -q */
-    bool verbose;       /* -v */
-    bool json;          /* --json */
-    bool no_history;    /* --no-history */
+    const char *config;   /* -c */
+    const char *host;     /* -H */
+    uint64_t port;        /* -p */
+    int framing;          /* -f, enum framing; -1: not given */
+    uint64_t window;      /* -w */
+    int64_t timeout_us;   /* -t; -1: not given; 0: no limit */
+    bool resend;          /* -r, --retries */
+    uint64_t retries;     /* --retries; default: UINT64_MAX */
+    uint64_t from;        /* --from; default: 1 */
+    bool nul;             /* -0 */
+    bool quiet;           /* -q */
+    bool verbose;         /* -v */
+    bool json;            /* --json */
+    bool no_history;      /* --no-history */
+    const char *id;       /* --id */
+    uint64_t number;      /* --number; 0: not given */
+    const char *position; /* --position */
     enum arguments_switch progress;
 
     uint64_t load;     /* --load: messages */
@@ -41,13 +45,11 @@ struct arguments {
     size_t words_count;
 };
 
-enum { ARGUMENTS_PROBLEM_SIZE = 256 };
-
 /*
- * Reads the command line into *arguments. Returns false if it is wrong, and writes the reason to
- * `problem`, a buffer of ARGUMENTS_PROBLEM_SIZE bytes.
+ * Reads the command line into *arguments. False with the reason in `problem` if it is wrong.
  */
-bool arguments_parse(int argc, char **argv, struct arguments *arguments, char *problem) MUST_USE;
+bool arguments_parse(int argc, char **argv, struct arguments *arguments,
+                     struct problem *problem) MUST_USE;
 
 /* What -h prints. */
 extern const char arguments_help[];

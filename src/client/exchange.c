@@ -8,7 +8,6 @@
 #include <inttypes.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -172,7 +171,7 @@ int64_t exchange_due(const struct exchange *exchange)
 
 static enum outcome lost(struct exchange *exchange, const char *why)
 {
-    (void)snprintf(exchange->problem, sizeof exchange->problem, "%s", why);
+    problem_set(&exchange->problem, "%s", why);
     exchange->lost = true;
     return OUTCOME_LOST;
 }
@@ -204,6 +203,8 @@ void exchange_send(struct exchange *exchange, int64_t now_us)
 static bool acknowledge(struct exchange *exchange, const struct frame *reply, int64_t now_us)
 {
     uint64_t txnr = framing_transaction(exchange->settings.framing, exchange->window.number);
+    size_t size;
+    const unsigned char *bytes = window_oldest(&exchange->window, &size); /* they stay for now */
     struct window_message message = window_acknowledge(&exchange->window);
     struct acknowledgement acknowledgement = {
         .line = message.line,
@@ -211,6 +212,8 @@ static bool acknowledge(struct exchange *exchange, const struct frame *reply, in
         .latency_us = exchange->received_us - message.start_us, /* without the settling time */
         .reply = reply->message,
         .size = reply->size,
+        .message = bytes,
+        .message_size = size,
     };
 
     exchange->progress_us = now_us;
@@ -232,11 +235,11 @@ static enum outcome lost_in_doubt(struct exchange *exchange)
 
     (void)window_oldest(&exchange->window, &size);
     exchange->is_final = true;
-    (void)snprintf(exchange->problem, sizeof exchange->problem,
-                   "the reply to %zu bytes has no newline and may acknowledge only a part of them: "
-                   "the message is not counted as acknowledged (use -f line here and "
-                   "framing = line on the server)",
-                   size);
+    problem_set(&exchange->problem,
+                "the reply to %zu bytes has no newline and may acknowledge only a part of them: "
+                "the message is not counted as acknowledged (use -f line here and "
+                "framing = line on the server)",
+                size);
     exchange->lost = true;
     return OUTCOME_LOST;
 }
@@ -275,9 +278,8 @@ static enum outcome lost_by_rejection(struct exchange *exchange, const struct fr
     exchange->is_final = true;
     exchange->rejected = true;
     exchange->lost = true;
-    (void)snprintf(exchange->problem, sizeof exchange->problem,
-                   "the server refused message %" PRIu64 ": %s", window->ring[window->first].line,
-                   (const char *)text.bytes);
+    problem_set(&exchange->problem, "the server refused message %" PRIu64 ": %s",
+                window->ring[window->first].line, (const char *)text.bytes);
     buffer_free(&text);
     return OUTCOME_LOST;
 }
@@ -403,7 +405,7 @@ static enum outcome settle(struct exchange *exchange, int64_t now_us)
 enum outcome exchange_tick(struct exchange *exchange, int64_t now_us)
 {
     double timeout = (double)exchange->settings.timeout_us / 1e6;
-    char why[EXCHANGE_PROBLEM_SIZE];
+    struct problem why;
 
     if (exchange->lost)
         return OUTCOME_LOST;
@@ -415,8 +417,8 @@ enum outcome exchange_tick(struct exchange *exchange, int64_t now_us)
         return OUTCOME_DONE;
     if (is_in_doubt(exchange))
         return lost_in_doubt(exchange); /* the reply never settles */
-    (void)snprintf(why, sizeof why, "no acknowledgement within %g seconds", timeout);
-    return lost(exchange, why);
+    problem_set(&why, "no acknowledgement within %g seconds", timeout);
+    return lost(exchange, why.text);
 }
 
 void exchange_restart_timeout(struct exchange *exchange, int64_t now_us)

@@ -13,6 +13,7 @@
 #include "client/window.h"
 #include "common/compiler.h"
 #include "common/framing/framing.h"
+#include "common/problem.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -28,8 +29,6 @@ struct exchange_settings {
     bool (*acknowledged)(void *context, const struct acknowledgement *acknowledgement);
     void *context;
 };
-
-enum { EXCHANGE_PROBLEM_SIZE = 256 };
 
 /* Other parts may read the fields; only these functions change them. */
 struct exchange {
@@ -49,7 +48,7 @@ struct exchange {
     bool is_final;       /* lost, and another connection would not help */
     bool refused;        /* the server closed the connection after only one message was sent */
     bool rejected;       /* the server's reply refuses the oldest message */
-    char problem[EXCHANGE_PROBLEM_SIZE];
+    struct problem problem;
 };
 
 /*

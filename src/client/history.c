@@ -40,52 +40,51 @@ static bool make_directories(char *path)
     return true;
 }
 
-/* Returns NULL, or why the file cannot keep the history: a device, a FIFO, another user's file. */
-static const char *why_unsuitable(const struct stat *status)
+/* Whether it can be a history: not a device (perhaps /dev/null), a FIFO or another user's file. */
+static bool is_suitable(const struct stat *status, struct problem *problem)
 {
     if (!S_ISREG(status->st_mode))
-        return "it is not a regular file";
-    return status->st_uid == geteuid() ? NULL : "it belongs to another user";
+        return problem_set(problem, "it is not a regular file");
+    return status->st_uid == geteuid() || problem_set(problem, "it belongs to another user");
 }
 
 /*
  * Opens the file for writing and creates it if it is missing. Does not open a device, because even
- * opening one can have an effect. Returns a descriptor, or -1 and *problem.
+ * opening one can have an effect. Returns a descriptor, or -1 with the reason in `problem`.
  */
-static int open_own(const char *path, const char **problem)
+static int open_own(const char *path, struct problem *problem)
 {
     struct stat status;
 
-    *problem = stat(path, &status) == 0 ? why_unsuitable(&status) : NULL;
-    if (*problem != NULL)
+    if (stat(path, &status) == 0 && !is_suitable(&status, problem))
         return -1;
     int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600);
-    if (fd >= 0 && fstat(fd, &status) == 0)
-        *problem = why_unsuitable(&status); /* it may have been replaced since stat() */
-    if (fd >= 0 && *problem == NULL && fchmod(fd, 0600) == 0)
+    bool examined = fd >= 0 && fstat(fd, &status) == 0;
+    if (examined && !is_suitable(&status, problem)) { /* it may have been replaced since stat() */
+        (void)close(fd);                              /* nothing was written to it */
+        return -1;
+    }
+    if (examined && fchmod(fd, 0600) == 0)
         return fd;
-    if (*problem == NULL)
-        *problem = strerror(errno);
+    problem_set(problem, "%s", strerror(errno));
     if (fd >= 0)
         (void)close(fd); /* nothing was written to it */
     return -1;
 }
 
-const char *history_prepare(struct buffer *path)
+bool history_prepare(struct buffer *path, struct problem *problem)
 {
-    const char *problem;
-
     if (!append_path(path) || !make_directories((char *)path->bytes))
-        return strerror(errno);
-    int fd = open_own((const char *)path->bytes, &problem);
+        return problem_set(problem, "%s", strerror(errno));
+    int fd = open_own((const char *)path->bytes, problem);
     if (fd >= 0)
         (void)close(fd); /* nothing was written to it */
-    return problem;
+    return fd >= 0;
 }
 
 FILE *history_rewrite(const char *path)
 {
-    const char *problem;
+    struct problem problem;
     int fd = open_own(path, &problem);
     FILE *file = fd >= 0 && ftruncate(fd, 0) == 0 ? fdopen(fd, "w") : NULL;
 

@@ -16,7 +16,16 @@ void lines_added(struct lines *lines, size_t size)
 
 void lines_end(struct lines *lines)
 {
+    unsigned char ending = lines->nul ? '\0' : '\n';
+
     lines->ended = true;
+    if (!lines->whole)
+        return;
+    while (lines->bytes.size > lines->begin &&
+           lines->bytes.bytes[lines->bytes.size - 1] != ending) {
+        lines->bytes.size--;
+        lines->unended++;
+    }
 }
 
 /* Returns whether the next line is complete. *size: its bytes so far, without the LF. */

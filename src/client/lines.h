@@ -16,12 +16,14 @@
 /* A zeroed struct has read nothing; its lines end with LF. The caller calls lines_free() later. */
 struct lines {
     bool nul;            /* lines end with NUL; set it before reading */
+    bool whole;          /* a last line without an ending does not count; set it before reading */
     struct buffer bytes; /* before `begin`: lines already taken */
     size_t begin;        /* start of the next line */
     size_t scanned;      /* bytes after `begin` known to contain no LF */
     uint64_t taken;      /* number of lines taken, which is the number of the last one */
     uint64_t offset;     /* bytes of these lines in the input, with their endings */
     bool ended;          /* the input has ended */
+    size_t unended;      /* bytes of a last line that does not count */
 };
 
 /*

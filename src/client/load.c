@@ -194,7 +194,8 @@ static enum outcome release(struct load *load, int64_t now_us)
 static enum outcome lost(struct load *load, const struct load_client *client)
 {
     progress_hide(&load->progress);
-    log_error("connection %zu: %s", (size_t)(client - load->clients) + 1, client->exchange.problem);
+    log_error("connection %zu: %s", (size_t)(client - load->clients) + 1,
+              client->exchange.problem.text);
     return OUTCOME_LOST;
 }
 

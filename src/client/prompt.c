@@ -47,12 +47,12 @@ enum outcome prompt_run(struct transfer *transfer, const char *text, bool histor
         .wait = wait_for_terminal,
         .context = transfer,
     };
+    struct problem problem;
 
-    const char *problem = history ? history_prepare(&path) : NULL;
-    if (problem != NULL)
-        log_debug("keeping no history: %s", problem);
-    else if (history)
+    if (history && history_prepare(&path, &problem))
         settings.history = (const char *)path.bytes;
+    else if (history)
+        log_debug("keeping no history: %s", problem.text);
     struct line_editor *editor = line_editor_open(&settings);
     enum outcome outcome = OUTCOME_FAILED;
     if (editor != NULL)

@@ -113,7 +113,7 @@ enum outcome retry_after_loss(struct retry *retry, struct exchange *exchange)
     if (exchange->rejected)
         outcome = OUTCOME_REFUSED;
     (outcome == OUTCOME_DONE ? log_warning : log_error)("%s: %s", exchange->connection.peer,
-                                                        exchange->problem);
+                                                        exchange->problem.text);
     exchange_disconnect(exchange);
     return outcome;
 }

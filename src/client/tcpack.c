@@ -15,6 +15,7 @@
 #include <locale.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -101,6 +102,9 @@ static struct transfer_settings settings_of(const struct arguments *arguments,
         .from = arguments->from,
         .format = format_of(arguments),
         .progress = wants_progress(arguments),
+        .id = arguments->id,
+        .number = arguments->number > 0 ? arguments->number : 1,
+        .position = arguments->position,
     };
 }
 
@@ -157,6 +161,15 @@ static bool sends_lines(const struct arguments *arguments)
     return arguments->words_count == 0 && (arguments->nul || isatty(STDIN_FILENO) == 0);
 }
 
+/* Whether each message is a line that has the same number in another run. */
+static bool reads_whole_file(const struct arguments *arguments)
+{
+    struct stat status;
+
+    return sends_lines(arguments) && fstat(STDIN_FILENO, &status) == 0 && S_ISREG(status.st_mode) &&
+           lseek(STDIN_FILENO, 0, SEEK_CUR) == 0;
+}
+
 static void log_end(const struct transfer *transfer, const struct arguments *arguments,
                     enum outcome outcome)
 {
@@ -207,6 +220,12 @@ static int run(const struct arguments *arguments, const struct config *config)
         log_error("the configuration has port 0: give the port with -p");
         return EX_USAGE;
     }
+    if (arguments->id != NULL && arguments->number == 0 && !reads_whole_file(arguments)) {
+        log_error(
+            "--id needs --number N, the number of the first message: only the lines of a file "
+            "that is standard input have numbers of their own");
+        return EX_USAGE;
+    }
     if (arguments->load > 0)
         return status_of(run_load(arguments, &settings));
     return status_of(run_transfer(arguments, config, &settings));
@@ -223,14 +242,14 @@ static int print(const char *text)
 
 int main(int argc, char **argv)
 {
-    char problem[ARGUMENTS_PROBLEM_SIZE];
+    struct problem problem;
     struct arguments arguments;
     struct config config;
 
     descriptors_open_standard();
     set_locale();
-    if (!arguments_parse(argc, argv, &arguments, problem)) {
-        log_error("%s (try: tcpack -h)", problem);
+    if (!arguments_parse(argc, argv, &arguments, &problem)) {
+        log_error("%s (try: tcpack -h)", problem.text);
         return EX_USAGE;
     }
     if (arguments.show_help)

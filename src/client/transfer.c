@@ -38,6 +38,7 @@ static bool take_acknowledgement(void *context, const struct acknowledgement *ac
 {
     struct transfer *transfer = context;
 
+    numbering_acknowledged(&transfer->numbering, transfer->settings.framing, acknowledgement);
     return output_format_append(transfer->settings.format, acknowledgement,
                                 &transfer->output.pending);
 }
@@ -55,6 +56,10 @@ bool transfer_init(struct transfer *transfer, const struct transfer_settings *se
 
     *transfer = (struct transfer){.settings = *settings, .input = -1, .next_line = settings->from};
     transfer->lines.nul = settings->nul;
+    transfer->lines.whole = settings->position != NULL;
+    transfer->numbering.id = settings->id;
+    transfer->numbering.first = settings->number;
+    transfer->numbering.position = settings->position;
     output_init(&transfer->output, STDOUT_FILENO);
     retry_init(&transfer->retry, &settings->target, settings->resend, settings->retries);
     transfer->totals.begin_us = clock_monotonic_us();
@@ -70,9 +75,23 @@ void transfer_free(struct transfer *transfer)
     output_free(&transfer->output);
     wait_set_free(&transfer->wait_set);
     lines_free(&transfer->lines);
+    numbering_free(&transfer->numbering);
 }
 
 /* --------------------------------------------------------------------------------------- input */
+
+static void end_input(struct transfer *transfer)
+{
+    struct lines *lines = &transfer->lines;
+
+    lines_end(lines);
+    if (lines->unended > 0) {
+        start_log_line(transfer);
+        log_warning("the input ends within a message, as if its program was killed: the %zu bytes "
+                    "of that are not sent",
+                    lines->unended);
+    }
+}
 
 static enum outcome read_input(struct transfer *transfer)
 {
@@ -90,7 +109,7 @@ static enum outcome read_input(struct transfer *transfer)
                    ? OUTCOME_DONE
                    : failed(transfer, "cannot read standard input");
     if (size == 0)
-        lines_end(lines);
+        end_input(transfer);
     lines_added(lines, (size_t)size);
     return OUTCOME_DONE;
 }
@@ -117,8 +136,15 @@ static const char *why_unsendable(const struct transfer *transfer, const unsigne
 static enum outcome add_message(struct transfer *transfer, const void *text, size_t size,
                                 int64_t now_us)
 {
-    const char *what = why_unsendable(transfer, text, size);
+    struct numbering_message message = {text, size};
+    const char *why = numbering_apply(&transfer->numbering, transfer->next_line, &message);
 
+    if (why != NULL) {
+        start_log_line(transfer);
+        log_error("cannot send message %" PRIu64 ": %s", transfer->next_line, why);
+        return OUTCOME_UNSENDABLE;
+    }
+    const char *what = why_unsendable(transfer, message.text, message.size);
     if (what != NULL) {
         start_log_line(transfer);
         log_error("cannot send message %" PRIu64 ": framing %s cannot carry %s (use -f %s)",
@@ -126,7 +152,8 @@ static enum outcome add_message(struct transfer *transfer, const void *text, siz
                   framing_names[FRAMING_OCTET]);
         return OUTCOME_UNSENDABLE;
     }
-    if (!exchange_add(&transfer->exchange, transfer->next_line, now_us, now_us, text, size))
+    if (!exchange_add(&transfer->exchange, transfer->next_line, now_us, now_us, message.text,
+                      message.size))
         return failed(transfer, "cannot keep a message until it is acknowledged");
     transfer->next_line++;
     transfer->added++;
@@ -235,16 +262,12 @@ static void log_refusal(const struct transfer *transfer)
 {
     enum { SHOWN = 40 };
     const struct window *window = &transfer->exchange.window;
-    struct framing_state state = {
-        .number = (uint32_t)framing_transaction(window->framing, window->number - 1),
-    };
     struct buffer text = {0};
     struct frame frame;
     size_t size;
     const unsigned char *bytes = window_oldest(window, &size);
 
-    if (framing_next(transfer->settings.framing, &state, bytes, size, true, size, &frame) ==
-            FRAMING_MESSAGE &&
+    if (framing_unwrap_message(window->framing, bytes, size, &frame) &&
         escape_text(frame.message, frame.size < SHOWN ? frame.size : SHOWN, &text) &&
         buffer_append(&text, "", 1))
         log_error("message %" PRIu64 " was refused three times in a row: the server closed the "
@@ -298,6 +321,17 @@ static bool write_output(struct transfer *transfer)
     return output_write(&transfer->output);
 }
 
+static bool save_position(struct transfer *transfer)
+{
+    struct problem problem;
+
+    if (numbering_save(&transfer->numbering, &problem))
+        return true;
+    start_log_line(transfer);
+    log_error("%s", problem.text);
+    return false;
+}
+
 /* Waits once, then does what can be done without waiting. */
 static enum outcome turn(struct transfer *transfer)
 {
@@ -323,6 +357,8 @@ static enum outcome turn(struct transfer *transfer)
         outcome = read_input(transfer);
     if (outcome == OUTCOME_DONE && needs_connection(transfer))
         outcome = serve_exchange(transfer);
+    if (!save_position(transfer))
+        return OUTCOME_FAILED;
     if (outcome != OUTCOME_DONE)
         return outcome;
     if (wait_set_can_write(&transfer->wait_set, transfer->output.fd) && !write_output(transfer))

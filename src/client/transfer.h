@@ -7,6 +7,7 @@
 
 #include "client/exchange.h"
 #include "client/lines.h"
+#include "client/numbering.h"
 #include "client/outcome.h"
 #include "client/output.h"
 #include "client/output_format.h"
@@ -28,7 +29,10 @@ struct transfer_settings {
     bool nul;         /* messages on standard input end with NUL, not LF */
     uint64_t from;    /* first line of the input to send, from 1 */
     enum output_format format;
-    bool progress; /* show a progress line in transfer_lines() */
+    bool progress;        /* show a progress line in transfer_lines() */
+    const char *id;       /* see numbering.h, as the next two */
+    uint64_t number;      /* of the input's first message */
+    const char *position; /* and then a last line of the input without an ending is not sent */
 };
 
 /* Other parts may read the fields; only these functions change them. */
@@ -47,6 +51,7 @@ struct transfer {
     uint64_t next_line;  /* line of the next message */
     uint64_t input_size; /* bytes, if the input is a file; 0: not known */
     struct progress progress;
+    struct numbering numbering;
     enum outcome ending; /* outcome once all messages in flight are acknowledged */
 };
 

@@ -1,5 +1,6 @@
 #include "common/escape.h"
 
+#include <errno.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -206,7 +207,7 @@ static bool put_until(struct escaping *escaping, const unsigned char *limit,
 enum escape_result escape_append(const struct escape_form forms[256], enum escape_invalid invalid,
                                  const void *bytes, size_t size, struct buffer *out)
 {
-    const unsigned char *first = bytes;
+    const unsigned char *first = size > 0 ? bytes : (const unsigned char *)""; /* NULL has no end */
     struct escaping escaping = {.forms = forms, .at = first, .end = first + size};
     size_t before = out->size;
 
@@ -229,7 +230,7 @@ bool escape_text(const void *bytes, size_t size, struct buffer *out)
     return escape_append(text_forms, ESCAPE_INVALID_TAKEN, bytes, size, out) == ESCAPE_DONE;
 }
 
-static int hex_digit(char c)
+int escape_hex_digit(char c)
 {
     if (c >= '0' && c <= '9')
         return c - '0';
@@ -238,14 +239,14 @@ static int hex_digit(char c)
     return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-size_t escape_read(const char *text, unsigned char *byte, struct problem *problem)
+size_t escape_read(const char *text, size_t size, unsigned char *byte, struct problem *problem)
 {
     static const char letters[] = "nrt\\";
     static const char bytes[] = "\n\r\t\\";
 
-    if (*text == 'x') {
-        int high = hex_digit(text[1]);
-        int low = high < 0 ? -1 : hex_digit(text[2]);
+    if (size > 0 && *text == 'x') {
+        int high = size < 3 ? -1 : escape_hex_digit(text[1]);
+        int low = high < 0 ? -1 : escape_hex_digit(text[2]);
         if (low < 0) {
             problem_set(problem, "\"\\x\" needs two hexadecimal digits, as in \\x0a");
             return 0;
@@ -253,7 +254,7 @@ size_t escape_read(const char *text, unsigned char *byte, struct problem *proble
         *byte = (unsigned char)(high * 16 + low);
         return 3;
     }
-    const char *letter = *text == '\0' ? NULL : strchr(letters, *text);
+    const char *letter = size == 0 ? NULL : memchr(letters, *text, sizeof letters - 1);
     if (letter == NULL) {
         problem_set(problem, "unknown escape: \\n, \\r, \\t, \\\\ and \\xHH are known");
         return 0;
@@ -262,24 +263,30 @@ size_t escape_read(const char *text, unsigned char *byte, struct problem *proble
     return 1;
 }
 
-bool escape_decode(const char *text, struct buffer *out, struct problem *problem)
+bool escape_decode(const char *text, size_t size, struct buffer *out, struct problem *problem)
 {
-    unsigned char *bytes = buffer_reserve(out, strlen(text)); /* decoding makes none longer */
-    size_t size = 0;
+    unsigned char *bytes = buffer_reserve(out, size); /* none gets longer */
+    size_t decoded = 0;
 
     if (bytes == NULL)
         return problem_set(problem, "not enough memory");
-    while (*text != '\0') {
-        size_t taken = 1;
-        bytes[size] = (unsigned char)*text;
-        if (*text == '\\') {
-            taken = 1 + escape_read(text + 1, &bytes[size], problem);
-            if (taken == 1)
-                return false;
+    while (size > 0) {
+        const char *backslash = memchr(text, '\\', size);
+        size_t plain = backslash == NULL ? size : (size_t)(backslash - text);
+        memcpy(bytes + decoded, text, plain);
+        decoded += plain;
+        text += plain;
+        size -= plain;
+        if (size == 0)
+            break;
+        size_t escape = escape_read(text + 1, size - 1, &bytes[decoded++], problem);
+        if (escape == 0) {
+            errno = EILSEQ;
+            return false;
         }
-        text += taken;
-        size++;
+        text += 1 + escape;
+        size -= 1 + escape;
     }
-    out->size += size;
+    out->size += decoded;
     return true;
 }

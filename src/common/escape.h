@@ -65,16 +65,19 @@ size_t escape_character(const unsigned char *bytes, size_t size);
 bool escape_is_control(const unsigned char *character, size_t length);
 
 /*
- * The reverse, for texts in the configuration: reads the escape that follows a backslash, one of
- * those that escape_text() writes. Returns the bytes it takes; 0, and the problem, if it is not
- * one.
+ * The reverse: reads the escape whose backslash is before text[0..size), one of those that
+ * escape_text() writes. Returns the bytes it takes; 0, and the problem, if it is not one.
  */
-size_t escape_read(const char *text, unsigned char *byte, struct problem *problem);
+size_t escape_read(const char *text, size_t size, unsigned char *byte, struct problem *problem);
+
+/* The value of a hexadecimal digit of either case; -1: it is none. */
+int escape_hex_digit(char c);
 
 /*
- * Appends the bytes that a text with escapes stands for. False with the problem, and `out`
- * unchanged.
+ * Appends the bytes that a text with escapes stands for. False with the problem, `out` unchanged
+ * and errno EILSEQ or ENOMEM.
  */
-bool escape_decode(const char *text, struct buffer *out, struct problem *problem) MUST_USE;
+bool escape_decode(const char *text, size_t size, struct buffer *out,
+                   struct problem *problem) MUST_USE;
 
 #endif

@@ -15,4 +15,12 @@
 bool json_append_member(const char *key, const void *bytes, size_t size,
                         struct buffer *out) MUST_USE;
 
+/*
+ * Appends the bytes that json_append_member() wrote between the quotes: of a string, or of base64.
+ * Other escapes of JSON than those that it writes are not read. False: errno is EILSEQ if the text
+ * is none of that, else ENOMEM; `out` may then hold a part of it.
+ */
+bool json_undo_string(const void *text, size_t size, struct buffer *out) MUST_USE;
+bool json_undo_base64(const void *text, size_t size, struct buffer *out) MUST_USE;
+
 #endif

@@ -33,39 +33,58 @@ void record_time_set(struct record_time *time, int64_t wall_us)
     put_digits(time->text + 20, (unsigned)microsecond, 6);
 }
 
-static bool append_as_text(const struct record *record, struct buffer *out)
+static bool append_as_text(const struct record_line *record, const void *message, size_t size,
+                           struct buffer *out)
 {
     return buffer_append_decimal(out, record->seq) && buffer_append(out, " ", 1) &&
            buffer_append(out, record->time, RECORD_TIME_LENGTH) && buffer_append(out, " ", 1) &&
-           buffer_append_text(out, record->peer) && buffer_append(out, " ", 1) &&
-           escape_text(record->message, record->size, out) && buffer_append(out, "\n", 1);
+           buffer_append(out, record->peer, record->peer_size) && buffer_append(out, " ", 1) &&
+           escape_text(message, size, out) && buffer_append(out, "\n", 1);
 }
 
-static bool append_as_json(const struct record *record, struct buffer *out)
+static bool append_as_json(const struct record_line *record, const void *message, size_t size,
+                           struct buffer *out)
 {
-    bool named = record->listener[0] != '\0';
+    bool named = record->listener_size > 0;
 
     return buffer_append_text(out, "{\"seq\":") && buffer_append_decimal(out, record->seq) &&
            buffer_append_text(out, ",\"time\":\"") &&
            buffer_append(out, record->time, RECORD_TIME_LENGTH) &&
-           buffer_append_text(out, "\",\"peer\":\"") && buffer_append_text(out, record->peer) &&
+           buffer_append_text(out, "\",\"peer\":\"") &&
+           buffer_append(out, record->peer, record->peer_size) &&
            buffer_append_text(out, named ? "\",\"listener\":\"" : "") &&
-           buffer_append_text(out, record->listener) && buffer_append_text(out, "\",") &&
-           json_append_member("message", record->message, record->size, out) &&
+           buffer_append(out, record->listener, record->listener_size) &&
+           buffer_append_text(out, "\",") && json_append_member("message", message, size, out) &&
            buffer_append_text(out, "}\n");
 }
 
-bool record_append(enum journal_format format, const struct record *record, struct buffer *out)
+bool record_write(enum journal_format format, const struct record_line *record, const void *message,
+                  size_t size, struct buffer *out)
 {
     size_t before = out->size;
-    bool appended = (format == JOURNAL_FORMAT_JSON ? append_as_json : append_as_text)(record, out);
+    bool appended = (format == JOURNAL_FORMAT_JSON ? append_as_json
+                                                   : append_as_text)(record, message, size, out);
 
     if (!appended)
         out->size = before;
     return appended;
 }
 
-/* The rest of a line that is being read; `kind` is what the line can still be. */
+bool record_append(enum journal_format format, const struct record *record, struct buffer *out)
+{
+    const struct record_line line = {
+        .seq = record->seq,
+        .time = record->time,
+        .peer = record->peer,
+        .peer_size = strlen(record->peer),
+        .listener = record->listener,
+        .listener_size = strlen(record->listener),
+    };
+
+    return record_write(format, &line, record->message, record->size, out);
+}
+
+/* A line that is read from its front; `kind` is what it can still be. */
 struct reader {
     const unsigned char *at;
     size_t left;
@@ -100,6 +119,17 @@ static bool next_is(const struct reader *reader, bool (*accepted)(int byte))
     return reader->left > 0 && accepted(*reader->at);
 }
 
+/* Bytes from `begin` on were taken while they were of one kind: one at least is needed. */
+static void end_run(struct reader *reader, const unsigned char *begin)
+{
+    if (reader->kind != RECORD_OURS)
+        return;
+    if (reader->left == 0)
+        reader->kind = RECORD_PARTIAL; /* it may go on */
+    else if (reader->at == begin)
+        reader->kind = RECORD_FOREIGN;
+}
+
 static void take_literal(struct reader *reader, const char *text)
 {
     for (; *text != '\0' && reader->kind == RECORD_OURS; text++) {
@@ -110,27 +140,66 @@ static void take_literal(struct reader *reader, const char *text)
     }
 }
 
+/* Takes digits, at least one; more than 64 bits hold are foreign, and so is a leading zero. */
 static void take_seq(struct reader *reader, uint64_t *seq)
 {
-    int digits = 0;
+    enum { SAFE = 19 }; /* so many digits fit into 64 bits, whatever they are */
+    const unsigned char *begin = reader->at;
+    uint64_t value = 0;
 
-    *seq = 0;
-    do {
-        int digit = take(reader, is_digit);
-        if (digit < 0)
-            return;
-        uint64_t value = (uint64_t)(digit - '0');
-        if (*seq > (UINT64_MAX - value) / 10 || (digits == 0 && value == 0)) {
-            reader->kind = RECORD_FOREIGN; /* SEQ counts from 1 and has no leading zero */
+    while (next_is(reader, is_digit)) {
+        uint64_t digit = (uint64_t)(*reader->at - '0');
+        if ((reader->at == begin && digit == 0) ||
+            (reader->at - begin >= SAFE && value > (UINT64_MAX - digit) / 10)) {
+            reader->kind = RECORD_FOREIGN;
             return;
         }
-        *seq = *seq * 10 + value;
-        digits++;
-    } while (reader->left == 0 || next_is(reader, is_digit));
+        value = value * 10 + digit;
+        reader->at++;
+        reader->left--;
+    }
+    *seq = value;
+    end_run(reader, begin);
+}
+
+static uint64_t word_at(const void *bytes, size_t at)
+{
+    uint64_t word;
+
+    memcpy(&word, (const char *)bytes + at, sizeof word);
+    return word;
+}
+
+/* Looks at eight bytes at once, the last ones overlapping. */
+static bool is_time(const unsigned char *time)
+{
+    static const char model[] = "0000-00-00T00:00:00.000000Z";
+    static const char digits[] =
+        "\xff\xff\xff\xff\0\xff\xff\0\xff\xff\0\xff\xff\0\xff\xff\0\xff\xff"
+        "\0\xff\xff\xff\xff\xff\xff\0";
+    static const size_t words[] = {0, 8, 16, RECORD_TIME_LENGTH - 8};
+    const uint64_t high = UINT64_C(0xf0f0f0f0f0f0f0f0);
+    uint64_t wrong = 0;
+
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        uint64_t word = word_at(time, words[i]);
+        uint64_t expected = word_at(model, words[i]);
+        uint64_t digit = word_at(digits, words[i]);
+        uint64_t other = (word ^ expected) & ~digit;
+        /* '0' to '9' are 30 to 39, and with 6 more still below 40. */
+        uint64_t above = ((word ^ expected) | ((word + UINT64_C(0x0606060606060606)) ^ expected));
+        wrong |= other | (above & high & digit);
+    }
+    return wrong == 0;
 }
 
 static void take_time(struct reader *reader)
 {
+    if (reader->kind == RECORD_OURS && reader->left >= RECORD_TIME_LENGTH && is_time(reader->at)) {
+        reader->at += RECORD_TIME_LENGTH;
+        reader->left -= RECORD_TIME_LENGTH;
+        return;
+    }
     for (const char *at = "dddd-dd-ddTdd:dd:dd.ddddddZ"; *at != '\0'; at++) {
         const char literal[2] = {*at, '\0'};
         if (*at == 'd')
@@ -142,35 +211,115 @@ static void take_time(struct reader *reader)
 
 static void take_peer(struct reader *reader)
 {
-    do
-        (void)take(reader, is_in_peer); /* the reader's kind has the result */
-    while (reader->kind == RECORD_OURS && (reader->left == 0 || next_is(reader, is_in_peer)));
+    const unsigned char *begin = reader->at;
+
+    while (next_is(reader, is_in_peer))
+        reader->at++, reader->left--;
+    end_run(reader, begin);
+}
+
+/* Up to the message, or in JSON up to the key of what follows the peer. */
+static void take_head(struct reader *reader, bool json, struct record_line *record)
+{
+    take_literal(reader, json ? "{\"seq\":" : "");
+    take_seq(reader, &record->seq);
+    take_literal(reader, json ? ",\"time\":\"" : " ");
+    record->time = (const char *)reader->at;
+    take_time(reader);
+    take_literal(reader, json ? "\",\"peer\":\"" : " ");
+    record->peer = (const char *)reader->at;
+    take_peer(reader);
+    record->peer_size = (size_t)((const char *)reader->at - record->peer);
+    take_literal(reader, json ? "\",\"" : " ");
+}
+
+enum record_kind record_head(const void *line, size_t size, struct record_line *record)
+{
+    struct reader reader = {line, size, RECORD_OURS};
+
+    take_head(&reader, size > 0 && *reader.at == '{', record);
+    return reader.kind;
 }
 
 enum record_kind record_parse(const unsigned char *line, size_t size, uint64_t *seq)
 {
-    struct reader reader = {line, size, RECORD_OURS};
-    bool json = size > 0 && line[0] == '{';
+    struct record_line record;
+    enum record_kind kind = record_head(line, size, &record);
 
-    take_literal(&reader, json ? "{\"seq\":" : "");
-    take_seq(&reader, seq);
-    take_literal(&reader, json ? ",\"time\":\"" : " ");
-    take_time(&reader);
-    take_literal(&reader, json ? "\",\"peer\":\"" : " ");
-    take_peer(&reader);
-    take_literal(&reader, json ? "\",\"" : " ");
-    return reader.kind;
+    *seq = record.seq;
+    return kind;
 }
 
-const unsigned char *record_time_of(const unsigned char *line)
+static bool next_are(const struct reader *reader, const char *text)
 {
-    static const char json_seq[] = "{\"seq\":";
-    static const char json_time[] = ",\"time\":\"";
-    bool json = line[0] == '{';
+    return reader->left >= strlen(text) && memcmp(reader->at, text, strlen(text)) == 0;
+}
 
+static bool is_in_name(int byte)
+{
+    return byte != '"' && byte != '\\';
+}
+
+static void take_listener(struct reader *reader, struct record_line *record)
+{
+    take_literal(reader, "listener\":\"");
+    record->listener = (const char *)reader->at;
+    while (next_is(reader, is_in_name))
+        (void)take(reader, is_in_name); /* it is one */
+    record->listener_size = (size_t)((const char *)reader->at - record->listener);
+    take_literal(reader, "\",\"");
+}
+
+/* What is left of a line of JSON is the message, and what ends string and object. */
+static void take_member(struct reader *reader, struct record_line *record)
+{
+    static const char end[] = "\"}";
+
+    record->coding = next_are(reader, "message_") ? RECORD_BASE64 : RECORD_JSON;
+    take_literal(reader, record->coding == RECORD_JSON ? "message\":\"" : "message_base64\":\"");
+    if (reader->left < strlen(end) ||
+        memcmp(reader->at + reader->left - strlen(end), end, strlen(end)) != 0)
+        reader->kind = RECORD_FOREIGN;
+    else
+        reader->left -= strlen(end);
+}
+
+bool record_read(const void *line, size_t size, struct record_line *record)
+{
+    struct reader reader = {line, size, RECORD_OURS};
+    bool json = size > 0 && *reader.at == '{';
+
+    record->listener = "";
+    record->listener_size = 0;
+    record->coding = RECORD_TEXT;
+    take_head(&reader, json, record);
+    if (json && next_are(&reader, "listener"))
+        take_listener(&reader, record);
     if (json)
-        line += strlen(json_seq);
-    while (is_digit(*line))
-        line++;
-    return line + (json ? strlen(json_time) : strlen(" "));
+        take_member(&reader, record);
+    record->coded = reader.at;
+    record->coded_size = reader.left;
+    /* A power cut can leave NULs of a record's rest; nothing else writes one. */
+    return reader.kind == RECORD_OURS && memchr(reader.at, '\0', reader.left) == NULL;
+}
+
+bool record_message(const struct record_line *record, struct buffer *out)
+{
+    size_t before = out->size;
+    struct problem problem; /* errno says it, too */
+    bool decoded = false;
+
+    switch (record->coding) {
+    case RECORD_TEXT:
+        return escape_decode(record->coded, record->coded_size, out, &problem);
+    case RECORD_JSON:
+        decoded = json_undo_string(record->coded, record->coded_size, out);
+        break;
+    case RECORD_BASE64:
+        decoded = json_undo_base64(record->coded, record->coded_size, out);
+        break;
+    }
+    if (!decoded)
+        out->size = before;
+    return decoded;
 }

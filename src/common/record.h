@@ -57,7 +57,45 @@ enum record_kind {
  */
 enum record_kind record_parse(const unsigned char *line, size_t size, uint64_t *seq) MUST_USE;
 
-/* The RECORD_TIME_LENGTH bytes of TIME in a line for which record_parse() returned RECORD_OURS. */
-const unsigned char *record_time_of(const unsigned char *line);
+/* How the message stands in a line. */
+enum record_coding { RECORD_TEXT, RECORD_JSON, RECORD_BASE64 };
+
+/* A record's line, taken apart; the pointers are into the line, without a NUL. */
+struct record_line {
+    uint64_t seq;
+    const char *time; /* RECORD_TIME_LENGTH bytes */
+    const char *peer;
+    size_t peer_size;
+    const char *listener; /* "" if the line names none */
+    size_t listener_size;
+    enum record_coding coding;
+    const void *coded; /* the message, which record_message() decodes */
+    size_t coded_size;
+};
+
+/*
+ * As record_parse(), and says what the front of the line has: SEQ, time and peer. The rest of
+ * *record is not set.
+ */
+enum record_kind record_head(const void *line, size_t size, struct record_line *record) MUST_USE;
+
+/*
+ * Takes a whole line apart, of either format, without its LF. False: it is not a record. In the
+ * message it only looks for NUL: the rest is up to record_message().
+ */
+bool record_read(const void *line, size_t size, struct record_line *record) MUST_USE;
+
+/*
+ * Appends a record that was taken apart, with its message decoded. False with errno ENOMEM and
+ * `out` as it was.
+ */
+bool record_write(enum journal_format format, const struct record_line *record, const void *message,
+                  size_t size, struct buffer *out) MUST_USE;
+
+/*
+ * Appends the bytes of the message. False with `out` as it was: errno is EILSEQ if the line is not
+ * a record after all, else ENOMEM.
+ */
+bool record_message(const struct record_line *record, struct buffer *out) MUST_USE;
 
 #endif

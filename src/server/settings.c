@@ -14,7 +14,8 @@ static bool compile(struct listener_settings *section, struct problem *problem)
            network_list_parse(section->config->allow, &section->allow, problem) &&
            network_list_parse(section->config->deny, &section->deny, problem) &&
            network_list_parse(section->config->proxy_from, &section->proxy_from, problem) &&
-           escape_decode(section->config->health_check, &section->health_check, problem);
+           escape_decode(section->config->health_check, strlen(section->config->health_check),
+                         &section->health_check, problem);
 }
 
 static bool compile_all(struct settings *settings, struct problem *problem)

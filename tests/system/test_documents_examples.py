@@ -8,16 +8,12 @@ import shlex
 import subprocess
 
 from harness import programs
-from harness.client import Client
 from harness.documents import displays, transcript, unescaped
 from harness.waiting import DEADLINE
 
 # What is another one each time: when, from which port, and the server's port.
 TIME = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z")
 CLIENT_PORT = re.compile(r"(127\.0\.0\.1):\d+")
-
-AWKWARD = [b"", b" ", b"\\", b"\\n", b"\\x41", b"a\nb\r\t\x00", bytes(range(256)), b"\xff",
-           "é \u0085 €".encode(), b'"', b"1 2 3 4"]
 
 
 def examples(page):
@@ -57,27 +53,3 @@ def test_nc_in_the_protocol_page(server, tmp_path):
     block, = [block for block in examples("tcpack-protocol.7") if "nc -N" in block]
     (command, output), = transcript(block)
     assert shell(command.replace("8001", str(one.port)), tmp_path) == output.rstrip("\n")
-
-
-def decoded(server, tmp_path, format, program):
-    """What the page's command for a format makes of a journal with awkward messages."""
-    programs.need(program)
-    one = server({"server.framing": "octet", "journal.file": tmp_path / "journal",
-                  "journal.format": format})
-    with Client(one) as client:
-        client.send(b"".join(b"%d %s" % (len(message), message) for message in AWKWARD))
-        client.end_sending()
-        client.receive_all()
-    command, = [block for block in examples("tcpackd.8") if block.startswith(program)]
-    return subprocess.run(["sh", "-c", command], cwd=tmp_path, capture_output=True,
-                          timeout=DEADLINE, check=True).stdout
-
-
-def test_text_journal_is_decoded_by_the_command_of_the_page(server, tmp_path):
-    expected = b"".join(message + b"\n" for message in AWKWARD)
-    assert decoded(server, tmp_path, "text", "perl") == expected
-
-
-def test_json_journal_is_decoded_by_the_command_of_the_page(server, tmp_path):
-    expected = b"".join(message + b"\n" for message in AWKWARD)
-    assert decoded(server, tmp_path, "json", "python3") == expected

@@ -50,9 +50,9 @@ def configuration(root, name="tcpack.ini"):
 def test_installs_what_is_needed(root):
     make("install", root)
     installed = files(root)
-    for name in ("bin/tcpack", "sbin/tcpackd", "etc/tcpack.ini", "man1/tcpack.1",
-                 "man8/tcpackd.8", "man5/tcpack.ini.5", "man7/tcpack-protocol.7",
-                 "man7/tcpack-tutorial.7"):
+    for name in ("bin/tcpack", "bin/tcpack-journal", "sbin/tcpackd", "etc/tcpack.ini",
+                 "man1/tcpack.1", "man1/tcpack-journal.1", "man8/tcpackd.8", "man5/tcpack.ini.5",
+                 "man7/tcpack-protocol.7", "man7/tcpack-tutorial.7", "examples/numbered.py"):
         assert name in installed
     for path in ("man/zh_CN/man1/tcpack.1", "man/zh_CN/man7/tcpack-tutorial.7",
                  "fish/vendor_completions.d/tcpack.fish", "zsh/site-functions/_tcpackd"):

@@ -60,7 +60,7 @@ static bool check_reply(const char *text, struct problem *problem)
 static bool check_escapes(const char *text, struct problem *problem)
 {
     struct buffer bytes = {0};
-    bool good = escape_decode(text, &bytes, problem);
+    bool good = escape_decode(text, strlen(text), &bytes, problem);
 
     buffer_free(&bytes);
     return good;

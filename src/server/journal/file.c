@@ -19,7 +19,8 @@ enum { OPENS_MAX = 8 };
 /* Why a file is refused that no crash of tcpackd can have left. */
 #define FOREIGN_TAIL                                                                               \
     "it does not end with records of tcpackd; the file is untouched "                              \
-    "(name another file, or move it away)"
+    "(name another file, move it away, or set aside what is not a record: tcpack-journal "         \
+    "--repair)"
 
 static bool identify(struct journal_file *file, const char *path, struct problem *problem)
 {

@@ -100,22 +100,21 @@ static bool find_window(struct reader *reader, bool synced, off_t *begin)
     off_t enough = synced ? size : size - RECOVERY_UNSYNCED;
     char time[RECORD_TIME_LENGTH] = "";
     struct head head;
-    uint64_t seq;
+    struct record_line line;
 
     *begin = size;
     while (*begin > 0) {
         off_t end = *begin;
         if (!find_line_begin(reader, end - 1, begin) || !read_head(reader, *begin, end, &head))
             return false;
-        enum record_kind kind = record_parse(head.bytes, head.size, &seq);
+        enum record_kind kind = record_head(head.bytes, head.size, &line);
         if (kind == RECORD_FOREIGN)
             return true; /* examine_lines() will find it */
         if (kind != RECORD_OURS)
             continue;
-        const unsigned char *its = record_time_of(head.bytes);
         if (*time == '\0')
-            memcpy(time, its, sizeof time);
-        else if (memcmp(time, its, sizeof time) != 0 && *begin <= enough)
+            memcpy(time, line.time, sizeof time);
+        else if (memcmp(time, line.time, sizeof time) != 0 && *begin <= enough)
             return true;
     }
     return true;

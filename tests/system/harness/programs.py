@@ -28,6 +28,10 @@ def tcpack():
     return find("TCPACK", "tcpack")
 
 
+def tcpack_journal():
+    return find("TCPACK_JOURNAL", "tcpack-journal")
+
+
 def run(program, *arguments, timeout=60, **options):
     """Run a program to its end; the result has returncode, stdout and stderr as text."""
     return subprocess.run([program, *map(str, arguments)], stdin=subprocess.DEVNULL,

@@ -56,6 +56,26 @@ static void finish(struct lines *lines, size_t taken)
     lines_free(lines);
 }
 
+/* What a program that was killed left of its last line is no message. */
+static void test_only_whole_lines(void **state)
+{
+    struct lines lines = {.whole = true};
+    const unsigned char *line;
+    size_t size;
+
+    (void)state;
+    add(&lines, "one\ntwo\nth", 10);
+    assert_true(lines_take(&lines, &line, &size));
+    add(&lines, "re", 2);
+    assert_true(lines_take(&lines, &line, &size));
+    assert_false(lines_take(&lines, &line, &size));
+    lines_end(&lines);
+    assert_false(lines_take(&lines, &line, &size));
+    assert_true(lines_are_done(&lines));
+    assert_int_equal(lines.unended, 4);
+    lines_free(&lines);
+}
+
 static void test_pieces_of_every_size(void **state)
 {
     (void)state;
@@ -144,6 +164,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lines_that_end_with_nul),
+        cmocka_unit_test(test_only_whole_lines),
         cmocka_unit_test(test_pieces_of_every_size),
         cmocka_unit_test(test_every_split),
         cmocka_unit_test(test_ends),

@@ -1,4 +1,4 @@
-/* config_said.h: what config_load() and config_parse() report, kept for the tests of both. */
+/* config_said.h: collects the errors of config_load() and config_parse() for their tests. */
 #ifndef TCPACK_TESTS_CONFIG_SAID_H
 #define TCPACK_TESTS_CONFIG_SAID_H
 
@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Appends the line to the struct buffer `context`, a newline behind it. */
+/* Appends the line and a newline to the struct buffer `context`. */
 static inline void config_said_line(void *context, const char *line)
 {
     struct buffer *said = context;
@@ -22,7 +22,7 @@ static inline struct config_report config_said(struct buffer *said)
     return (struct config_report){config_said_line, said};
 }
 
-/* What was said, as a string; "" for nothing. It stays in the buffer. */
+/* The errors as a string, "" for none; it belongs to the buffer. */
 static inline const char *config_said_text(struct buffer *said)
 {
     if (!buffer_append(said, "", 1))

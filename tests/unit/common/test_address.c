@@ -1,8 +1,8 @@
 /*
- * Why: a record says who sent the message by this text, and the journal is read back by its form;
- * and what a configuration names must be what is listened on. So: each kind of address as text,
- * into room that is too small, and from text. Names are asked of no one else's DNS: only literals
- * and what cannot be.
+ * A record names its sender by this text, and the journal is parsed by its form; and the server
+ * must listen on the address that the configuration names. Each kind of address as text, in a
+ * buffer that is too small, and from text. No DNS server is asked: only literals and invalid names
+ * are used.
  */
 #include "common/address.h"
 
@@ -73,7 +73,7 @@ static void test_text(void **state)
     check_text(ipv6("::192.0.2.1", 80, 0), "[::192.0.2.1]:80", "[::192.0.2.1]:80");
     check_text(local("/run/socket", 11), "/run/socket", "unix"); /* without a NUL */
     check_text(local("/run/socket", 12), "/run/socket", "unix");
-    check_text(local("", 0), "", "unix");         /* a client that bound none */
+    check_text(local("", 0), "", "unix");         /* a client that bound no path */
     check_text(local("\0hidden", 7), "", "unix"); /* abstract */
     memset(longest, 'x', sizeof longest - 1);
     longest[sizeof longest - 1] = '\0';
@@ -148,7 +148,7 @@ static void test_resolve(void **state)
     check_resolve("*", 8001, ADDRESS_TO_LISTEN, "[::]:8001 0.0.0.0:8001");
 }
 
-/* Changes the port of each host's one address; what has none says so and stays. */
+/* Changes the port of each host's one address; a Unix socket has none and stays as it is. */
 static void check_port(const char *host, int expected, const char *text)
 {
     struct address_list list;

@@ -1,7 +1,7 @@
 /*
- * Every byte that is received, recorded or answered is in a struct buffer for a while. What its
- * header promises about pointers, sizes and running out of memory is tested here; what goes wrong
- * silently (a byte behind the end) is found by the sanitizer and valgrind runs of this test.
+ * Every byte that is received, recorded or answered passes through a struct buffer. This tests what
+ * buffer.h promises about pointers, sizes and lack of memory; silent errors (a byte after the end)
+ * are found by running it under a sanitizer or valgrind.
  */
 #include "common/buffer.h"
 
@@ -50,7 +50,7 @@ static void test_keeps_bytes_while_it_grows(void **unused)
     buffer_free(&buffer);
 }
 
-static void test_reserved_room_is_behind_the_bytes(void **unused)
+static void test_reserved_room_is_after_the_bytes(void **unused)
 {
     struct buffer buffer = {0};
 
@@ -165,7 +165,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_zeroed_is_empty),
         cmocka_unit_test(test_keeps_bytes_while_it_grows),
-        cmocka_unit_test(test_reserved_room_is_behind_the_bytes),
+        cmocka_unit_test(test_reserved_room_is_after_the_bytes),
         cmocka_unit_test(test_room_for_nothing_is_not_null),
         cmocka_unit_test(test_prints_without_the_final_nul),
         cmocka_unit_test(test_appends_texts_and_numbers),

@@ -1,7 +1,7 @@
 /*
- * What tcpack.ini says reaches struct config unchanged, with defaults where it says nothing. Two
- * promises are held for every option of the table, so that a new one cannot miss them: what
- * config_print() writes reads back to the same, and the shipped file shows the defaults.
+ * The values of tcpack.ini reach struct config unchanged, and missing keys get their defaults. Two
+ * promises are tested for every option of the table, including future ones: the output of
+ * config_print() reads back to the same configuration, and the shipped file shows the defaults.
  */
 #include "common/config/options.h"
 #include "common/config/reader.h"
@@ -51,7 +51,7 @@ static struct config load(const char *path, const char *const *overrides, size_t
     return config;
 }
 
-/* What config_print() writes; the caller frees it. */
+/* The output of config_print(); the caller frees it. */
 static char *printed(const struct config *config)
 {
     char *text = NULL;
@@ -108,7 +108,7 @@ static void test_defaults(void **unused)
     assert_reads_back(&config);
 }
 
-/* Each form in which a text can stand, and what it means. */
+/* Each form in which a text can be written, and its value. */
 static void test_forms_of_a_value(void **unused)
 {
     static const struct {
@@ -170,7 +170,7 @@ static void test_comment_after_a_word(void **unused)
     }
 }
 
-/* Ends of lines, comments, empty lines, a byte order mark: none is part of what is said. */
+/* Line ends, comments, empty lines and a byte order mark are not part of values. */
 static void test_forms_of_a_file(void **unused)
 {
     static const char *const files[] = {
@@ -194,7 +194,7 @@ static void test_forms_of_a_file(void **unused)
     config_free(&config);
 }
 
-/* The longest line that is taken, whatever comes behind it, and that it is printed again. */
+/* The longest valid line, whatever follows it, is read and printed. */
 static void test_longest_line(void **unused)
 {
     char text[512];
@@ -211,7 +211,7 @@ static void test_longest_line(void **unused)
     assert_reads_back(&config);
 }
 
-/* A comment may be as long as it likes, also after a value and a section. */
+/* A comment may have any length, also after a value or a section. */
 static void test_long_comments(void **unused)
 {
     static const struct {
@@ -303,7 +303,7 @@ static void test_lists_in_overrides(void **unused)
     assert_int_equal(unlink(path), 0);
 }
 
-/* What a framing can carry, and what is never sent, is no mistake. */
+/* A reply that the framing can carry, or that is never sent, is not an error. */
 static void test_replies_that_fit(void **unused)
 {
     static const char *const files[] = {
@@ -351,7 +351,7 @@ static void test_client_finds_the_server(void **unused)
         assert_reads_back(&config);
     }
     struct config config = parse("[client]\nhost = *\nport = 3\n[server]\nport = 9\n");
-    assert_string_equal(config.client.host, "*"); /* it was said so */
+    assert_string_equal(config.client.host, "*"); /* the file sets it */
     assert_int_equal(config.client.port, 3);
     config_free(&config);
 }
@@ -371,7 +371,7 @@ static void test_listeners_inherit(void **unused)
     assert_int_equal(config.listeners[1].port, 6);
     assert_reads_back(&config);
 
-    /* What [server] says below a listener counts too. */
+    /* A [server] section after a listener counts, too. */
     config = parse("[listener a]\nreply =\nacknowledge = no\n[listener B_-9]\n"
                    "[server]\nreply = r\nmax_clients = 3\n");
     assert_int_equal(config.listeners_count, 2);
@@ -384,7 +384,7 @@ static void test_listeners_inherit(void **unused)
     assert_reads_back(&config);
 }
 
-/* An override is stronger than the file, and a later one than one before. No comment is in it. */
+/* An override replaces the file's value, and a later one an earlier one. It has no comment. */
 static void test_overrides(void **unused)
 {
     const char *overrides[] = {
@@ -412,7 +412,7 @@ static void test_overrides(void **unused)
     assert_reads_back(&config);
 }
 
-/* Every text of five of these bytes, as a value: printed, it reads back, or is known not to. */
+/* Each text of up to five of these bytes: it is printed and reads back, or printing refuses it. */
 static void test_nasty_values_read_back(void **unused)
 {
     static const char bytes[] = "\" ;a\\#";
@@ -452,11 +452,12 @@ static void test_every_option_says_what_a_reload_does(void **unused)
         assert_int_not_equal(option->reload, CONFIG_RELOAD_UNSAID);
         assert_int_equal(option->reload == CONFIG_OF_CLIENT, option->section == CONFIG_CLIENT);
         if (option->reload == CONFIG_AFTER_RESTART)
-            assert_false(option->of_listener); /* warn_restart() in reload.c compares no others */
+            assert_false(option->of_listener); /* warn_restart() in reload.c does not compare those
+                                                  of listeners */
     }
 }
 
-/* Every option of the table with a value that is not its default: printed, nothing is lost. */
+/* Every option with a value other than its default is printed without loss. */
 static void test_every_option_is_printed(void **unused)
 {
     static const char *const others[] = {"7",    "0600",  "no",     "a ; b",     "json",
@@ -496,11 +497,11 @@ static void test_print_says_when_it_fails(void **unused)
     (void)unused;
     assert_non_null(full);
     assert_false(config_print(&config, full));
-    (void)fclose(full); /* fails again: what was printed is still there */
+    (void)fclose(full); /* fails again: the output is still buffered */
     config_free(&config);
 }
 
-/* The shipped file: as it is, and with the ";" before every key taken away. */
+/* The shipped file, as it is, and with the ";" before every key removed. */
 static void test_shipped_file(void **unused)
 {
     struct buffer path = {0};
@@ -523,7 +524,7 @@ static void test_shipped_file(void **unused)
         assert_true(buffer_append(&text, line + commented, strlen(line + commented)));
     }
     assert_int_equal(fclose(file), 0);
-    assert_int_equal(keys, config_options_count); /* none is there twice: that is refused */
+    assert_int_equal(keys, config_options_count); /* no key is there twice: that would be refused */
     struct config uncommented = parse_bytes((const char *)text.bytes, text.size);
 
     char *expected = printed(&defaults);
@@ -541,7 +542,7 @@ static void test_shipped_file(void **unused)
     buffer_free(&text);
 }
 
-/* The caller's default of [journal] file, and whether the key was written. */
+/* The caller's default of [journal] file, and whether the file sets the key. */
 static void test_default_of_the_journal(void **unused)
 {
     const char *const overrides[] = {"journal.file=-"};

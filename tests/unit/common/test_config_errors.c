@@ -1,7 +1,7 @@
 /*
- * Somebody mistypes tcpack.ini. What they read then is all that helps them, so its text is held
- * here, exactly: for each thing that can be wrong a file, and what is said about it. That nothing
- * wrong is read as something else is the other half: each of these files is refused.
+ * If someone mistypes tcpack.ini, the error is all the help they get, so this tests its exact text:
+ * for each possible mistake a file, and the errors that it causes. It also tests that no mistake is
+ * read as something else: each of these files is refused.
  */
 #include "config_said.h"
 
@@ -34,7 +34,7 @@ struct bad {
     const char *said;
 };
 
-/* Files, and what is said about them. */
+/* Files, and the errors that they cause. */
 static const struct bad bad_files[] = {
     /* sections */
     {"[serevr]\n", "f:1: unknown section [serevr] (did you mean \"server\"?)\n"},
@@ -113,7 +113,7 @@ static const struct bad bad_files[] = {
     {"[server]\n\tport = 1\n", "f:2: a blank before the text: a line begins at its left edge, and "
                                "a value has only one line\n"},
 
-    /* lines that are none */
+    /* malformed lines */
     {"[server]\nreply = " TWO_HUNDRED "\n", "f:2: the line is longer than 198 bytes\n"},
     {"[server]\nallow = " FIFTY FIFTY FIFTY FIFTY "\n",
      "f:2: the line is longer than 198 bytes: give allow several times, the lists add up\n"},
@@ -224,7 +224,7 @@ static const struct bad bad_files[] = {
     {"[server]\nproxy_from = 10.1.2.3/8\n", "f:2: proxy_from: \"10.1.2.3/8\" has bits set after "
                                             "its prefix: the network is 10.0.0.0/8\n"},
 
-    /* replies that their framing cannot carry: named is what can be changed */
+    /* replies that their framing cannot carry: the error names what to change */
     {"[server]\nreply = ok\\n\n", "f:2: reply: the reply \"ok\\n\"" TOO_MANY("newline", "auto")},
     {"[server]\nframing = line\n\nreply = a\\x0ab\n",
      "f:4: reply: the reply \"a\\x0ab\"" TOO_MANY("newline", "line")},
@@ -257,7 +257,7 @@ static const struct bad bad_files[] = {
      "f:8: framing: the reply \"a\\n\\x00\"" TOO_MANY("newline", "line")},
     /* clang-format on */
 
-    /* several, in the order of the lines; the last line has no end */
+    /* several errors, in the order of their lines; the last line has no newline */
     {"x\n[server]\nport = x\nfoo = 1\n[nothing]\nbar\n[log]\n\x01\nto = me",
      "f:1: text before the first [section]\n"
      "f:3: port: \"x\" is not a number from 0 to 65535\n"
@@ -335,7 +335,7 @@ static void test_files_that_cannot_be_read(void **unused)
         "not a configuration\n");
 }
 
-/* Overrides, and what is said about them behind `-o ` and themselves. */
+/* Overrides, and their errors after `-o OVERRIDE: `. */
 static const struct bad bad_overrides[] = {
     {"", "not of the form section.key=value"},
     {"port=1", "not of the form section.key=value"},
@@ -381,7 +381,7 @@ static void test_override_no_file_can_hold(void **unused)
     "double quote before \" ;\" or \" #\"\n"
     (void)unused;
     assert_load_refused("/dev/null", true, "client.prompt=\n", "-o client.prompt=\\x0a" UNSAID);
-    /* With it the reader hides a `;`, but not here. */
+    /* The byte with which the reader hides a `;` in a file. */
     assert_load_refused("/dev/null", true, "client.prompt=\x01", "-o client.prompt=\\x01" UNSAID);
     assert_load_refused("/dev/null", true, "server.reply=" TWO_HUNDRED,
                         "-o server.reply=" FIFTY FIFTY FIFTY TEN TEN TEN "xxxxxxx..." UNSAID);
@@ -407,7 +407,7 @@ static void test_file_and_override(void **unused)
     assert_int_equal(unlink(path), 0);
 }
 
-/* What the file allows and an override does not: the override is named, whichever it is. */
+/* If a valid file and an override contradict each other, the error names the override. */
 static void test_override_makes_a_reply_unfit(void **unused)
 {
     static const struct bad cases[] = {

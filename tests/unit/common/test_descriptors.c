@@ -1,8 +1,8 @@
 /*
  * select() sees more than FD_SETSIZE descriptors only because tcpack keeps its own sets. A wrong
- * bit in one of them is a client that is never served; a write behind the end is memory corruption
- * that shows up elsewhere. So: the set against a plain array of flags, around every word's edge,
- * and the kernel itself against a descriptor far above FD_SETSIZE.
+ * bit in one of them is a client that is never served; a write after the end is memory corruption
+ * that shows up elsewhere. This compares a set with a plain array of flags, around every word's
+ * edge, and passes one with a descriptor far above FD_SETSIZE to the kernel.
  */
 #include "common/descriptors.h"
 
@@ -136,7 +136,7 @@ static void test_only_what_is_below_is_copied(void **unused)
     descriptor_set_free(&other);
 }
 
-/* As after an allocation that failed for one of several sets. */
+/* As after a failed allocation for one of several sets. */
 static void test_copy_to_a_larger_or_smaller_set(void **unused)
 {
     struct descriptor_set small = {0};
@@ -169,7 +169,7 @@ static void test_no_room_is_no_member(void **unused)
     descriptor_set_free(&set);
 }
 
-/* As high as the limit here lets it be, beyond FD_SETSIZE where it can. */
+/* As high as the limit here allows, above FD_SETSIZE if possible. */
 static void test_select_sees_a_high_descriptor(void **unused)
 {
     struct descriptor_set set = {0};

@@ -1,7 +1,7 @@
 /*
- * Why: this stands between peers and the terminals of those who read journals and logs, and the
- * journal promises to lose nothing. So: every single byte, the edges of UTF-8 one code point on
- * either side, cut and overlong forms; and whatever comes out is read back by a decoder of its own.
+ * Escaping protects the terminals of people who read journals and logs from bytes sent by peers,
+ * and the journal must lose nothing. This tests every byte, code points on both sides of each edge
+ * of UTF-8, cut and overlong forms; and an independent decoder reads all output back.
  */
 #include "common/escape.h"
 
@@ -14,9 +14,9 @@
 
 #include <cmocka.h>
 
-/* ------------------------------------------------- escape.h's promise, said in another way */
+/* ------------------------------------------------- an independent decoder */
 
-/* The code point of the one character that the bytes are, -1 where they are none (RFC 3629). */
+/* The code point of the one character in the bytes; -1: they are not one (RFC 3629). */
 static long code_point(const unsigned char *bytes, size_t size)
 {
     static const long least[] = {0, 0, 0x80, 0x800, 0x10000};
@@ -40,7 +40,7 @@ static long code_point(const unsigned char *bytes, size_t size)
     return code < least[size] || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff) ? -1 : code;
 }
 
-/* The bytes of the character at the front; 0 where there is none. */
+/* The length of the first character; 0 if there is none. */
 static size_t character_size(const unsigned char *bytes, size_t size)
 {
     for (size_t length = 1; length <= 4 && length <= size; length++)
@@ -82,7 +82,7 @@ static size_t unescape_one(const unsigned char *at, size_t size, unsigned char *
     return 2;
 }
 
-/* The bytes that a text stands for; the text must be UTF-8 without any control character. */
+/* The bytes that a text represents; it must be UTF-8 without control characters. */
 static struct buffer unescape(const struct buffer *text)
 {
     struct buffer bytes = {0};
@@ -103,7 +103,7 @@ static struct buffer unescape(const struct buffer *text)
     return bytes;
 }
 
-/* Escapes bytes that lie at the end of a block, so that reading behind them is noticed. */
+/* Escapes bytes at the end of an allocated block: reading after them is detected. */
 static struct buffer escape(const void *bytes, size_t size)
 {
     struct buffer text = {0};
@@ -176,9 +176,10 @@ static const struct form forms[] = {
     FORM("\xf0\x8f\xbf\xbf", "\\xF0\\x8F\\xBF\\xBF"), /* U+FFFF, overlong */
     FORM("\xf0\x90\x80\x80", "\xf0\x90\x80\x80"),     /* U+10000 */
     FORM("\xf4\x8f\xbf\xbf", "\xf4\x8f\xbf\xbf"),     /* U+10FFFF */
-    FORM("\xf4\x90\x80\x80", "\\xF4\\x90\\x80\\x80"), /* beyond */
+    FORM("\xf4\x90\x80\x80", "\\xF4\\x90\\x80\\x80"), /* above U+10FFFF */
     FORM("\xf5\x80\x80\x80", "\\xF5\\x80\\x80\\x80"),
-    FORM("\xf8\x88\x80\x80\x80", "\\xF8\\x88\\x80\\x80\\x80"), /* five bytes, of old */
+    FORM("\xf8\x88\x80\x80\x80",
+         "\\xF8\\x88\\x80\\x80\\x80"), /* five bytes, as UTF-8 once allowed */
 };
 
 static void test_forms(void **state)
@@ -209,7 +210,7 @@ static void test_appends(void **state)
 
 /* ------------------------------------------------------------------------- everything */
 
-/* Every run of up to three bytes of which each is at an edge of something. */
+/* Every sequence of up to three edge bytes. */
 static void test_edges_beside_each_other(void **state)
 {
     static const unsigned char edges[] = {0x00, 0x09, 0x0a, 0x0d, 0x1f, 0x20, '"',  'A',  '\\',
@@ -248,7 +249,7 @@ static void test_every_code_point(void **state)
     }
 }
 
-/* 64 bytes are looked at together, then eight: each byte must be found at each place among them. */
+/* 64 bytes are examined together, then eight: each byte must be found at each position. */
 static void test_plain_at_every_place(void **state)
 {
     (void)state;
@@ -266,7 +267,7 @@ static void test_plain_at_every_place(void **state)
     assert_int_equal(escape_plain((const unsigned char *)"", 0), 0);
 }
 
-/* What escape_text() writes, escape_decode() reads; what it never writes is refused. */
+/* escape_decode() reads the output of escape_text(), and refuses anything else. */
 static void test_decode(void **state)
 {
     static const char *const wrong[] = {"\\", "\\q", "a\\x", "\\x1", "\\x1g", "\\xg1"};
@@ -279,13 +280,12 @@ static void test_decode(void **state)
     for (size_t at = 0; at < sizeof bytes; at++)
         bytes[at] = (unsigned char)at;
     assert_true(escape_text(bytes, sizeof bytes, &text));
-    assert_true(buffer_append(&text, "", 1));
     assert_true(buffer_append(&decoded, "x", 1));
-    assert_true(escape_decode((const char *)text.bytes, &decoded, &problem));
+    assert_true(escape_decode((const char *)text.bytes, text.size, &decoded, &problem));
     assert_int_equal(decoded.size, 1 + sizeof bytes);
     assert_memory_equal(decoded.bytes + 1, bytes, sizeof bytes);
     for (size_t at = 0; at < sizeof wrong / sizeof wrong[0]; at++) {
-        assert_false(escape_decode(wrong[at], &decoded, &problem));
+        assert_false(escape_decode(wrong[at], strlen(wrong[at]), &decoded, &problem));
         assert_int_equal(decoded.size, 1 + sizeof bytes);
     }
     buffer_free(&text);

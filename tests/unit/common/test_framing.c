@@ -1,7 +1,7 @@
 /*
- * A stream has no message boundaries: TCP may cut it anywhere. Here each framing is given streams
- * whole, cut at every point, and byte by byte, and must find the same messages each time; and the
- * edges of max_message, of ended streams and of octet counts are tried one byte on either side.
+ * A stream has no message boundaries: TCP may cut it anywhere. This gives each framing streams
+ * whole, cut at every point, and byte by byte; it must find the same messages each time. The limits
+ * of max_message, of ended streams and of octet counts are tested one byte on either side.
  */
 #include "common/framing/framing.h"
 
@@ -24,7 +24,7 @@ struct reader {
     size_t max_message;
     struct framing_state state;
     struct buffer unread; /* of the stream, from the end of the last message */
-    struct buffer found;  /* what was found, as text: see describe() */
+    struct buffer found;  /* the messages found, as text: see describe() */
     enum framing_result result;
 };
 
@@ -40,7 +40,7 @@ static void describe(struct reader *reader, const struct frame *frame)
     assert_true(buffer_append(&reader->found, &endings[frame->ending], 1));
 }
 
-/* As the server does after each recv(): takes every whole message, keeps the rest. */
+/* Like the server after each recv(): takes every whole message, keeps the rest. */
 static void receive(struct reader *reader, const char *bytes, size_t size, bool ended)
 {
     struct frame frame;
@@ -86,7 +86,7 @@ struct stream {
     size_t size;
     const char *found;          /* once the stream has ended */
     enum framing_result result; /* the last one */
-    size_t uncut;               /* auto: it may be cut only behind so many bytes */
+    size_t uncut;               /* auto: it may be cut only after this many bytes */
 };
 
 #define BYTES(text) (text), sizeof(text) - 1
@@ -151,7 +151,7 @@ static void test_whole(void **unused)
     }
 }
 
-/* The end may come with the last bytes, or by itself. Errors end a stream: nothing more is read. */
+/* The end may arrive with the last bytes, or alone. After an error nothing more is read. */
 static void test_cut_at_every_point(void **unused)
 {
     (void)unused;
@@ -332,7 +332,7 @@ static void test_reply_ends_as_its_message(void **unused)
     check_wrap(FRAMING_OCTET, FRAMING_ENDING_COUNT, BYTES(""), BYTES("0 "));
 }
 
-/* An ending of another framing is an error, and not what lies in memory after the table. */
+/* An ending of another framing is an error, not a read after the end of the table. */
 static void test_ending_of_another_framing(void **unused)
 {
     struct buffer out = {0};

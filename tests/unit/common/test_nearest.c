@@ -1,6 +1,6 @@
 /*
- * "Did you mean ...?" helps when it names what was meant, and misleads when it guesses. Both are
- * held here on real names.
+ * "Did you mean ...?" helps if it names the intended key, and misleads if it guesses. This tests
+ * both with real names.
  */
 #include "common/nearest.h"
 
@@ -26,13 +26,13 @@ static const char *nearest_of(const char *wanted)
 static void test_typing_mistakes(void **unused)
 {
     static const char *const pairs[][2] = {
-        {"port", "port"},              /* none */
+        {"port", "port"},              /* no error */
         {"prt", "port"},               /* missing */
-        {"portt", "port"},             /* too many */
+        {"portt", "port"},             /* one added */
         {"pprt", "port"},              /* wrong */
         {"prot", "port"},              /* swapped */
         {"ohst", "host"},              /* swapped at the beginning */
-        {"PORT", "port"},              /* capitals */
+        {"PORT", "port"},              /* upper case */
         {"frmaign", "framing"},        /* two of them */
         {"max-client", "max_clients"}, /* two of different kinds */
         {"idletimeout", "idle_timeout"},
@@ -55,7 +55,7 @@ static void test_no_guess(void **unused)
         assert_null(nearest_of(wanted[i]));
 }
 
-/* The nearer of two wins, whichever is offered first; of two as near, the first. */
+/* The nearer of two wins, whichever is offered first; of two equally near, the first. */
 static void test_best(void **unused)
 {
     struct nearest nearest = {.wanted = "hort"};

@@ -1,6 +1,6 @@
 /*
- * allow and deny decide who may speak to the server: a list must mean what the administrator meant,
- * for IPv4, IPv6 and the IPv4 clients of an IPv6 socket, at every prefix; and one with a mistake
+ * allow and deny decide which clients are served: a list must mean what the administrator meant,
+ * for IPv4, IPv6 and the IPv4 clients of an IPv6 socket, at every prefix; and a list with a mistake
  * must not be read as a different list.
  */
 #include "common/network.h"
@@ -64,7 +64,7 @@ static void test_members(void **unused)
         {"2001:db8::8000/113", "2001:db8::ffff", "2001:db8::7fff"},
         {"::/0", "2001:db8::1", "192.0.2.1"},
         {"fe80::/10", "febf::1", "fec0::1"},
-        /* IPv4 on an IPv6 socket, and written so in a list */
+        /* IPv4-mapped addresses: of a client, and in a list */
         {"10.0.0.0/8", "::ffff:10.1.2.3", "::ffff:11.1.2.3"},
         {"10.0.0.0/8", "::ffff:10.1.2.3", "::10.1.2.3"},
         {"::/0", "::1", "::ffff:10.1.2.3"},
@@ -84,7 +84,7 @@ static void test_members(void **unused)
     }
 }
 
-/* Of every prefix, the address that differs in the last bit of the prefix and the one behind it. */
+/* For every prefix, addresses that differ in the last bit of the prefix and in the bit after it. */
 static void test_every_prefix(void **unused)
 {
     (void)unused;

@@ -1,6 +1,6 @@
 /*
- * Numbers in the configuration and in what peers send are read strictly: what strtoul() would
- * forgive (signs, blanks, prefixes, overflow) is refused here.
+ * Numbers in the configuration and from peers are read strictly: signs, blanks, prefixes and
+ * overflow, which strtoul() accepts, are refused.
  */
 #include "common/number.h"
 

@@ -1,4 +1,4 @@
-/* problem.c: a text that is formatted, cut, and wrapped in what a caller adds. */
+/* An error text is formatted and, if too long, cut; a caller can add to it. */
 #include "common/problem.h"
 
 #include <setjmp.h>

@@ -1,15 +1,16 @@
 /*
- * Why: a record is all that is left of a message, and its head is how the server knows its own
- * journal again after a crash. So: exact lines; every message that comes back out of them as it
- * went in, in both formats; and heads cut at every byte, changed in every byte, and followed by
- * anything.
+ * A record is all that remains of a message, and by its head the server recognises its own journal
+ * after a crash. This tests exact lines; that every message can be read back unchanged in both
+ * formats; and heads that are cut at every byte, changed in every byte, and followed by anything.
  */
 #include "common/record.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,7 +37,7 @@ static struct record record_of(const void *message, size_t size)
 struct line {
     const char *message;
     size_t size;
-    const char *text; /* behind the head */
+    const char *text; /* after the head */
     const char *json;
 };
 
@@ -149,7 +150,7 @@ static void test_time(void **state)
 
 /* ------------------------------------------------------------------------------ reading heads */
 
-/* The line is given in a block of exactly its size. */
+/* The line is in an allocated block of exactly its size. */
 static enum record_kind parse(const char *line, size_t size, uint64_t *seq)
 {
     unsigned char *copy = malloc(size > 0 ? size : 1);
@@ -178,7 +179,7 @@ static void test_cut_at_every_byte(void **state)
     check_cuts(JSON_HEAD);
 }
 
-/* Whatever the message is, also where it is torn. */
+/* With any message, also a torn one. */
 static void test_what_follows_does_not_matter(void **state)
 {
     uint64_t seq;
@@ -188,7 +189,7 @@ static void test_what_follows_does_not_matter(void **state)
     assert_int_equal(parse(JSON_HEAD "}", sizeof JSON_HEAD, &seq), RECORD_OURS);
 }
 
-/* A byte that does not belong where it stands is told as soon as it is seen. */
+/* A wrong byte is detected as soon as it is seen. */
 static void check_changes(const char *head)
 {
     static const char wrong[] = "\0\n\x1f\x7f\x80\xff\"\\ ";
@@ -249,6 +250,107 @@ static void test_seqs(void **state)
     }
 }
 
+/* ------------------------------------------------------------------------ reading whole lines */
+
+static void check_message(const char *head, const char *rest, const void *message, size_t size)
+{
+    char text[512];
+    struct record_line record;
+    struct buffer out = {0};
+    int length = snprintf(text, sizeof text, "%s%s", head, rest);
+
+    assert_true(record_read(text, (size_t)length - 1, &record)); /* without its LF */
+    assert_int_equal(record.seq, 7);
+    assert_memory_equal(record.time, TIME, RECORD_TIME_LENGTH);
+    assert_int_equal(record.peer_size, strlen(PEER));
+    assert_memory_equal(record.peer, PEER, strlen(PEER));
+    assert_true(record_message(&record, &out));
+    assert_int_equal(out.size, size);
+    if (size > 0)
+        assert_memory_equal(out.bytes, message, size);
+    buffer_free(&out);
+}
+
+static void test_messages_come_back(void **state)
+{
+    (void)state;
+    for (size_t at = 0; at < sizeof lines / sizeof *lines; at++) {
+        const struct line *line = &lines[at];
+        check_message(TEXT_HEAD, line->text, line->message, line->size);
+        check_message(JSON_HEAD, line->json, line->message, line->size);
+    }
+}
+
+static void test_listener_comes_back(void **state)
+{
+    static const char line[] = JSON_HEAD "listener\":\"gate\",\"message\":\"x\"}";
+    struct record_line record;
+
+    (void)state;
+    assert_true(record_read(line, sizeof line - 1, &record));
+    assert_int_equal(record.listener_size, 4);
+    assert_memory_equal(record.listener, "gate", 4);
+    assert_true(record_read(TEXT_HEAD "x", sizeof TEXT_HEAD, &record));
+    assert_int_equal(record.listener_size, 0);
+}
+
+static void test_no_records(void **state)
+{
+    static const char *const bad[] = {
+        "",
+        "{",
+        "7 " TIME " unix",
+        JSON_HEAD,
+        JSON_HEAD "message\":\"x\"",
+        JSON_HEAD "message\":\"x\"} ",
+        JSON_HEAD "message\":\"",
+        JSON_HEAD "messages\":\"x\"}",
+        JSON_HEAD "listener\":\"a\"}",
+        JSON_HEAD "listener\":\"a\\\",\"message\":\"x\"}",
+    };
+    struct record_line record;
+
+    (void)state;
+    for (size_t at = 0; at < sizeof bad / sizeof *bad; at++)
+        assert_false(record_read(bad[at], strlen(bad[at]), &record));
+    assert_false(record_read(TEXT_HEAD "a\0b", sizeof TEXT_HEAD + 2, &record)); /* a torn one */
+}
+
+static void test_no_messages(void **state)
+{
+    static const char *const bad[] = {
+        TEXT_HEAD "\\",
+        TEXT_HEAD "\\q",
+        TEXT_HEAD "\\x4",
+        TEXT_HEAD "\\x4g",
+        JSON_HEAD "message\":\"a\"b\"}",
+        JSON_HEAD "message\":\"a\\\"}",
+        JSON_HEAD "message\":\"\\x41\"}",
+        JSON_HEAD "message\":\"\\u0041\"}",
+        JSON_HEAD "message\":\"\\u0100\"}",
+        JSON_HEAD "message\":\"\\u00a0\"}",
+        JSON_HEAD "message\":\"\\u008\"}",
+        JSON_HEAD "message_base64\":\"/w=\"}",
+        JSON_HEAD "message_base64\":\"/x==\"}",
+        JSON_HEAD "message_base64\":\"//5=\"}",
+        JSON_HEAD "message_base64\":\"/w==/w==\"}",
+        JSON_HEAD "message_base64\":\"====\"}",
+        JSON_HEAD "message_base64\":\"/-8=\"}",
+    };
+    struct buffer out = {0};
+    struct record_line record;
+
+    (void)state;
+    for (size_t at = 0; at < sizeof bad / sizeof *bad; at++) {
+        assert_true(record_read(bad[at], strlen(bad[at]), &record));
+        errno = 0;
+        assert_false(record_message(&record, &out));
+        assert_int_equal(errno, EILSEQ);
+        assert_int_equal(out.size, 0);
+    }
+    buffer_free(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -260,6 +362,10 @@ int main(void)
         cmocka_unit_test(test_what_follows_does_not_matter),
         cmocka_unit_test(test_changed_in_every_byte),
         cmocka_unit_test(test_seqs),
+        cmocka_unit_test(test_messages_come_back),
+        cmocka_unit_test(test_listener_comes_back),
+        cmocka_unit_test(test_no_records),
+        cmocka_unit_test(test_no_messages),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,6 @@
 /*
- * The reply is what a client sees of the server: its template says exactly these bytes, and a
- * template with a mistake is refused when the configuration is read, not guessed at.
+ * A reply is all that a client sees of the server: a template must produce exactly its bytes, and
+ * one with a mistake is refused when the configuration is read.
  */
 #include "common/reply.h"
 
@@ -28,7 +28,7 @@ static void assert_renders(const char *template, const char *expected, size_t si
     assert_true(reply_render(reply, &values, &out));
     assert_int_equal(out.size, 1 + size);
     assert_memory_equal(out.bytes + 1, expected, size);
-    assert_true(reply_render(reply, &values, &out)); /* once more, behind the first */
+    assert_true(reply_render(reply, &values, &out)); /* once more, after the first */
     assert_int_equal(out.size, 1 + 2 * size);
     assert_memory_equal(out.bytes + 1 + size, expected, size);
     buffer_free(&out);

@@ -1,7 +1,7 @@
 /*
- * Why: a log line, or a record, must never wait for a reader that has stopped; and the descriptor
- * is the shell's and other programs', too, which a non-blocking one confuses. Whatever the system
- * allows us: a description of our own, or only a look before each write.
+ * A log line or a record must never wait for a reader that has stopped. The descriptor is shared
+ * with the shell and other programs, which a non-blocking one would confuse. This tests a
+ * description of our own, and the check before each write if the system does not allow one.
  */
 #include "common/stream.h"
 
@@ -23,7 +23,7 @@ enum { BLOCK = 4096 };
 
 static bool fstat_fails;
 
-/* In place of the library's, for the stream too. */
+/* Replaces the C library's, also in stream.c. */
 int fstat(int fd, struct stat *status)
 {
     if (!fstat_fails)
@@ -32,7 +32,7 @@ int fstat(int fd, struct stat *status)
     return -1;
 }
 
-/* Writes until nothing more fits; returns how much did. */
+/* Writes until there is no room; returns how many bytes fitted. */
 static size_t fill(const struct stream *stream)
 {
     char block[BLOCK];
@@ -58,7 +58,7 @@ static void read_exactly(int fd, size_t size)
     }
 }
 
-/* Fills, empties, and fills again what ends[1] writes to and ends[0] reads from. */
+/* Fills, empties, and fills again the channel from ends[1] to ends[0]. */
 static void check_stream(const int ends[2], struct stream *stream)
 {
     size_t room = fill(stream);
@@ -123,7 +123,7 @@ static void test_socket(void **unused)
     check_stream(ends, &stream);
 }
 
-/* One that is gone is an error, and no signal from a socket. */
+/* A peer that is gone is an error, and causes no signal from a socket. */
 static void test_reader_that_is_gone(void **unused)
 {
     struct stream stream;
@@ -139,7 +139,7 @@ static void test_reader_that_is_gone(void **unused)
     assert_int_equal(close(ends[1]), 0);
 }
 
-/* Nothing is opened for these, and closing what is not open does nothing. */
+/* For these nothing is opened, and closing does nothing. */
 static void test_files_and_devices(void **unused)
 {
     struct stream stream;

@@ -1,0 +1,36 @@
+/*
+ * files.h: what journals hold, from their first and last records: to put several in order, and to
+ * find the one in which records go on after a rotation.
+ */
+#ifndef TCPACK_READER_FILES_H
+#define TCPACK_READER_FILES_H
+
+#include "common/compiler.h"
+#include "common/record.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A record of a file. */
+struct files_record {
+    uint64_t seq; /* 0: there is none */
+    char time[RECORD_TIME_LENGTH + 1];
+    uint64_t begin; /* offset of its line */
+    uint64_t end;   /* offset after its LF */
+};
+
+/* The record with which the file begins. False: errno says why. */
+bool files_first(int fd, struct files_record *record) MUST_USE;
+
+/* The last whole line before `end` that begins as a record does. False: errno says why. */
+bool files_last(int fd, uint64_t end, struct files_record *record) MUST_USE;
+
+/*
+ * Finds, of the files beside `path` whose names are its own with a `.` or `-` and anything after
+ * it, the one that has record `seq`, and writes its name to *name, which the caller frees. False
+ * if there is none, or it cannot be read; *name is NULL then.
+ */
+bool files_find(const char *path, uint64_t seq, char **name) MUST_USE;
+
+#endif

@@ -1,0 +1,148 @@
+#include "reader/filter.h"
+
+#include "reader/peer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What stands for the rest of a time of which the beginning is given. */
+static const char first_of_all[] = "0000-01-01T00:00:00.000000Z";
+static const char last_of_all[] = "9999-12-31T23:59:59.999999Z";
+
+static bool fits(char c, char model)
+{
+    if (model >= '0' && model <= '9')
+        return c >= '0' && c <= '9';
+    return c == model || (model == 'T' && c == ' ');
+}
+
+/* Copies the given beginning over `rest`. */
+static bool take_time(const char *text, const char *rest, char *time)
+{
+    size_t size = strlen(text);
+
+    if (size > 0 && size < RECORD_TIME_LENGTH && text[size - 1] == 'Z')
+        size--;
+    if (size < strlen("2026-11-23") || size > RECORD_TIME_LENGTH)
+        return false;
+    for (size_t at = 0; at < size; at++)
+        if (!fits(text[at], rest[at]))
+            return false;
+    memcpy(time, rest, RECORD_TIME_LENGTH + 1);
+    memcpy(time, text, size);
+    if (size > strlen("2026-11-23"))
+        time[strlen("2026-11-23")] = 'T';
+    return true;
+}
+
+bool filter_since(struct filter *filter, const char *text)
+{
+    return take_time(text, first_of_all, filter->since);
+}
+
+bool filter_until(struct filter *filter, const char *text)
+{
+    return take_time(text, last_of_all, filter->until);
+}
+
+static bool add_networks(struct network_list *list, const struct network_list *more)
+{
+    struct network *networks =
+        realloc(list->networks, (list->count + more->count) * sizeof *list->networks);
+
+    if (networks == NULL)
+        return false;
+    memcpy(networks + list->count, more->networks, more->count * sizeof *networks);
+    list->networks = networks;
+    list->count += more->count;
+    return true;
+}
+
+bool filter_peers(struct filter *filter, const char *text, struct problem *problem)
+{
+    struct network_list more;
+    bool added = true;
+
+    filter->some_peers = true;
+    if (strcmp(text, "unix") == 0) {
+        filter->unix_peers = true;
+        return true;
+    }
+    if (!network_list_parse(text, &more, problem))
+        return false;
+    if (more.count > 0)
+        added = add_networks(&filter->networks, &more);
+    if (!added)
+        problem_set(problem, "not enough memory");
+    network_list_free(&more);
+    return added;
+}
+
+static bool look_up(const struct filter *filter, const struct record_line *record)
+{
+    struct sockaddr_storage address;
+
+    if (!peer_parse(record->peer, record->peer_size, &address))
+        return false;
+    return address.ss_family == AF_UNIX
+               ? filter->unix_peers
+               : network_list_has(&filter->networks, (const struct sockaddr *)&address);
+}
+
+/* Where a peer's port begins, or its end. */
+static size_t address_size(const struct record_line *record)
+{
+    const char *end = memchr(record->peer, record->peer[0] == '[' ? ']' : ':', record->peer_size);
+
+    return end == NULL ? record->peer_size : (size_t)(end - record->peer);
+}
+
+static struct filter_peer *place_of(struct filter *filter, const char *text, size_t size)
+{
+    size_t hash = size;
+
+    for (size_t at = 0; at < size; at++)
+        hash = hash * 31 + (unsigned char)text[at];
+    return &filter->looked_up[(hash ^ hash >> 10) % FILTER_PLACES];
+}
+
+/* Most records are of an address that was seen before: it is looked up once. */
+static bool has_peer(struct filter *filter, const struct record_line *record)
+{
+    size_t size = address_size(record);
+
+    if (filter->looked_up == NULL)
+        filter->looked_up = calloc(FILTER_PLACES, sizeof *filter->looked_up);
+    if (filter->looked_up == NULL || size >= FILTER_PEER_SIZE)
+        return look_up(filter, record);
+    struct filter_peer *peer = place_of(filter, record->peer, size);
+    if (memcmp(peer->text, record->peer, size) != 0 || peer->text[size] != '\0') {
+        memcpy(peer->text, record->peer, size);
+        peer->text[size] = '\0';
+        peer->wanted = look_up(filter, record);
+    }
+    return peer->wanted;
+}
+
+bool filter_has(struct filter *filter, const struct record_line *record)
+{
+    if (record->seq < filter->from || record->seq > filter->to)
+        return false;
+    if (filter->since[0] != '\0' && memcmp(record->time, filter->since, RECORD_TIME_LENGTH) < 0)
+        return false;
+    if (filter->until[0] != '\0' && memcmp(record->time, filter->until, RECORD_TIME_LENGTH) > 0)
+        return false;
+    if (filter->listener != NULL &&
+        (strlen(filter->listener) != record->listener_size ||
+         memcmp(filter->listener, record->listener, record->listener_size) != 0))
+        return false;
+    return !filter->some_peers || has_peer(filter, record);
+}
+
+void filter_free(struct filter *filter)
+{
+    network_list_free(&filter->networks);
+    free(filter->looked_up);
+    filter->looked_up = NULL;
+}

@@ -1,0 +1,222 @@
+#include "reader/input.h"
+
+#include "common/descriptors.h"
+#include "common/record.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/select.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { BLOCK = 256 * 1024 }; /* bytes read at once */
+
+/* A record's line has no more bytes: a message of max_message, each byte as six. */
+#define LINE_MAX_BYTES (UINT64_C(6) * 1024 * 1024 * 1024 + RECORD_HEAD_MAX)
+
+bool input_open(struct input *input, const char *name)
+{
+    struct stat status;
+
+    *input = (struct input){.fd = STDIN_FILENO, .name = name};
+    if (strcmp(name, "-") == 0)
+        input->name = "standard input";
+    else
+        input->fd = open(name, O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+    if (input->fd < 0)
+        return false;
+    bool usable = fstat(input->fd, &status) == 0;
+    if (usable && S_ISDIR(status.st_mode)) {
+        usable = false;
+        errno = EISDIR;
+    }
+    if (!usable) {
+        input_close(input);
+        return false;
+    }
+    input->regular = S_ISREG(status.st_mode);
+    input->device = status.st_dev;
+    input->inode = status.st_ino;
+    off_t at = input->regular ? lseek(input->fd, 0, SEEK_CUR) : 0;
+    input->offset = at > 0 ? (uint64_t)at : 0; /* standard input may be somewhere in a file */
+    return true;
+}
+
+void input_close(struct input *input)
+{
+    int saved = errno;
+
+    if (input->fd > STDIN_FILENO)
+        (void)close(input->fd); /* it was only read */
+    errno = saved;
+    buffer_free(&input->bytes);
+    input->fd = -1;
+}
+
+bool input_committed(int fd, bool *held, uint64_t *committed)
+{
+    struct flock lock = {.l_type = F_RDLCK, .l_whence = SEEK_SET};
+    struct stat status;
+
+    /* The lock first: bytes that come after it was looked at are another look's. */
+    bool locks = fcntl(fd, F_GETLK, &lock) == 0;
+    if (fstat(fd, &status) != 0)
+        return false;
+    *committed = (uint64_t)status.st_size;
+    *held = locks && lock.l_type == F_WRLCK; /* a file system without locks: nobody has one */
+    if (*held && (uint64_t)lock.l_start < *committed)
+        *committed = (uint64_t)lock.l_start;
+    return true;
+}
+
+/* Whether a pipe has something, or is at its end. Waits no longer than `timeout`; NULL: for it. */
+static bool has_input(int fd, struct timeval *timeout)
+{
+    struct descriptor_set set = {0};
+    bool ready = true; /* without memory, read() waits */
+
+    if (descriptor_set_grow(&set, fd)) {
+        descriptor_set_add(&set, fd);
+        ready = select(fd + 1, descriptor_set_for_select(&set), NULL, NULL, timeout) != 0;
+    }
+    descriptor_set_free(&set);
+    return ready;
+}
+
+void input_wait(const struct input *input)
+{
+    (void)has_input(input->fd, NULL); /* it has */
+}
+
+/* Where the bytes end that were read of the file. */
+static uint64_t read_end(const struct input *input)
+{
+    return input->offset + input->skipped + (input->bytes.size - input->begin);
+}
+
+/* Looks at how much of a file is committed. INPUT_LINE: there is more to read. */
+static enum input_result look(struct input *input)
+{
+    struct timeval now = {0};
+
+    if (!input->regular)
+        return has_input(input->fd, &now) ? INPUT_LINE : INPUT_PAUSE;
+    if (!input_committed(input->fd, &input->held, &input->committed))
+        return INPUT_FAILED;
+    if (input->offset > input->committed)
+        return INPUT_EMPTIED;
+    if (read_end(input) > input->committed) /* an unfinished line that was cut */
+        input_seek(input, input->offset, input->lines);
+    return read_end(input) < input->committed ? INPUT_LINE : INPUT_END;
+}
+
+/* Reads bytes to where they belong. INPUT_LINE: some came. */
+static enum input_result read_block(struct input *input)
+{
+    unsigned char *room = buffer_reserve(&input->bytes, BLOCK);
+    size_t size = BLOCK;
+    ssize_t got;
+
+    if (room == NULL)
+        return INPUT_FAILED;
+    if (input->regular && input->committed - read_end(input) < size)
+        size = (size_t)(input->committed - read_end(input));
+    do
+        got = input->regular ? pread(input->fd, room, size, (off_t)read_end(input))
+                             : read(input->fd, room, size);
+    while (got < 0 && errno == EINTR);
+    if (got < 0)
+        return errno == EAGAIN ? INPUT_PAUSE : INPUT_FAILED;
+    input->bytes.size += (size_t)got;
+    return got > 0 ? INPUT_LINE : INPUT_END;
+}
+
+/*
+ * A tcpackd that opened the file while it was read may have cut it, and written again: what was
+ * read without its lock does not count.
+ */
+static bool was_taken_over(const struct input *input)
+{
+    bool held;
+    uint64_t committed;
+
+    return input->regular && !input->held && input_committed(input->fd, &held, &committed) && held;
+}
+
+/* Drops what is no record's beginning, and needs no more of its line to tell. */
+static void skip(struct input *input)
+{
+    size_t size = input->bytes.size - input->begin;
+    uint64_t seq;
+
+    if (size <= RECORD_HEAD_MAX)
+        return;
+    const unsigned char *line = input->bytes.bytes + input->begin;
+    if (record_parse(line, RECORD_HEAD_MAX, &seq) == RECORD_OURS && size < LINE_MAX_BYTES)
+        return;
+    input->skipped += size - RECORD_HEAD_MAX;
+    input->bytes.size = input->begin + RECORD_HEAD_MAX;
+    input->scanned = RECORD_HEAD_MAX;
+}
+
+/* Reads more of the next line. INPUT_LINE: something came. */
+static enum input_result fill(struct input *input)
+{
+    buffer_consume(&input->bytes, input->begin);
+    input->begin = 0;
+    skip(input);
+    enum input_result result = look(input);
+    if (result == INPUT_LINE)
+        result = read_block(input);
+    if (result == INPUT_LINE && was_taken_over(input))
+        input_seek(input, input->offset, input->lines);
+    return result;
+}
+
+static void take(struct input *input, size_t size, struct input_line *line)
+{
+    line->bytes = input->bytes.bytes + input->begin;
+    line->size = input->skipped == 0 ? size : RECORD_HEAD_MAX;
+    line->offset = input->offset;
+    line->length = input->skipped + size;
+    line->number = ++input->lines;
+    input->begin += size + 1;
+    input->offset += line->length + 1;
+    input->scanned = 0;
+    input->skipped = 0;
+}
+
+enum input_result input_next(struct input *input, struct input_line *line)
+{
+    enum input_result result = INPUT_LINE;
+
+    for (; result == INPUT_LINE; result = fill(input)) {
+        size_t left = input->bytes.size - input->begin;
+        if (left > input->scanned) {
+            const unsigned char *from = input->bytes.bytes + input->begin;
+            const unsigned char *end = memchr(from + input->scanned, '\n', left - input->scanned);
+            if (end != NULL) {
+                take(input, (size_t)(end - from), line);
+                return INPUT_LINE;
+            }
+        }
+        input->scanned = left;
+    }
+    return result;
+}
+
+void input_seek(struct input *input, uint64_t offset, uint64_t lines)
+{
+    input->offset = offset;
+    input->lines = lines;
+    input->bytes.size = 0;
+    input->begin = 0;
+    input->scanned = 0;
+    input->skipped = 0;
+}
+
+uint64_t input_rest(const struct input *input)
+{
+    return read_end(input) - input->offset;
+}

@@ -1,0 +1,80 @@
+#include "reader/journals.h"
+
+#include "common/log.h"
+#include "reader/files.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static bool open_entry(struct journals_entry *entry, const char *name, size_t given)
+{
+    struct files_record first;
+
+    entry->given = given;
+    entry->first_seq = UINT64_MAX;
+    if (!input_open(&entry->input, name)) {
+        log_error("cannot open %s: %s", name, strerror(errno));
+        return false;
+    }
+    if (entry->input.regular && files_first(entry->input.fd, &first) && first.seq > 0)
+        entry->first_seq = first.seq;
+    return true;
+}
+
+static int compare(const void *left, const void *right)
+{
+    const struct journals_entry *one = left;
+    const struct journals_entry *other = right;
+
+    if (one->first_seq != other->first_seq)
+        return one->first_seq < other->first_seq ? -1 : 1;
+    return one->given < other->given ? -1 : 1;
+}
+
+bool journals_open(struct journals *journals, char *const *names, size_t count)
+{
+    struct stat status;
+
+    *journals = (struct journals){.entries = calloc(count, sizeof *journals->entries)};
+    if (journals->entries == NULL) {
+        log_error("cannot open the journals: %s", strerror(errno));
+        return false;
+    }
+    for (; journals->count < count; journals->count++) {
+        struct journals_entry *entry = &journals->entries[journals->count];
+        if (!open_entry(entry, names[journals->count], journals->count))
+            return false;
+        if (entry->input.regular && fstat(entry->input.fd, &status) == 0)
+            journals->size += (uint64_t)status.st_size;
+    }
+    qsort(journals->entries, count, sizeof *journals->entries, compare);
+    return true;
+}
+
+void journals_close(struct journals *journals)
+{
+    for (size_t at = 0; at < journals->count; at++)
+        input_close(&journals->entries[at].input);
+    free(journals->entries);
+    *journals = (struct journals){0};
+}
+
+char *journals_configured(const char *file)
+{
+    if (strcmp(file, "-") == 0) {
+        log_error("the configuration has file = - in [journal]: name the journal that is to be "
+                  "read");
+        return NULL;
+    }
+    const char *folder = file[0] == '/' ? "" : JOURNALS_FOLDER "/";
+    size_t size = strlen(folder) + strlen(file) + 1;
+    char *path = malloc(size);
+    if (path == NULL)
+        log_error("cannot name the journal: %s", strerror(errno));
+    else
+        (void)snprintf(path, size, "%s%s", folder, file); /* it has room */
+    return path;
+}

@@ -1,0 +1,72 @@
+"""
+Why: device makers copy these clients. Each must bring every message across, and under its number,
+whatever the server does meanwhile: then --once has each exactly once.
+"""
+
+import subprocess
+import sys
+
+import pytest
+
+from harness import programs
+from harness.reader import read
+from harness.waiting import DEADLINE, wait_until
+
+EXAMPLES = programs.SOURCE / "etc" / "examples"
+
+
+def command(language, tmp_path):
+    if language == "py":
+        return [sys.executable, EXAMPLES / "numbered.py"]
+    if language == "sh":
+        programs.need("bash")
+        return ["bash", EXAMPLES / "numbered.sh"]
+    programs.need("cc")
+    subprocess.run(["cc", "-std=c11", "-Wall", "-Wextra", "-Werror", "-O1", "-o",
+                    tmp_path / "numbered", EXAMPLES / "numbered.c"], check=True, timeout=DEADLINE)
+    return [tmp_path / "numbered"]
+
+
+def run(client, one, path):
+    return subprocess.Popen([*client, "127.0.0.1", str(one.port), "dev-1", path],
+                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+@pytest.mark.parametrize("language", ["py", "sh", "c"])
+def test_a_flapping_server(server, tmp_path, language, long):
+    client = command(language, tmp_path)
+    journal, lines = tmp_path / "journal", tmp_path / "lines"
+    count = 20000 if long else 3000
+    lines.write_bytes(b"".join(b"reading %d \\ of %d\n" % (number, number * 7)
+                               for number in range(1, count + 1)))
+    one = server({"journal.file": journal, "server.framing": "line"})
+    one.settings["server.port"] = str(one.port)  # it comes back where it was
+    process = run(client, one, lines)
+    kills = 50 if long else 5
+    for kill in range(1, kills + 1):
+        size = lines.stat().st_size * kill // kills // 2
+        wait_until(lambda: journal.stat().st_size >= size, f"{size} bytes recorded")
+        one.kill()
+        one.start()
+    assert process.wait(DEADLINE * 10) == 0
+    assert read("--once", journal).stdout == b"".join(
+        b"dev-1 %d %s\n" % (number, line)
+        for number, line in enumerate(lines.read_bytes().splitlines(), 1))
+
+
+@pytest.mark.parametrize("language", ["py", "sh", "c"])
+def test_a_client_that_is_started_again(server, tmp_path, language):
+    """It sends everything again, under the same numbers."""
+    client = command(language, tmp_path)
+    journal, lines = tmp_path / "journal", tmp_path / "lines"
+    lines.write_bytes(b"one\n\ntwo  three \nlast")
+    one = server({"journal.file": journal, "server.framing": "line"})
+    for _ in range(2):
+        assert run(client, one, lines).wait(DEADLINE) == 0
+    assert len(read(journal).stdout.splitlines()) == 8
+    assert read("--once", journal).stdout == b"dev-1 1 one\ndev-1 2 \ndev-1 3 two  three \n" \
+        b"dev-1 4 last\n"
+
+
+def test_the_client_in_python_is_short():
+    assert len((EXAMPLES / "numbered.py").read_text(encoding="utf-8").splitlines()) <= 42
