@@ -86,7 +86,7 @@ def test_numbered_messages(relp_server, tmp_path):
                               stdin=file))
     assert (result.status, result.stderr) == (0, "")
     assert relp_server.messages() == [b"box 1 one", b"box 2 two"]
-    assert b"box 2" in position.read_bytes()
+    assert position.read_bytes() == b"2 box\n"
 
 
 def test_load(relp_server):
