@@ -1,10 +1,10 @@
 #include "common/config/loader.h"
 
 #include "common/address.h"
+#include "common/config/contradictions.h"
 #include "common/escape.h"
 #include "common/framing/framing.h"
 #include "common/nearest.h"
-#include "common/reply.h"
 
 #include <ini.h>
 #include <stdarg.h>
@@ -22,16 +22,11 @@ enum {
     SHOWN_OVERRIDE_BYTES = 200,   /* of an override, in an error about it */
     SHOWN_PATH_BYTES = 1000,
     REPORT_MAX_BYTES = 2048,
-    SHOWN_REPLY_BYTES = 64,
     SECTIONS_BYTES = 100, /* enough for the names of all sections */
 };
 
 /* Reports a problem of the line or override that is being read. */
 static void wrong(struct config_loader *loader, const char *format, ...) PRINTF_LIKE(2, 3);
-
-/* The same for the line or override `where`. */
-static void wrong_at(struct config_loader *loader, struct config_where where, const char *format,
-                     ...) PRINTF_LIKE(3, 4);
 
 static void report(struct config_loader *loader, const char *text)
 {
@@ -57,6 +52,9 @@ static void report(struct config_loader *loader, const char *text)
     loader->report->error(loader->report->context, line);
     loader->failed = true;
 }
+
+static void report_at(struct config_loader *loader, struct config_where where, const char *format,
+                      va_list args) PRINTF_LIKE(3, 0);
 
 static void report_at(struct config_loader *loader, struct config_where where, const char *format,
                       va_list args)
@@ -91,8 +89,8 @@ static void wrong(struct config_loader *loader, const char *format, ...)
     va_end(args);
 }
 
-static void wrong_at(struct config_loader *loader, struct config_where where, const char *format,
-                     ...)
+void config_loader_wrong_at(struct config_loader *loader, struct config_where where,
+                            const char *format, ...)
 {
     va_list args;
 
@@ -117,7 +115,7 @@ void config_loader_wrong_file(struct config_loader *loader, const struct problem
 
 /* ---------------------------------------------------------------------------- sections */
 
-static struct config_seen *seen_of(struct config_loader *loader, struct config_place place)
+struct config_seen *config_loader_seen(struct config_loader *loader, struct config_place place)
 {
     return place.listener == CONFIG_NO_LISTENER ? &loader->seen[place.section]
                                                 : &loader->listeners_seen[place.listener];
@@ -263,7 +261,7 @@ static void unknown_key(struct config_loader *loader, struct config_place place,
         wrong(loader, "unknown key \"%s\" in %s", key, title);
 }
 
-static bool is_set(struct config_where where)
+bool config_where_is_set(struct config_where where)
 {
     return where.line != 0 || where.override != NULL;
 }
@@ -276,7 +274,7 @@ static bool may_set(struct config_loader *loader, const struct config_option *op
 
     if (option->type == CONFIG_NETWORKS)
         return true;
-    if (loader->override == NULL && is_set(before)) {
+    if (loader->override == NULL && config_where_is_set(before)) {
         wrong(loader, "%s was set on line %zu already", option->key, before.line);
         return false;
     }
@@ -295,13 +293,13 @@ static void set_key(struct config_loader *loader, struct config_place place,
                     const struct config_option *option, const char *value)
 {
     struct problem problem;
-    struct config_where *where = &seen_of(loader, place)->keys[option - config_options];
+    struct config_where *where = &config_loader_seen(loader, place)->keys[option - config_options];
     void *home = home_of(loader, place, option);
 
     if (!may_set(loader, option, *where, value))
         return;
     /* Lists in the file add up; so do those of overrides, which replace the file's. */
-    bool adds = option->type == CONFIG_NETWORKS && is_set(*where) &&
+    bool adds = option->type == CONFIG_NETWORKS && config_where_is_set(*where) &&
                 (where->override == NULL) == (loader->override == NULL);
     *where = here(loader);
     if (!(adds ? config_option_add(option, home, value, &problem)
@@ -335,7 +333,7 @@ static bool section_begins(void *context, const char *name)
 
     if (!find_section(loader, name, &loader->place))
         return false;
-    size_t *line = &seen_of(loader, loader->place)->section;
+    size_t *line = &config_loader_seen(loader, loader->place)->section;
     if (*line != 0)
         wrong(loader, "section [%s] began on line %zu already", name, *line);
     else
@@ -458,128 +456,12 @@ static void inherit_all(struct config_loader *loader, struct config_place place)
     for (size_t i = 0; i < config_options_count && !loader->failed; i++) {
         if (!has_option(place, &config_options[i]))
             continue;
-        bool given = is_set(seen_of(loader, place)->keys[i]);
+        bool given = config_where_is_set(config_loader_seen(loader, place)->keys[i]);
         if (is_journal_file(&config_options[i]))
             loader->config->journal.file_given = given;
         if (!given)
             inherit(loader, place, &config_options[i]);
     }
-}
-
-/* ------------------------------------------------------- keys that contradict each other */
-
-/*
- * The setting of this section to blame for `count` keys that contradict each other, and its *key.
- * An override comes before a line of the file, and the first of `keys` comes first. Not set: the
- * section inherits all of them.
- */
-static struct config_where find_culprit(struct config_loader *loader, struct config_place place,
-                                        const char *const *keys, size_t count, const char **key)
-{
-    const struct config_seen *seen = seen_of(loader, place);
-    struct config_where culprit = {0};
-
-    for (size_t i = 0; i < count; i++) {
-        const struct config_option *option = config_option_find(CONFIG_SERVER, keys[i]);
-        struct config_where where = seen->keys[option - config_options];
-        if (is_set(where) &&
-            (!is_set(culprit) || (culprit.override == NULL && where.override != NULL))) {
-            culprit = where;
-            *key = keys[i];
-        }
-    }
-    return culprit;
-}
-
-static const struct config_listener *section_of(const struct config_loader *loader,
-                                                struct config_place place)
-{
-    return place.listener == CONFIG_NO_LISTENER ? &loader->config->server
-                                                : &loader->config->listeners[place.listener];
-}
-
-/* Reports a reply that the framing of the section cannot carry. */
-static void wrong_reply(struct config_loader *loader, struct config_place place)
-{
-    static const char *const keys[] = {"reply", "framing", "acknowledge"};
-    const struct config_listener *section = section_of(loader, place);
-    const char *framing = framing_names[section->framing];
-    const char *key = NULL;
-    struct config_where culprit =
-        find_culprit(loader, place, keys, sizeof keys / sizeof keys[0], &key);
-
-    if (!is_set(culprit))
-        return;
-    if (*section->reply == '\0')
-        wrong_at(loader, culprit,
-                 "%s: the reply is empty: with framing = %s a client would not see it", key,
-                 framing);
-    else
-        wrong_at(loader, culprit,
-                 "%s: the reply \"%.*s\" contains a %s: with framing = %s a client would take it "
-                 "for more than one",
-                 key, SHOWN_REPLY_BYTES, section->reply,
-                 section->framing == FRAMING_NUL ? "NUL" : "newline", framing);
-}
-
-/* The framing must be able to carry the reply: a client would take the rest for a second one. */
-static void check_reply(struct config_loader *loader, struct config_place place)
-{
-    const struct config_listener *section = section_of(loader, place);
-    struct problem problem;
-
-    struct reply *reply = reply_compile(section->reply, &problem);
-    if (reply == NULL) {
-        config_loader_wrong_file(loader, &problem); /* out of memory: the reply itself is valid */
-        return;
-    }
-    bool fits = reply_fits(reply, (enum framing)section->framing);
-    reply_free(reply);
-    if (!fits)
-        wrong_reply(loader, place);
-}
-
-/* A framing may have responses that its clients wait for. */
-static void check_acknowledge(struct config_loader *loader, struct config_place place)
-{
-    static const char *const keys[] = {"acknowledge", "framing"};
-    const struct config_listener *section = section_of(loader, place);
-    const char *key = NULL;
-    struct config_where culprit =
-        find_culprit(loader, place, keys, sizeof keys / sizeof keys[0], &key);
-
-    if (is_set(culprit))
-        wrong_at(loader, culprit,
-                 "%s: framing = %s needs acknowledge = yes: its clients wait for a response to "
-                 "each message",
-                 key, framing_names[section->framing]);
-}
-
-static void check_answers(struct config_loader *loader, struct config_place place)
-{
-    const struct config_listener *section = section_of(loader, place);
-
-    if (section->acknowledge)
-        check_reply(loader, place);
-    else if (framing_reply((enum framing)section->framing) != NULL)
-        check_acknowledge(loader, place);
-}
-
-/* In the order of the file's lines. */
-static void check_all_answers(struct config_loader *loader)
-{
-    struct config_place server = {CONFIG_SERVER, CONFIG_NO_LISTENER};
-    bool checked = false;
-
-    for (size_t i = 0; i < loader->config->listeners_count; i++) {
-        if (!checked && loader->listeners_seen[i].section > seen_of(loader, server)->section) {
-            check_answers(loader, server);
-            checked = true;
-        }
-        check_answers(loader, (struct config_place){CONFIG_SERVER, (ptrdiff_t)i});
-    }
-    if (!checked)
-        check_answers(loader, server);
 }
 
 void config_loader_complete(struct config_loader *loader)
@@ -599,5 +481,5 @@ void config_loader_complete(struct config_loader *loader)
         inherit_all(loader, place);
     }
     if (!loader->failed)
-        check_all_answers(loader);
+        config_contradictions_check(loader);
 }

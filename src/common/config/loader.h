@@ -1,9 +1,11 @@
 /*
- * loader.h: puts the lines of a file, and overrides, into a struct config. Only for config.c. Pure.
+ * loader.h: puts the lines of a file, and overrides, into a struct config. Only for this folder.
+ * Pure.
  */
 #ifndef TCPACK_COMMON_CONFIG_LOADER_H
 #define TCPACK_COMMON_CONFIG_LOADER_H
 
+#include "common/compiler.h"
 #include "common/config/config.h"
 #include "common/config/options.h"
 #include "common/config/reader.h"
@@ -57,6 +59,16 @@ void config_loader_override(struct config_loader *loader, const char *override);
  * inherited value, and reports keys that contradict each other.
  */
 void config_loader_complete(struct config_loader *loader);
+
+/* Reports a problem of a line or an override. */
+void config_loader_wrong_at(struct config_loader *loader, struct config_where where,
+                            const char *format, ...) PRINTF_LIKE(3, 4);
+
+/* What was seen of a section. */
+struct config_seen *config_loader_seen(struct config_loader *loader, struct config_place place);
+
+/* Whether something set the key. */
+bool config_where_is_set(struct config_where where);
 
 /* Reports a problem of the file as a whole. */
 void config_loader_wrong_file(struct config_loader *loader, const struct problem *problem);

@@ -61,8 +61,11 @@ static void test_without_an_id_they_stay_as_they_are(void **state)
 
 static void acknowledge(struct numbering *numbering, enum framing framing, const char *bytes)
 {
-    const struct acknowledgement acknowledgement = {.message = (const unsigned char *)bytes,
-                                                    .message_size = strlen(bytes)};
+    const struct acknowledgement acknowledgement = {
+        .message = (const unsigned char *)bytes,
+        .message_size = strlen(bytes),
+        .txnr = framing == FRAMING_RELP ? 12 : 0,
+    };
 
     numbering_acknowledged(numbering, framing, &acknowledgement);
 }
@@ -84,6 +87,10 @@ static void test_what_is_acknowledged_is_saved(void **state)
     assert_true(numbering_save(&numbering, &problem));
     assert_true(position_load(path, &loaded, &problem));
     assert_int_equal(loaded.number, 8);
+    acknowledge(&numbering, FRAMING_RELP, "12 syslog 11 other 9 two\n");
+    assert_true(numbering_save(&numbering, &problem));
+    assert_true(position_load(path, &loaded, &problem));
+    assert_int_equal(loaded.number, 9);
     assert_string_equal(loaded.name, "other");
     assert_int_equal(unlink(path), 0);
     assert_true(numbering_save(&numbering, &problem)); /* nothing new: it is not made again */
