@@ -147,7 +147,7 @@ static enum outcome try_address(const struct connect_target *target, const struc
 {
     int64_t due_us =
         target->timeout_us == 0 ? WAIT_FOREVER : clock_monotonic_us() + target->timeout_us;
-    char problem[RELP_SESSION_PROBLEM_SIZE];
+    struct problem problem;
 
     address_text(address, connection->peer, sizeof connection->peer);
     connection->fd = connect_to(address, due_us);
@@ -159,12 +159,12 @@ static enum outcome try_address(const struct connect_target *target, const struc
     }
     if (!target->relp)
         return OUTCOME_DONE;
-    enum outcome outcome = relp_session_open(connection->fd, due_us, problem);
+    enum outcome outcome = relp_session_open(connection->fd, due_us, &problem);
     if (outcome == OUTCOME_DONE)
         return OUTCOME_DONE;
     connect_close(connection);
     if (outcome == OUTCOME_UNREACHABLE)
-        add_problem(problems, "cannot open a RELP session with ", connection->peer, problem);
+        add_problem(problems, "cannot open a RELP session with ", connection->peer, problem.text);
     return outcome;
 }
 

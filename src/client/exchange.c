@@ -202,9 +202,9 @@ void exchange_send(struct exchange *exchange, int64_t now_us)
 
 static bool acknowledge(struct exchange *exchange, const struct frame *reply, int64_t now_us)
 {
+    uint64_t txnr = framing_transaction(exchange->settings.framing, exchange->window.number);
     size_t size;
     const unsigned char *bytes = window_oldest(&exchange->window, &size); /* they stay for now */
-    uint64_t txnr = framing_transaction(exchange->settings.framing, exchange->window.number);
     struct window_message message = window_acknowledge(&exchange->window);
     struct acknowledgement acknowledgement = {
         .line = message.line,

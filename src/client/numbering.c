@@ -36,15 +36,12 @@ void numbering_acknowledged(struct numbering *numbering, enum framing framing,
                             const struct acknowledgement *acknowledgement)
 {
     struct position *position = &numbering->acknowledged;
-    /* Only relp numbers its frames: this one followed the one before it. */
-    struct framing_state state = {.number = (uint32_t)acknowledgement->txnr - 1};
     struct frame frame;
     struct numbered numbered;
-    size_t size = acknowledgement->message_size;
 
     if (numbering->position == NULL ||
-        framing_next(framing, &state, acknowledgement->message, size, true, size, &frame) !=
-            FRAMING_MESSAGE ||
+        !framing_unwrap_message(framing, acknowledgement->message, acknowledgement->message_size,
+                                &frame) ||
         !numbered_read(frame.message, frame.size, &numbered))
         return;
     memcpy(position->name, numbered.name, numbered.name_size);

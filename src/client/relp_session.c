@@ -5,6 +5,7 @@
 #include "common/buffer.h"
 #include "common/clock.h"
 #include "common/framing/framing.h"
+#include "common/framing/relp_offers.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -26,14 +27,14 @@ struct answer {
     struct frame frame; /* once it is whole */
 };
 
-static enum outcome fail(char *problem, const char *why)
+static enum outcome fail(struct problem *problem, const char *why)
 {
-    (void)snprintf(problem, RELP_SESSION_PROBLEM_SIZE, "%s", why);
+    problem_set(problem, "%s", why);
     return OUTCOME_UNREACHABLE;
 }
 
 /* Waits until `fd` can be read. */
-static enum outcome await(int fd, int64_t due_us, char *problem)
+static enum outcome await(int fd, int64_t due_us, struct problem *problem)
 {
     for (;;) {
         switch (wait_for_one(fd, true, false, due_us)) {
@@ -52,7 +53,7 @@ static enum outcome await(int fd, int64_t due_us, char *problem)
 }
 
 /* Looks for a complete response in the received bytes. OUTCOME_LOST: it is not complete yet. */
-static enum outcome look(struct answer *answer, char *problem)
+static enum outcome look(struct answer *answer, struct problem *problem)
 {
     struct framing_state state = {0};
 
@@ -73,7 +74,7 @@ static enum outcome look(struct answer *answer, char *problem)
     return fail(problem, "its response is not RELP (does the server have framing = relp?)");
 }
 
-static enum outcome receive(int fd, int64_t due_us, struct answer *answer, char *problem)
+static enum outcome receive(int fd, int64_t due_us, struct answer *answer, struct problem *problem)
 {
     enum outcome outcome = OUTCOME_LOST;
 
@@ -93,7 +94,7 @@ static enum outcome receive(int fd, int64_t due_us, struct answer *answer, char 
     return outcome;
 }
 
-enum outcome relp_session_open(int fd, int64_t due_us, char *problem)
+enum outcome relp_session_open(int fd, int64_t due_us, struct problem *problem)
 {
     char command[sizeof OFFERS + 32];
     struct answer answer = {.size = 0};
@@ -114,14 +115,14 @@ enum outcome relp_session_open(int fd, int64_t due_us, char *problem)
 
 void relp_session_close(int fd, uint64_t transaction)
 {
-    char problem[RELP_SESSION_PROBLEM_SIZE];
+    struct problem problem;
     char command[32];
     struct answer answer = {.size = 0};
 
     int size = snprintf(command, sizeof command, "%" PRIu64 " close 0\n", transaction);
     if (send(fd, command, (size_t)size, MSG_NOSIGNAL) != size)
         return;
-    if (receive(fd, clock_monotonic_us() + CLOSE_US, &answer, problem) != OUTCOME_DONE) {
+    if (receive(fd, clock_monotonic_us() + CLOSE_US, &answer, &problem) != OUTCOME_DONE) {
         /* All messages are acknowledged: the connection may be closed without it. */
     }
 }

@@ -7,18 +7,16 @@
 
 #include "client/outcome.h"
 #include "common/compiler.h"
-#include "common/framing/relp_offers.h"
+#include "common/problem.h"
 
 #include <stdint.h>
-
-enum { RELP_SESSION_PROBLEM_SIZE = RELP_OFFERS_PROBLEM_SIZE };
 
 /*
  * Opens a session on `fd`, which is connected and non-blocking. Gives up at `due_us` (monotonic, or
  * WAIT_FOREVER). OUTCOME_DONE, OUTCOME_INTERRUPTED, or OUTCOME_UNREACHABLE with the reason in
- * `problem` (RELP_SESSION_PROBLEM_SIZE bytes).
+ * `problem`.
  */
-enum outcome relp_session_open(int fd, int64_t due_us, char *problem) MUST_USE;
+enum outcome relp_session_open(int fd, int64_t due_us, struct problem *problem) MUST_USE;
 
 /*
  * Sends `close` with this transaction number and waits up to a second for the response. Fails

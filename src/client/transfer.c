@@ -262,16 +262,12 @@ static void log_refusal(const struct transfer *transfer)
 {
     enum { SHOWN = 40 };
     const struct window *window = &transfer->exchange.window;
-    struct framing_state state = {
-        .number = (uint32_t)framing_transaction(window->framing, window->number - 1),
-    };
     struct buffer text = {0};
     struct frame frame;
     size_t size;
     const unsigned char *bytes = window_oldest(window, &size);
 
-    if (framing_next(transfer->settings.framing, &state, bytes, size, true, size, &frame) ==
-            FRAMING_MESSAGE &&
+    if (framing_unwrap_message(window->framing, bytes, size, &frame) &&
         escape_text(frame.message, frame.size < SHOWN ? frame.size : SHOWN, &text) &&
         buffer_append(&text, "", 1))
         log_error("message %" PRIu64 " was refused three times in a row: the server closed the "

@@ -37,7 +37,7 @@ bool reply_fits(const struct reply *reply, enum framing framing)
     size_t size;
     const void *text = template_text(reply->template, &size);
 
-    /* Numbers and times contain no byte that a framing forbids. */
+    /* Numbers and times have no byte that a framing forbids, and are not empty. */
     return framing_can_reply(framing, text, size) &&
            (size > 0 || template_has_names(reply->template) || framing_can_carry(framing, "", 0));
 }

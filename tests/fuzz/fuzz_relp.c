@@ -22,13 +22,13 @@ static void require(bool holds)
 
 static void judge(const unsigned char *answer, size_t size)
 {
-    char problem[RELP_OFFERS_PROBLEM_SIZE];
+    struct problem problem;
 
-    memset(problem, 'x', sizeof problem);
-    if (relp_offers_accept(answer, size, problem))
+    memset(problem.text, 'x', sizeof problem.text);
+    if (relp_offers_accept(answer, size, &problem))
         return;
-    require(memchr(problem, '\0', sizeof problem) != NULL);
-    for (const char *at = problem; *at != '\0'; at++)
+    require(memchr(problem.text, '\0', sizeof problem.text) != NULL);
+    for (const char *at = problem.text; *at != '\0'; at++)
         require((unsigned char)*at >= ' ' && *at != 127);
 }
 

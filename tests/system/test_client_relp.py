@@ -76,6 +76,19 @@ def test_json_has_the_transaction_number(relp_server):
     assert all("seq" not in one for one in found)
 
 
+def test_numbered_messages(relp_server, tmp_path):
+    """The number that tcpack gave a message is found again in its RELP frame."""
+    lines = tmp_path / "lines"
+    lines.write_bytes(b"one\ntwo\n")
+    position = tmp_path / "position"
+    with open(lines, "rb") as file:
+        result = finish(start(relp_server, "-f", "relp", "--id", "box", "--position", position,
+                              stdin=file))
+    assert (result.status, result.stderr) == (0, "")
+    assert relp_server.messages() == [b"box 1 one", b"box 2 two"]
+    assert position.read_bytes() == b"2 box\n"
+
+
 def test_load(relp_server):
     result = tcpack(relp_server, "-f", "relp", "--load", 1000, "--clients", 7, "-w", 8)
     assert result.status == 0, result

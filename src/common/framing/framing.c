@@ -38,6 +38,17 @@ bool framing_wrap_message(enum framing framing, uint64_t number, const void *tex
                                           : protocol->wrap(protocol->own_ending, text, size, out);
 }
 
+bool framing_unwrap_message(enum framing framing, const unsigned char *bytes, size_t size,
+                            struct frame *frame)
+{
+    const struct framing_protocol *protocol = protocols[framing];
+    struct framing_state state = {0};
+
+    if (protocol->unwrap_message != NULL)
+        return protocol->unwrap_message(bytes, size, frame);
+    return protocol->next(&state, bytes, size, true, size, frame) == FRAMING_MESSAGE;
+}
+
 void framing_renumber(enum framing framing, uint64_t number, unsigned char *message)
 {
     if (protocols[framing]->renumber != NULL)

@@ -94,6 +94,10 @@ const char *framing_farewell(enum framing framing, struct framing_state *state);
 bool framing_wrap_message(enum framing framing, uint64_t number, const void *text, size_t size,
                           struct buffer *out) MUST_USE;
 
+/* Finds the message in bytes[0..size), as it was wrapped. False: it was not. */
+bool framing_unwrap_message(enum framing framing, const unsigned char *bytes, size_t size,
+                            struct frame *frame) MUST_USE;
+
 /* Turns a wrapped message into message `number` of another stream. Its size does not change. */
 void framing_renumber(enum framing framing, uint64_t number, unsigned char *message);
 

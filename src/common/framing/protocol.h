@@ -12,6 +12,7 @@ struct framing_protocol {
     bool (*wrap)(uint64_t ending, const void *text, size_t size, struct buffer *out);
     /* For clients, see framing.h. NULL: as for a server. */
     bool (*wrap_message)(uint64_t number, const void *text, size_t size, struct buffer *out);
+    bool (*unwrap_message)(const unsigned char *bytes, size_t size, struct frame *frame);
     void (*renumber)(uint64_t number, unsigned char *message);
     uint64_t (*transaction)(uint64_t number);
     enum framing_result (*next_reply)(struct framing_state *state, const unsigned char *bytes,

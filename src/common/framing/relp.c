@@ -115,6 +115,7 @@ const struct framing_protocol framing_relp = {
     .next = relp_next,
     .wrap = relp_wrap,
     .wrap_message = relp_sender_wrap,
+    .unwrap_message = relp_sender_unwrap,
     .renumber = relp_sender_renumber,
     .transaction = relp_sender_transaction,
     .next_reply = relp_sender_next_reply,

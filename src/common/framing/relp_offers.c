@@ -3,7 +3,6 @@
 #include "common/escape.h"
 #include "common/framing/framing.h"
 
-#include <stdio.h>
 #include <string.h>
 
 /* A run of bytes of the answer. */
@@ -38,7 +37,7 @@ static bool has_value(struct text values, const char *value)
 }
 
 /* Writes `what` and the server's text to `problem`. Returns false. */
-static bool wrong(char *problem, const char *what, struct text sent)
+static bool wrong(struct problem *problem, const char *what, struct text sent)
 {
     enum { SHOWN = 80 };
     struct buffer text = {0};
@@ -46,13 +45,12 @@ static bool wrong(char *problem, const char *what, struct text sent)
     if (sent.size > SHOWN)
         sent.size = SHOWN;
     bool shown = escape_text(sent.bytes, sent.size, &text) && buffer_append(&text, "", 1);
-    (void)snprintf(problem, RELP_OFFERS_PROBLEM_SIZE, "%s%s", what,
-                   shown ? (const char *)text.bytes : "");
+    problem_set(problem, "%s%s", what, shown ? (const char *)text.bytes : "");
     buffer_free(&text);
     return false;
 }
 
-bool relp_offers_accept(const unsigned char *answer, size_t size, char *problem)
+bool relp_offers_accept(const unsigned char *answer, size_t size, struct problem *problem)
 {
     struct text rest = {answer, size};
     struct text version = {answer, 0};

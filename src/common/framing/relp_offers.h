@@ -5,17 +5,16 @@
 #define TCPACK_COMMON_FRAMING_RELP_OFFERS_H
 
 #include "common/compiler.h"
+#include "common/problem.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { RELP_OFFERS_PROBLEM_SIZE = 256 };
-
 /*
  * Whether tcpack can use the session. `answer` is the data of the response to open: a status and a
- * text, then one offer per line. If false, `problem` (RELP_OFFERS_PROBLEM_SIZE bytes) says what the
- * server refused or does not offer, escaped for a terminal.
+ * text, then one offer per line. If false, `problem` says what the server refused or does not
+ * offer, escaped for a terminal.
  */
-bool relp_offers_accept(const unsigned char *answer, size_t size, char *problem) MUST_USE;
+bool relp_offers_accept(const unsigned char *answer, size_t size, struct problem *problem) MUST_USE;
 
 #endif

@@ -42,6 +42,18 @@ bool relp_sender_wrap(uint64_t number, const void *text, size_t size, struct buf
     return false;
 }
 
+bool relp_sender_unwrap(const unsigned char *bytes, size_t size, struct frame *frame)
+{
+    struct relp_command command;
+
+    if (relp_command_parse(bytes, size, size, 0, &command) != FRAMING_MESSAGE)
+        return false;
+    size_t lf = command.data_size > 0 && command.data[command.data_size - 1] == '\n' ? 1 : 0;
+    *frame =
+        (struct frame){command.data, command.data_size - lf, command.size, command.number, false};
+    return true;
+}
+
 enum framing_result relp_sender_next_reply(struct framing_state *state, const unsigned char *bytes,
                                            size_t size, size_t max_reply, struct frame *frame)
 {

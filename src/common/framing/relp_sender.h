@@ -8,6 +8,7 @@
 #include "common/framing/protocol.h"
 
 bool relp_sender_wrap(uint64_t number, const void *text, size_t size, struct buffer *out) MUST_USE;
+bool relp_sender_unwrap(const unsigned char *bytes, size_t size, struct frame *frame) MUST_USE;
 void relp_sender_renumber(uint64_t number, unsigned char *message);
 uint64_t relp_sender_transaction(uint64_t number);
 enum framing_result relp_sender_next_reply(struct framing_state *state, const unsigned char *bytes,

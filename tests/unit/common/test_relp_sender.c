@@ -71,6 +71,29 @@ static void a_server_takes_them(void **state)
     buffer_free(&out);
 }
 
+/* The client finds its message again in what it sent, under any number. */
+static void a_client_takes_it_back(void **state)
+{
+    static const char *const texts[] = {"", "abc", "a\n", "\n\n"};
+    struct buffer out = {0};
+    struct frame frame;
+
+    (void)state;
+    for (int framing = FRAMING_AUTO; framing <= FRAMING_RELP; framing++)
+        for (size_t at = 0; at < sizeof texts / sizeof texts[0]; at++) {
+            size_t size = strlen(texts[at]);
+            out.size = 0;
+            if (!framing_can_carry((enum framing)framing, texts[at], size))
+                continue;
+            assert_true(
+                framing_wrap_message((enum framing)framing, 999999999, texts[at], size, &out));
+            assert_true(framing_unwrap_message((enum framing)framing, out.bytes, out.size, &frame));
+            assert_int_equal(frame.size, size);
+            assert_memory_equal(frame.message, texts[at], size);
+        }
+    buffer_free(&out);
+}
+
 static void responses(void **state)
 {
     static const struct {
@@ -143,24 +166,28 @@ static void offers(void **state)
          "it takes no syslog messages, its commands are: sys,syslogs"},
         {"200 OK\nrelp_version=0", "it takes no syslog messages, its commands are: "},
     };
-    char problem[RELP_OFFERS_PROBLEM_SIZE];
+    struct problem problem;
 
     (void)state;
     for (size_t at = 0; at < sizeof cases / sizeof cases[0]; at++) {
         const char *answer = cases[at].answer;
-        bool accepted = relp_offers_accept((const unsigned char *)answer, strlen(answer), problem);
+        bool accepted = relp_offers_accept((const unsigned char *)answer, strlen(answer), &problem);
         assert_int_equal(accepted, cases[at].problem == NULL);
         if (!accepted)
-            assert_string_equal(problem, cases[at].problem);
+            assert_string_equal(problem.text, cases[at].problem);
     }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(messages_are_commands), cmocka_unit_test(a_message_gets_another_number),
-        cmocka_unit_test(a_server_takes_them),   cmocka_unit_test(responses),
-        cmocka_unit_test(only_200_acknowledges), cmocka_unit_test(offers),
+        cmocka_unit_test(messages_are_commands),
+        cmocka_unit_test(a_message_gets_another_number),
+        cmocka_unit_test(a_server_takes_them),
+        cmocka_unit_test(a_client_takes_it_back),
+        cmocka_unit_test(responses),
+        cmocka_unit_test(only_200_acknowledges),
+        cmocka_unit_test(offers),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
