@@ -33,6 +33,20 @@ bool answers_reply(struct answers *answers, const struct connection *connection,
     return framing_wrap(connection->framing, frame->ending, text, size, &answers->replies);
 }
 
+static bool make_room(struct answers *answers)
+{
+    size_t capacity = answers->capacity == 0 ? 64 : 2 * answers->capacity;
+
+    if (answers->all != NULL && answers->count < answers->capacity)
+        return true;
+    struct answer *all = realloc(answers->all, capacity * sizeof *all);
+    if (all == NULL)
+        return false;
+    answers->all = all;
+    answers->capacity = capacity;
+    return true;
+}
+
 bool answers_add(struct answers *answers, struct answer answer)
 {
     struct answer *last = answers->count > 0 ? &answers->all[answers->count - 1] : NULL;
@@ -42,14 +56,8 @@ bool answers_add(struct answers *answers, struct answer answer)
         last->messages += answer.messages;
         return true;
     }
-    if (answers->count == answers->capacity) {
-        size_t capacity = answers->capacity == 0 ? 64 : 2 * answers->capacity;
-        struct answer *all = realloc(answers->all, capacity * sizeof *all);
-        if (all == NULL)
-            return false;
-        answers->all = all;
-        answers->capacity = capacity;
-    }
+    if (!make_room(answers))
+        return false;
     answers->all[answers->count++] = answer;
     return true;
 }
