@@ -87,7 +87,8 @@ static bool add_syncs(struct buffer *out, const struct metrics *metrics)
 {
     static const char name[] = "tcpackd_journal_sync_seconds";
     uint64_t count = 0;
-    bool done = add_head(out, name, "histogram", "Time that fdatasync() of the journal took.");
+    bool done = add_head(out, name, "histogram",
+                         "Time that fdatasync(), or PostgreSQL, took for a commit.");
 
     for (size_t i = 0; done && i < METRICS_SYNC_BUCKETS; i++) {
         count += metrics->syncs[i];
@@ -119,6 +120,11 @@ static bool add_journal(struct buffer *out, const struct metrics *metrics)
                        "Bytes written to the journal.") &&
            add_counter(out, "tcpackd_journal_errors_total", metrics->journal_errors,
                        "Batches that could not be written; their clients were not answered.") &&
+           add_counter(
+               out, "tcpackd_journal_burned_total", metrics->burned,
+               "Numbers not used again because PostgreSQL did not say whether it recorded.") &&
+           add_counter(out, "tcpackd_journal_reconnects_total", metrics->reconnects,
+                       "Times that PostgreSQL was connected again.") &&
            add_gauge(out, "tcpackd_journal_sequence", metrics->sequence,
                      "Number of the last record in the journal.") &&
            add_syncs(out, metrics);

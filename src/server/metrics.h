@@ -49,6 +49,8 @@ struct metrics {
     uint64_t commits;
     uint64_t journal_bytes;
     uint64_t journal_errors; /* commits that failed; their connections were closed unanswered */
+    uint64_t burned;         /* SEQs of commits whose outcome is unknown */
+    uint64_t reconnects;     /* of the journal's database */
     uint64_t sequence;       /* of the last record */
     uint64_t syncs[METRICS_SYNC_BUCKETS + 1]; /* by duration; the last bucket has no bound */
     int64_t sync_us;                          /* their total duration, microseconds */

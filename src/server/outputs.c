@@ -204,7 +204,7 @@ static bool check_sockets(const struct outputs *outputs, const struct config *co
 
 static bool is_service_log(const struct config *config)
 {
-    return strcmp(config->journal.file, "-") == 0 && log_goes_to_journal(STDOUT_FILENO);
+    return *config->journal.postgresql == '\0' && strcmp(config->journal.file, "-") == 0 && log_goes_to_journal(STDOUT_FILENO);
 }
 
 bool outputs_check(const struct config *config, const char *path, bool standard,
@@ -216,7 +216,8 @@ bool outputs_check(const struct config *config, const char *path, bool standard,
         return problem_set(problem, "%s", strerror(errno));
     outputs->problem = problem;
     bool good = add_path(outputs, "the configuration", path, "") &&
-                add_journal(outputs, config->journal.file, standard) &&
+                (*config->journal.postgresql != '\0' ||
+                 add_journal(outputs, config->journal.file, standard)) &&
                 add_metrics(outputs, config->metrics.file) &&
                 (!standard || add_standard(outputs, "standard error", STDERR_FILENO)) &&
                 check_sockets(outputs, config);

@@ -88,9 +88,9 @@ static bool drop_privileges(const struct server *server, int *status)
 
 static bool open_journal(struct server *server, int *status)
 {
-    if (recording_open(&server->recording, server->settings))
+    if (recording_open(&server->recording, server->settings, server->readiness))
         return true;
-    *status = EX_IOERR;
+    *status = *server->settings->config.journal.postgresql == '\0' ? EX_IOERR : EX_UNAVAILABLE;
     return false;
 }
 
@@ -170,6 +170,16 @@ static void part(struct server *server)
     }
 }
 
+/* What a database is about to record is answered yet. */
+static void finish_commit(struct server *server)
+{
+    while (server->recording.committing) {
+        round_wait(server);
+        round_commit(server);
+        round_answer(server);
+    }
+}
+
 int server_run(struct server *server)
 {
     while (!server->stopping) {
@@ -181,6 +191,7 @@ int server_run(struct server *server)
         trace_round(server);
     }
     housekeeping_stopping();
+    finish_commit(server);
     if (server->status == EX_OK)
         part(server);
     connections_close_all(server);

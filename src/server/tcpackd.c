@@ -6,6 +6,7 @@
 #include "common/log.h"
 #include "server/outputs.h"
 #include "server/process/signals.h"
+#include "server/round/recording.h"
 #include "server/server.h"
 
 #include <errno.h>
@@ -189,6 +190,21 @@ static bool check_outputs(const struct config *config, const char *path, bool st
     return false;
 }
 
+/* What -t says about a configuration that could be read; returns the exit status. */
+static int check(const struct config_source *source, const struct config *config)
+{
+    struct problem problem;
+
+    if (!check_outputs(config, source->path, false))
+        return EX_CONFIG;
+    if (!recording_check(config, &problem)) {
+        log_error("%s: %s", source->path, problem.text);
+        return EX_UNAVAILABLE;
+    }
+    log_notice("%s: the configuration is valid", source->path);
+    return EX_OK;
+}
+
 static int serve(const struct config_source *source, struct config *config)
 {
     int status = EX_OK;
@@ -212,7 +228,7 @@ int main(int argc, char **argv)
 {
     struct config config;
     char journal_file[PATH_BYTES];
-    int status = EX_OK;
+    int status;
 
     signals_hold();
     descriptors_open_standard();
@@ -226,12 +242,7 @@ int main(int argc, char **argv)
     }
     if (line.print)
         exit_printed(config_print(&config, stdout));
-    if (!line.check)
-        status = serve(&line.source, &config);
-    else if (check_outputs(&config, line.source.path, false))
-        log_notice("%s: the configuration is valid", line.source.path);
-    else
-        status = EX_CONFIG;
+    status = line.check ? check(&line.source, &config) : serve(&line.source, &config);
     config_free(&config);
     free(line.overrides);
     return status;

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, settings
 
 pytest.register_assert_rewrite("harness")
 
+from harness import postgresql  # noqa: E402
 from harness.server import Server  # noqa: E402
 from harness.waiting import DEADLINE  # noqa: E402
 
@@ -93,6 +94,15 @@ def nothing_stays(monkeypatch):
         if process.poll() is None:
             process.kill()
             process.wait(DEADLINE)
+
+
+@pytest.fixture(scope="session")
+def cluster():
+    """PostgreSQL: a primary with a database "tcpack", and two standbys. Tests put it back in order."""
+    postgresql.need()
+    with postgresql.Cluster(standbys=2) as one:
+        one.primary.create_database("tcpack")
+        yield one
 
 
 @pytest.fixture

@@ -56,7 +56,10 @@ struct config {
         bool file_given; /* the configuration sets it */
         uint64_t format; /* enum journal_format */
         bool sync;
-        uint64_t mode; /* permissions of a new file */
+        uint64_t mode;    /* permissions of a new file */
+        char *postgresql; /* connection string; "": the journal is `file` */
+        uint64_t replicas;
+        uint64_t commit_timeout; /* seconds */
     } journal;
 
     struct {

@@ -8,7 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SHOWN_BYTES = 64 }; /* of a value, in an error about it */
+enum {
+    SHOWN_BYTES = 64,                 /* of a value, in an error about it */
+    DATABASE_MESSAGE_MAX = 268435456, /* bytes: a value in PostgreSQL has less than 1 GiB */
+};
 
 /*
  * The setting of this section to blame for `count` keys that contradict each other, and its *key.
@@ -132,6 +135,30 @@ static void check_answers(struct config_loader *loader, struct config_place plac
         check_acknowledge(loader, place);
 }
 
+/* There is one journal, and it must have room for the longest message. */
+static void check_journal(struct config_loader *loader)
+{
+    const struct config *config = loader->config;
+    bool has_file = config->journal.file_given && strcmp(config->journal.file, "-") != 0;
+    const struct config_option *option = config_option_find(CONFIG_JOURNAL, "postgresql");
+    struct config_where where = loader->seen[CONFIG_JOURNAL].keys[option - config_options];
+    char title[CONFIG_TITLE_SIZE];
+
+    if (*config->journal.postgresql == '\0')
+        return;
+    if (has_file)
+        config_loader_wrong_at(loader, where,
+                               "postgresql and file exclude each other: there is one journal");
+    for (size_t i = 0; i <= config->listeners_count; i++) {
+        const struct config_listener *section =
+            i == 0 ? &config->server : &config->listeners[i - 1];
+        if (section->max_message > DATABASE_MESSAGE_MAX)
+            config_loader_wrong_at(
+                loader, where, "postgresql: max_message can be up to %d there; in %s it is more",
+                (int)DATABASE_MESSAGE_MAX, config_listener_title(section, title));
+    }
+}
+
 /* In the order of the file's lines. */
 void config_contradictions_check(struct config_loader *loader)
 {
@@ -148,4 +175,5 @@ void config_contradictions_check(struct config_loader *loader)
     }
     if (!checked)
         check_answers(loader, server);
+    check_journal(loader);
 }

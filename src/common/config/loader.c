@@ -62,7 +62,10 @@ static void report_at(struct config_loader *loader, struct config_where where, c
     char text[REPORT_MAX_BYTES];
     int size;
 
-    if (where.override != NULL)
+    /* A connection string that is refused may have a password in it. */
+    if (where.override != NULL && strncmp(where.override, "journal.postgresql", 18) == 0)
+        size = snprintf(text, sizeof text, "-o journal.postgresql: ");
+    else if (where.override != NULL)
         size = snprintf(text, sizeof text, "-o %.*s%s: ", SHOWN_OVERRIDE_BYTES, where.override,
                         strlen(where.override) > SHOWN_OVERRIDE_BYTES ? "..." : "");
     else
@@ -431,6 +434,12 @@ static bool is_journal_file(const struct config_option *option)
     return option == config_option_find(CONFIG_JOURNAL, "file");
 }
 
+/* Whether the journal is in PostgreSQL; also before that key has got its default. */
+static bool has_database(const struct config *config)
+{
+    return config->journal.postgresql != NULL && *config->journal.postgresql != '\0';
+}
+
 /* Gives a key that was not set its default, or the value of [server]. */
 static void inherit(struct config_loader *loader, struct config_place place,
                     const struct config_option *option)
@@ -445,7 +454,7 @@ static void inherit(struct config_loader *loader, struct config_place place,
         if (place.section == CONFIG_CLIENT && option->type == CONFIG_TEXT)
             value = address_to_connect_to(value);
     }
-    if (is_journal_file(option) && loader->journal_file != NULL)
+    if (is_journal_file(option) && loader->journal_file != NULL && !has_database(loader->config))
         value = loader->journal_file;
     if (!config_option_set(option, home_of(loader, place, option), value, &problem))
         config_loader_wrong_file(loader, &problem); /* out of memory: the value itself is valid */

@@ -76,6 +76,35 @@ static bool check_networks(const char *text, struct problem *problem)
     return true;
 }
 
+/* Whether a connection string has a password in it: as a keyword, or as part of a URI. */
+static bool has_password(const char *text)
+{
+    size_t scheme = strspn(text, "postgresql"); /* postgres:// or postgresql:// */
+    size_t user = strncmp(text + scheme, "://", 3) == 0 ? strcspn(text + scheme + 3, "/?") : 0;
+    const char *authority = text + scheme + 3;
+    const char *at = user == 0 ? NULL : memchr(authority, '@', user);
+
+    if (at != NULL && memchr(authority, ':', (size_t)(at - authority)) != NULL)
+        return true;
+    while ((text = strstr(text, "password")) != NULL) {
+        text += strlen("password");
+        if (text[strspn(text, " ")] == '=')
+            return true;
+    }
+    return false;
+}
+
+static bool check_postgresql(const char *text, struct problem *problem)
+{
+#ifndef HAVE_LIBPQ
+    if (*text != '\0')
+        return problem_set(problem, "this tcpack was built without libpq, PostgreSQL's library");
+#endif
+    return !has_password(text) ||
+           problem_set(problem, "no password here, where others can read it: use passfile, "
+                                "~/.pgpass, a service file or a certificate");
+}
+
 #define EACH_LISTENER(field)                                                                       \
     .section = CONFIG_SERVER, .key = #field, .of_listener = true,                                  \
     .offset = offsetof(struct config_listener, field)
@@ -98,8 +127,10 @@ static bool check_networks(const char *text, struct problem *problem)
 enum {
     YEAR = 31536000,       /* seconds */
     DAY = 86400,           /* seconds */
+    HOUR = 3600,           /* seconds */
     KEEPALIVE_MAX = 32767, /* seconds: tcp(7) */
     CLIENTS_MAX = 1000000,
+    REPLICAS_MAX = 100,
 };
 
 #define AT_ONCE       .reload = CONFIG_AT_ONCE
@@ -134,6 +165,9 @@ const struct config_option config_options[] = {
     {JOURNAL(format), AT_ONCE, NAME(journal_format_names), .value = "text"},
     {JOURNAL(sync), AT_ONCE, YES_NO, .value = "yes"},
     {JOURNAL(mode), AT_ONCE, MODE, .value = "0640"},
+    {JOURNAL(postgresql), AFTER_RESTART, FREE_TEXT, .value = "", .check = check_postgresql},
+    {JOURNAL(replicas), AFTER_RESTART, NUMBER(0, REPLICAS_MAX), .value = "0"},
+    {JOURNAL(commit_timeout), AT_ONCE, NUMBER(1, HOUR), .value = "5"},
 
     {LOG(level), AT_ONCE, NAME(log_level_names), .value = "info"},
     {LOG(to), AT_ONCE, NAME(log_to_names), .value = "stderr"},

@@ -6,6 +6,7 @@
 #include "common/record.h"
 #include "server/journal/file.h"
 #include "server/journal/lock.h"
+#include "server/journal/postgresql.h"
 #include "server/journal/seq.h"
 #include "server/process/signals.h"
 
@@ -19,6 +20,7 @@
 enum { BATCH_KEPT_MAX = 8 * 1024 * 1024 }; /* bytes */
 
 struct journal {
+    struct postgresql *database; /* NULL: the journal is a file */
     struct journal_file file;
     struct journal_seq numbers; /* FILE.seq */
     char *path;
@@ -32,6 +34,7 @@ struct journal {
     uint64_t committed_seq;  /* of the last record in the file */
     struct record_time time; /* of the batch */
     int64_t sync_us;         /* duration of the last commit's fdatasync(); -1: not called */
+    int64_t begun_us;        /* when the pending commit began; 0: none is pending */
     /* What a failed write left at the end of the file, to be cut off; equal: nothing. */
     off_t torn_begin;
     off_t torn_end;
@@ -56,6 +59,7 @@ void journal_free(struct journal *journal)
 {
     if (journal == NULL)
         return;
+    postgresql_free(journal->database);
     journal_file_close(&journal->file);
     journal_seq_drop(&journal->numbers);
     buffer_free(&journal->batch);
@@ -238,12 +242,52 @@ static bool open_all(struct journal *journal, const struct journal_options *opti
     return false;
 }
 
-bool journal_open(struct journal *journal, const struct journal_options *options)
+static bool names_database(const struct journal_options *options)
+{
+    return options->postgresql != NULL && *options->postgresql != '\0';
+}
+
+/* What the database has can be more than this journal knows of: it was another session's. */
+static void take_last_seq(struct journal *journal)
+{
+    if (postgresql_last_seq(journal->database) > journal->seq)
+        journal->seq = postgresql_last_seq(journal->database);
+    journal->committed_seq = journal->seq;
+}
+
+/* One that is open stays what it is; so does a file. */
+static bool open_database(struct journal *journal, const struct journal_options *options)
+{
+    if (journal->database != NULL)
+        postgresql_change(journal->database, options);
+    if (journal->lost)
+        return problem_set(&journal->problem, "a journal in PostgreSQL needs a restart");
+    if (journal->database != NULL || journal->path != NULL)
+        return true;
+    journal->database = postgresql_open(options, &journal->problem);
+    if (journal->database == NULL)
+        return false;
+    take_last_seq(journal);
+    return true;
+}
+
+bool journal_check(const struct journal_options *options, struct problem *problem)
+{
+    struct journal_options examining = *options;
+
+    if (!names_database(options))
+        return true;
+    examining.examine_only = true;
+    struct postgresql *database = postgresql_open(&examining, problem);
+    postgresql_free(database);
+    return database != NULL;
+}
+
+static bool open_journal_file(struct journal *journal, const struct journal_options *options)
 {
     struct journal_file file;
     char *path = strdup(strcmp(options->file, "-") == 0 ? "standard output" : options->file);
 
-    journal->note.text[0] = '\0';
     if (path == NULL || !open_all(journal, options, &file)) {
         if (path == NULL)
             problem_set(&journal->problem, "cannot open journal %s: %s", options->file,
@@ -263,8 +307,42 @@ bool journal_open(struct journal *journal, const struct journal_options *options
     return true;
 }
 
+bool journal_open(struct journal *journal, const struct journal_options *options)
+{
+    journal->note.text[0] = '\0';
+    return journal->database != NULL || names_database(options)
+               ? open_database(journal, options)
+               : open_journal_file(journal, options);
+}
+
+bool journal_can_commit(const struct journal *journal)
+{
+    return journal->database != NULL ? postgresql_can_commit(journal->database)
+                                     : !journal_is_lost(journal);
+}
+
+struct journal_wait journal_wait(const struct journal *journal)
+{
+    return journal->database != NULL ? postgresql_wait(journal->database)
+                                     : (struct journal_wait){.fd = -1, .due = INT64_MAX};
+}
+
+enum journal_event journal_tend(struct journal *journal)
+{
+    if (journal->database == NULL)
+        return JOURNAL_NO_EVENT;
+    enum journal_event event = postgresql_tend(journal->database);
+    if (event == JOURNAL_AWAY)
+        journal->problem = *postgresql_problem(journal->database);
+    if (event == JOURNAL_BACK)
+        take_last_seq(journal);
+    return event;
+}
+
 bool journal_close(struct journal *journal)
 {
+    postgresql_free(journal->database);
+    journal->database = NULL;
     /* Torn records that stay in the file keep their numbers. */
     uint64_t last = cut_back(journal) ? journal->committed_seq : journal->torn_seq;
     bool noted = journal_seq_finish(&journal->numbers, last, &journal->problem);
@@ -276,9 +354,9 @@ bool journal_close(struct journal *journal)
 bool journal_append(struct journal *journal, const char *peer, const char *listener,
                     const void *message, size_t size, uint64_t *seq)
 {
-    if (journal->seq == UINT64_MAX)
+    if (journal->seq == (journal->database != NULL ? (uint64_t)INT64_MAX : UINT64_MAX))
         return problem_set(&journal->problem, "no SEQ is left");
-    if (journal->batch.size == 0)
+    if (journal->messages == 0)
         record_time_set(&journal->time, clock_wall_us());
     const struct record record = {
         .seq = journal->seq + 1,
@@ -288,7 +366,8 @@ bool journal_append(struct journal *journal, const char *peer, const char *liste
         .message = message,
         .size = size,
     };
-    if (!record_append(journal->format, &record, &journal->batch))
+    if (!(journal->database != NULL ? postgresql_append(journal->database, &record)
+                                    : record_append(journal->format, &record, &journal->batch)))
         return problem_set(&journal->problem, "out of memory");
     *seq = ++journal->seq;
     journal->messages++;
@@ -303,7 +382,10 @@ const char *journal_time(const struct journal *journal)
 
 struct journal_batch journal_batch(const struct journal *journal)
 {
-    return (struct journal_batch){journal->batch.size, journal->messages, journal->message_bytes};
+    size_t size =
+        journal->database != NULL ? postgresql_size(journal->database) : journal->batch.size;
+
+    return (struct journal_batch){size, journal->messages, journal->message_bytes};
 }
 
 int64_t journal_sync_us(const struct journal *journal)
@@ -484,14 +566,34 @@ static enum journal_result commit_batch(struct journal *journal)
     return JOURNAL_COMMITTED;
 }
 
+/* One step of a transaction. */
+static enum journal_result commit_to_database(struct journal *journal)
+{
+    int64_t now = clock_monotonic_us();
+
+    if (journal->begun_us == 0)
+        journal->begun_us = now;
+    enum journal_result result =
+        postgresql_commit(journal->database, journal->committed_seq + 1, journal->time.text);
+    if (result == JOURNAL_PENDING)
+        return result;
+    if (result != JOURNAL_COMMITTED)
+        journal->problem = *postgresql_problem(journal->database);
+    journal->sync_us = clock_monotonic_us() - journal->begun_us;
+    journal->begun_us = 0;
+    postgresql_clear(journal->database);
+    return result;
+}
+
 enum journal_result journal_commit(struct journal *journal)
 {
-    enum journal_result result = JOURNAL_COMMITTED;
-
-    if (journal->batch.size == 0)
+    if (journal->messages == 0)
+        return JOURNAL_COMMITTED;
+    enum journal_result result =
+        journal->database != NULL ? commit_to_database(journal) : commit_batch(journal);
+    if (result == JOURNAL_PENDING)
         return result;
-    result = commit_batch(journal);
-    if (result == JOURNAL_COMMITTED)
+    if (result == JOURNAL_COMMITTED || result == JOURNAL_UNKNOWN)
         journal->committed_seq = journal->seq;
     else
         journal->seq = journal->committed_seq;

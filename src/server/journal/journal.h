@@ -1,9 +1,13 @@
 /*
  * journal.h: where messages are recorded. The server appends the records of a round to a batch and
- * commits the batch with one write() and, if `sync` is set, one fdatasync(). Only then may it
- * acknowledge the messages.
+ * commits the batch. Only then may it acknowledge the messages.
  *
- * The journal is a regular file, a character device such as /dev/null, or standard output ("-").
+ * The journal is either of two things. A file: a commit is one write() and, if `sync` is set, one
+ * fdatasync(). A table in PostgreSQL (postgresql.h): a commit is one transaction, for which the
+ * server must not wait: journal_commit() returns JOURNAL_PENDING, and is called again when
+ * journal_wait() says.
+ *
+ * The file is a regular file, a character device such as /dev/null, or standard output ("-").
  * Sync, the lock, the search for the last record and cutting back apply to regular files only.
  * Other programs can read the file while it is written: the lock tells them how much is committed
  * (lock.h). If a pipe is full, a commit waits until there is room, or until SIGTERM or SIGINT.
@@ -16,6 +20,7 @@
 
 #include "common/compiler.h"
 #include "common/config/config.h"
+#include "common/problem.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -26,6 +31,11 @@ struct journal_options {
     enum journal_format format;
     bool sync;
     unsigned mode; /* permissions of a new file */
+
+    const char *postgresql;  /* connection string, copied; NULL or "": the journal is `file` */
+    unsigned replicas;       /* synchronous standbys that must have a batch, too */
+    uint64_t commit_timeout; /* seconds */
+    bool examine_only;       /* set by journal_check() */
 };
 
 struct journal;
@@ -44,6 +54,10 @@ void journal_free(struct journal *journal);
  * the last SEQ of this journal, whichever is highest. An unfinished record that a crash left is
  * cut off.
  *
+ * Waits for a database, up to commit_timeout for each of its hosts. Once the journal is open, only
+ * commit_timeout of a database can change; other options, and the other kind of journal, have no
+ * effect.
+ *
  * False: journal_problem() has the reason. A journal that was open stays as it was, but is lost if
  * its path no longer leads to it. A file is refused and left untouched if it does not end with
  * records, if its records have another format, or if another process has locked it. A file at
@@ -52,10 +66,41 @@ void journal_free(struct journal *journal);
 bool journal_open(struct journal *journal, const struct journal_options *options) MUST_USE;
 
 /*
+ * Whether the database of `options` can be the journal: connects, and changes nothing. True for a
+ * file, which is not examined.
+ */
+bool journal_check(const struct journal_options *options, struct problem *problem) MUST_USE;
+
+/*
  * Whether the journal is lost: the file no longer has a name, so its contents will vanish; or it
  * was renamed and could not be opened again. Nothing is committed until journal_open() succeeds.
  */
 bool journal_is_lost(const struct journal *journal) MUST_USE;
+
+/* Whether a commit can succeed: the file is not lost, the database is connected. */
+bool journal_can_commit(const struct journal *journal) MUST_USE;
+
+/* What the journal waits for. For a file: nothing. */
+struct journal_wait {
+    int fd;      /* -1: none; a call of journal_commit() or journal_tend() may close it */
+    bool read;   /* when it can be read */
+    bool write;  /* when it can be written */
+    int64_t due; /* or then: microseconds, monotonic; INT64_MAX: never */
+};
+
+struct journal_wait journal_wait(const struct journal *journal);
+
+enum journal_event {
+    JOURNAL_NO_EVENT,
+    JOURNAL_AWAY, /* the database is lost, or could not be reached again: journal_problem() */
+    JOURNAL_BACK, /* it is connected again */
+};
+
+/*
+ * To be called when journal_wait() says so and no commit is under way: notices that the database is
+ * lost, and connects again, without waiting. There must be no batch.
+ */
+enum journal_event journal_tend(struct journal *journal) MUST_USE;
 
 /*
  * For the end of the server: writes the last SEQ to FILE.seq and closes the file. Only
@@ -82,7 +127,7 @@ struct journal_batch {
 /* The records appended since the last commit. */
 struct journal_batch journal_batch(const struct journal *journal);
 
-/* Microseconds that fdatasync() took in the last commit; negative: it was not called. */
+/* Microseconds that fdatasync() or the transaction took in the last commit; negative: no sync. */
 int64_t journal_sync_us(const struct journal *journal);
 
 /* SEQ of the last record of the batch or, if that is empty, of the journal; 0: no record. */
@@ -91,14 +136,16 @@ uint64_t journal_seq(const struct journal *journal);
 enum journal_result {
     JOURNAL_COMMITTED, /* every record of the batch is recorded; an empty batch always is */
     JOURNAL_REFUSED,   /* none is (disk full, lost...): file and SEQ are as before; continue */
+    JOURNAL_PENDING,   /* the database has not answered yet: the batch stays; call again */
+    JOURNAL_UNKNOWN,   /* it did not say what is recorded: its SEQs are not used again; continue */
     JOURNAL_BROKEN, /* it is unknown what is recorded (fdatasync or standard output failed): stop */
     JOURNAL_STOPPED, /* the pipe stayed full until SIGTERM or SIGINT: acknowledge no record of the
                       * batch, though some may be in the pipe. No batch will be committed: stop */
 };
 
 /*
- * Writes the batch and empties it, whatever the result. If a record is not committed,
- * journal_problem() has the reason.
+ * Commits the batch and, unless it is PENDING, empties it, whatever the result. If a record is not
+ * committed, journal_problem() has the reason. Nothing may be appended while a commit is pending.
  */
 enum journal_result journal_commit(struct journal *journal) MUST_USE;
 

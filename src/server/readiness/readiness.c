@@ -49,6 +49,7 @@ struct readiness {
     size_t left; /* of those queued, how many readiness_next() may still return in this round */
 
     int failures; /* of select(), in a row */
+    bool held;    /* connected sockets do not end a wait */
 };
 
 static bool wants_signals(void)
@@ -258,11 +259,33 @@ static void add_all_found(struct readiness *readiness, const struct descriptor_s
         add_found(readiness, fd, found);
 }
 
+void readiness_hold(struct readiness *readiness, bool held)
+{
+    readiness->held = held;
+}
+
+/*
+ * Removes from what select() watches: the sockets that are known to be ready, and SIGIO, which can
+ * wait in the kernel.
+ */
+static void leave_out_found(struct readiness *readiness)
+{
+    if (readiness->signals >= 0)
+        descriptor_set_remove(&readiness->read_found, readiness->signals);
+    for (size_t at = 0; at < readiness->queued; at++) {
+        int fd = readiness->queue[(readiness->first + at) & (readiness->size - 1)];
+        if (readiness_has(readiness, fd)) {
+            descriptor_set_remove(&readiness->read_found, fd);
+            descriptor_set_remove(&readiness->write_found, fd);
+        }
+    }
+}
+
 /* One select() over the descriptors that it watches. False with errno. */
 static bool find_ready(struct readiness *readiness, int64_t timeout)
 {
     struct timeval limit = {0};
-    bool may_block = readiness->queued == 0;
+    bool may_block = readiness->queued == 0 || readiness->held;
 
     if (timeout > 0 && may_block) {
         limit.tv_sec = (time_t)(timeout / 1000000);
@@ -270,6 +293,8 @@ static bool find_ready(struct readiness *readiness, int64_t timeout)
     }
     descriptor_set_copy(&readiness->read_found, &readiness->read, readiness->beyond);
     descriptor_set_copy(&readiness->write_found, &readiness->write, readiness->beyond);
+    if (readiness->held)
+        leave_out_found(readiness);
     int found = select(readiness->beyond, descriptor_set_for_select(&readiness->read_found),
                        descriptor_set_for_select(&readiness->write_found), NULL,
                        timeout < 0 && may_block ? NULL : &limit);
@@ -300,7 +325,7 @@ static bool take_signals_alone(struct readiness *readiness)
 
 bool readiness_wait(struct readiness *readiness, int64_t timeout)
 {
-    if (take_signals_alone(readiness)) {
+    if (!readiness->held && take_signals_alone(readiness)) {
         readiness->busy = true;
         readiness->left = readiness->queued;
         return true;

@@ -80,6 +80,13 @@ void readiness_again(struct readiness *readiness, int fd);
 bool readiness_wait(struct readiness *readiness, int64_t timeout) MUST_USE;
 
 /*
+ * While sockets are held, they do not end a wait; those that are or become ready are returned after
+ * that. For a server that cannot read from them now. Other descriptors are as before, if each wait
+ * is followed by readiness_take() for every one of them.
+ */
+void readiness_hold(struct readiness *readiness, bool held);
+
+/*
  * Returns the next ready descriptor and stores in *events what it is ready for; -1 after the last
  * one. The caller may stop early; the remaining descriptors come first in the next round.
  */

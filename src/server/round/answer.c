@@ -78,6 +78,8 @@ static void answer_one(struct server *server, const struct answer *answer)
 
 void round_answer(struct server *server)
 {
+    if (server->recording.committing)
+        return;
     for (size_t at = 0; at < server->answers.count; at++)
         answer_one(server, &server->answers.all[at]);
     answers_clear(&server->answers);

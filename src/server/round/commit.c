@@ -14,6 +14,13 @@ static void refused(struct server *server)
     answers_take_back(&server->answers);
 }
 
+/* Some of the messages may be recorded: their clients send them again, and their SEQs are gone. */
+static void unknown(struct server *server, const struct journal_batch *batch)
+{
+    server->metrics.burned += batch->messages;
+    refused(server);
+}
+
 static void broken(struct server *server)
 {
     log_error("%s: stopping, the last messages are not acknowledged",
@@ -59,7 +66,9 @@ void round_commit(struct server *server)
         return;
     bool is_logged = log_writes(LOG_LEVEL_TRACE);
     int64_t begin = is_logged ? clock_monotonic_us() : 0;
-    switch (journal_commit(server->recording.journal)) {
+    switch (recording_commit(&server->recording, server->readiness)) {
+    case JOURNAL_PENDING:
+        break;
     case JOURNAL_COMMITTED:
         committed(server, &batch);
         if (is_logged)
@@ -68,6 +77,9 @@ void round_commit(struct server *server)
         break;
     case JOURNAL_REFUSED:
         refused(server);
+        break;
+    case JOURNAL_UNKNOWN:
+        unknown(server, &batch);
         break;
     case JOURNAL_BROKEN:
         broken(server);

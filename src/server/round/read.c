@@ -398,6 +398,8 @@ void round_read(struct server *server)
     unsigned events;
     int fd;
 
+    if (server->recording.committing)
+        return;
     server->read_share = ready > 0 ? ROUND_BYTES / ready : 0;
     while (journal_batch(server->recording.journal).size < BATCH_MAX &&
            (fd = readiness_next(server->readiness, &events)) >= 0)

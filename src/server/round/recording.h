@@ -8,6 +8,7 @@
 #include "common/compiler.h"
 #include "server/connection/episode.h"
 #include "server/journal/journal.h"
+#include "server/readiness/readiness.h"
 #include "server/settings.h"
 
 #include <stdbool.h>
@@ -19,10 +20,17 @@ struct recording {
     int64_t failed_at;      /* when the last commit failed; 0: it succeeded */
     struct episode trouble; /* log lines about commits that fail */
     int64_t look_due;       /* when to check next whether the journal has lost its path */
+    bool committing;        /* a commit is pending: nothing is read or answered meanwhile */
+    int watched;            /* descriptor that readiness watches for the journal; -1: none */
+    struct problem away;    /* why the database cannot be reached, as logged last */
 };
 
+/* Whether the journal of a configuration can be used, as far as that changes nothing: for -t. */
+bool recording_check(const struct config *config, struct problem *problem) MUST_USE;
+
 /* Opens the journal of `settings`, or reopens it. The batch must be empty. False: logged. */
-bool recording_open(struct recording *recording, const struct settings *settings) MUST_USE;
+bool recording_open(struct recording *recording, const struct settings *settings,
+                    struct readiness *readiness) MUST_USE;
 
 /*
  * The same while the server runs. If it fails, recording continues as before; or, if the journal
@@ -37,6 +45,19 @@ bool recording_reopen(struct recording *recording, const struct settings *settin
  */
 void recording_look_after(struct recording *recording, const struct settings *settings,
                           int64_t now);
+
+/* journal_commit(), noting whether it is pending. */
+enum journal_result recording_commit(struct recording *recording,
+                                     struct readiness *readiness) MUST_USE;
+
+/* When to call recording_tend(), or to continue a commit, without the descriptor being ready. */
+int64_t recording_wait_due(const struct recording *recording);
+
+/*
+ * journal_tend(), with its log lines. True: the database was lost and is connected again. The batch
+ * must be empty.
+ */
+bool recording_tend(struct recording *recording, struct readiness *readiness, int64_t now) MUST_USE;
 
 /* Notes that the last commit worked, or failed, which is logged once for an episode. */
 void recording_worked(struct recording *recording, int64_t now);

@@ -27,8 +27,9 @@ struct server {
     struct settings *settings;
     struct readiness *readiness;
     struct listeners listeners;
-    int signals; /* descriptor that signals make readable */
-    int64_t now; /* of this round: microseconds, monotonic */
+    int signals;       /* descriptor that signals make readable */
+    unsigned requests; /* enum signal_request: what signals asked for and was not done yet */
+    int64_t now;       /* of this round: microseconds, monotonic */
 
     struct connections connections;
     struct peer_counts peers; /* admitted connections by address */

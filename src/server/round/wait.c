@@ -14,10 +14,14 @@
 /* Microseconds until the first deadline; negative: there is none. */
 static int64_t time_left(const struct server *server)
 {
-    int64_t due = deadlines_first(server->connections.deadlines);
+    /* While a commit is pending, connections wait for its end: their time-outs, too. */
+    int64_t due = server->recording.committing ? DEADLINE_NEVER
+                                               : deadlines_first(server->connections.deadlines);
 
     if (housekeeping_due(server) < due)
         due = housekeeping_due(server);
+    if (recording_wait_due(&server->recording) < due)
+        due = recording_wait_due(&server->recording);
     if (due == DEADLINE_NEVER)
         return -1;
     int64_t left = due - clock_monotonic_us();
@@ -59,8 +63,11 @@ static void close_overdue(struct server *server)
 
 static void handle_signals(struct server *server)
 {
-    unsigned requests = signals_take();
+    unsigned later = server->recording.committing ? SIGNAL_RELOAD : 0; /* between two commits */
+    unsigned requests = server->requests | signals_take();
 
+    server->requests = requests & later;
+    requests &= ~later;
     if ((requests & SIGNAL_RELOAD) != 0 && !server->stopping)
         reload_configuration(server);
     if ((requests & SIGNAL_REPORT) != 0)
@@ -69,9 +76,21 @@ static void handle_signals(struct server *server)
         server->stopping = true;
 }
 
+/* The journal in a database goes on, if it has to between commits. */
+static void tend_journal(struct server *server)
+{
+    bool ready = readiness_take(server->readiness, server->recording.watched);
+
+    if (!server->recording.committing &&
+        (ready || recording_wait_due(&server->recording) <= server->now) &&
+        recording_tend(&server->recording, server->readiness, server->now))
+        server->metrics.reconnects++;
+}
+
 void round_wait(struct server *server)
 {
-    close_overdue(server);
+    if (!server->recording.committing)
+        close_overdue(server);
     if (server->connections.count < server->accepting.resume_below)
         accept_update(server);
     if (!readiness_wait(server->readiness, time_left(server))) {
@@ -81,7 +100,9 @@ void round_wait(struct server *server)
         return;
     }
     server->now = clock_monotonic_us();
+    tend_journal(server);
     housekeeping_run(server);
-    if (readiness_take(server->readiness, server->signals) || signals_came())
+    if (readiness_take(server->readiness, server->signals) || signals_came() ||
+        server->requests != 0)
         handle_signals(server);
 }

@@ -533,6 +533,34 @@ static void has_what_was_not_returned_yet(void **state)
     assert_false(readiness_has(readiness, ours[0]));
 }
 
+/* Sockets that are held, ready before or after that, end no wait, and are not lost. */
+static void held_sockets_end_no_wait(void **state)
+{
+    unsigned events;
+
+    (void)state;
+    add_quietly(0);
+    add_quietly(1);
+    assert_true(readiness_watch(readiness, ours[2], READY_READ)); /* as a listener */
+    say(0);
+    assert_true(readiness_wait(readiness, 0));
+    readiness_hold(readiness, true);
+    say(1);
+    assert_true(readiness_wait(readiness, 1000)); /* select() may find it once */
+    (void)readiness_was_busy(readiness);
+    assert_true(readiness_wait(readiness, 1000));
+    assert_false(readiness_was_busy(readiness));
+    say(2);
+    assert_true(readiness_wait(readiness, -1));
+    assert_true(readiness_take(readiness, ours[2]));
+    assert_int_equal(take_bytes(ours[2]), 1);
+    readiness_hold(readiness, false);
+    assert_true(readiness_wait(readiness, 0));
+    assert_int_equal(readiness_next(readiness, &events), ours[0]);
+    assert_int_equal(readiness_next(readiness, &events), ours[1]);
+    assert_int_equal(readiness_next(readiness, &events), -1);
+}
+
 /* Others: a listener, for example, which only select() finds. */
 static void signals_do_not_starve_others(void **state)
 {
@@ -636,6 +664,7 @@ int main(void)
         EVERY_WAY(grows_while_some_are_queued),
         EVERY_WAY(past_failures_do_not_count),
         EVERY_WAY(has_what_was_not_returned_yet),
+        EVERY_WAY(held_sockets_end_no_wait),
         EVERY_WAY(signals_do_not_starve_others),
         EVERY_WAY(signals_are_acted_on_at_once),
         EVERY_WAY(random_traffic_is_all_taken),

@@ -1,0 +1,130 @@
+"""
+A primary that is lost, and a standby in its place: each numbered message that was acknowledged is in
+the surviving primary, once. Controls show that the checks find what is missing.
+"""
+
+import random
+import signal
+
+import pytest
+
+from harness.client import Client
+from harness.numbered import NumberedLoad
+from harness.postgresql import messages
+from harness.server import Server
+from harness.waiting import wait_until
+
+DATABASE = "tcpack"
+
+
+# They share a cluster: one process must run them all.
+pytestmark = pytest.mark.xdist_group("postgresql")
+
+
+@pytest.fixture
+def replicated(cluster):
+    """A primary and two standbys, one of which a commit waits for, and nothing recorded."""
+    cluster.primary.empty(DATABASE)
+    cluster.replicate("ANY 1 (*)")
+    yield cluster
+    cluster.replicate("")
+
+
+def settings(cluster, name, replicas=1, **keys):
+    hosts = cluster.servers_of_string()
+    return {"server.framing": "line", "log.level": "notice", "journal.commit_timeout": 2, "journal.replicas": replicas,
+            "journal.postgresql": f"{hosts} dbname={DATABASE} user=tcpackd application_name={name}"
+                                  " target_session_attrs=read-write", **keys}
+
+
+def test_failovers(replicated, tmp_path, long):
+    """
+    The primary is killed or hangs, and the standby that has most is promoted; the old primary, back
+    again, is alone and acknowledges nothing. Two servers, and clients that go from one to the other.
+    """
+    chance = random.Random(7)
+    with Server(tmp_path, settings(replicated, "one")) as one, \
+            Server(tmp_path, settings(replicated, "two")) as two, \
+            NumberedLoad([one.addresses[0], two.addresses[0]], pause=0.01) as load:
+        load.wait_more(20)
+        for turn in range(200 if long else 1):
+            replicated.fail_over(["kill", "hang"][turn % 2])
+            load.wait_more(chance.randrange(1, 40))
+    count = load.check(replicated.primary, DATABASE)
+    print(f"{count} acknowledged, {sum(client.sends for client in load.clients)} sent")
+
+
+def test_server_that_is_killed_between_commit_and_reply(replicated, tmp_path):
+    """Its client sends again, to another one: recorded once, and acknowledged."""
+    primary, standbys = replicated.primary, replicated.standbys
+    with Server(tmp_path, settings(replicated, "two")) as two:
+        one = Server(tmp_path, settings(replicated, "one", **{"journal.commit_timeout": 30})).start()
+        with Client(one) as client, Client(two) as other:
+            for standby in standbys:
+                standby.pause()
+            client.send(b"dev 1 x\n")
+            primary.wait_query("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'one'"
+                               " AND wait_event = 'SyncRep'", "1")
+            one.send_signal(signal.SIGSTOP)
+            for standby in standbys:
+                standby.resume()
+            wait_until(lambda: messages(primary, DATABASE) == [b"dev 1 x"], "the commit")
+            one.kill()
+            assert client.receive_all() == b""
+            other.say(b"dev 1 x")
+    assert messages(primary, DATABASE) == [b"dev 1 x"]
+
+
+@pytest.mark.long
+def test_all_standbys_are_gone_and_back(replicated, tmp_path):
+    """Acknowledging stops, whichever server is asked, and goes on with the first that is back."""
+    with Server(tmp_path, settings(replicated, "one")) as one, \
+            Server(tmp_path, settings(replicated, "two")) as two, \
+            NumberedLoad([one.addresses[0], two.addresses[0]], pause=0.01) as load:
+        load.wait_more(20)
+        standbys = replicated.standbys
+        for standby in standbys:
+            standby.kill()
+        for server in one, two:
+            server.log.wait("nothing is acknowledged")
+        acknowledged = load.acknowledged
+        for server in one, two:
+            server.log.wait("no answer within commit_timeout|another session records as")
+        assert load.acknowledged == acknowledged
+        standbys[0].start()
+        load.wait_more(20)
+    load.check(replicated.primary, DATABASE)
+    standbys[1].start()
+
+
+# ------------------------------------------------------------------------------------- controls
+
+@pytest.mark.long
+def test_control_without_replicas_a_failover_loses(replicated, tmp_path):
+    """What replicas = 1 refuses to start with is acknowledged without it, and lost."""
+    replicated.replicate("")
+    old, standby = replicated.primary, replicated.standbys[0]
+    with Server(tmp_path, settings(replicated, "one", replicas=0)) as one:
+        with NumberedLoad(one.addresses, pause=0.01) as load:
+            load.wait_more(5)
+            for each in replicated.standbys:
+                each.kill()
+            load.wait_more(20)
+        old.kill()
+        standby.start().promote()
+    replicated.primary = standby
+    with pytest.raises(AssertionError, match="acknowledged are missing"):
+        load.check(standby, DATABASE)
+    replicated.rebuild("ANY 1 (*)")
+
+
+@pytest.mark.long
+def test_control_a_second_row_is_found(replicated, tmp_path):
+    replicated.primary.query("DROP INDEX tcpack.records_numbered;"
+                             "CREATE UNIQUE INDEX records_numbered ON tcpack.records (id, number, digest,"
+                          " seq) WHERE id IS NOT NULL", dbname=DATABASE)
+    replicated.primary.query("INSERT INTO tcpack.records (server, seq, time, peer, id, number, message)"
+                          " SELECT 'x', n, now(), 'unix', 'device-0', 1, 'x' FROM"
+                          " generate_series(1, 2) n", dbname=DATABASE)
+    with pytest.raises(AssertionError, match="is there twice"):
+        NumberedLoad([]).check(replicated.primary, DATABASE)
