@@ -9,10 +9,10 @@
  *   100007
  *   inode 131 from 7 last 00000000000000000019 synced yes boot BOOT_ID
  *
- * INODE is the journal's; FROM is the last SEQ before the line was written, if the journal was empty
- * then, and 0 if not; LAST is the last SEQ written to the journal, overwritten in each commit without
- * a sync, so that it is known if the server is killed while the journal is synced. After a stop the file has one line,
- * exactly the last SEQ. An administrator can write such a line, too.
+ * INODE is the journal's; FROM is the last SEQ before the line was written, if the journal was
+ * empty then, and 0 if not; LAST is the last SEQ written to the journal, overwritten in each commit
+ * without a sync, so that it is known if the server is killed while the journal is synced. After a
+ * stop the file has one line, exactly the last SEQ. An administrator can write such a line, too.
  */
 #ifndef TCPACK_SERVER_JOURNAL_SEQ_H
 #define TCPACK_SERVER_JOURNAL_SEQ_H
