@@ -62,14 +62,23 @@ static bool has_room(int fd)
     return room;
 }
 
+/* A writable pipe has room for PIPE_BUF bytes (pipe(7)), a terminal perhaps for one. */
 static ssize_t write_guarded(int fd, const void *bytes, size_t size)
 {
-    if (!has_room(fd)) {
-        errno = EAGAIN;
-        return -1;
+    const size_t most = isatty(fd) ? 1 : PIPE_BUF;
+    const char *at = bytes;
+    size_t left = size;
+    ssize_t written = 1;
+
+    while (left > 0 && written > 0 && has_room(fd)) {
+        written = write(fd, at, left < most ? left : most);
+        at += written > 0 ? written : 0;
+        left -= written > 0 ? (size_t)written : 0;
     }
-    /* A pipe that is writable has room for this much (pipe(7)). */
-    return write(fd, bytes, size < PIPE_BUF ? size : PIPE_BUF);
+    if (left < size || written <= 0)
+        return left < size ? (ssize_t)(size - left) : written;
+    errno = EAGAIN;
+    return -1;
 }
 
 ssize_t stream_write(const struct stream *stream, const void *bytes, size_t size)

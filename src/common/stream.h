@@ -15,7 +15,7 @@ enum stream_kind {
     STREAM_PLAIN,   /* plain write(): a file, a device, or a descriptor that is non-blocking */
     STREAM_OWN,     /* write() to a non-blocking description of our own */
     STREAM_SOCKET,  /* send() with MSG_DONTWAIT */
-    STREAM_GUARDED, /* a short write() once select() reports room */
+    STREAM_GUARDED, /* short write()s, each after select() reported room */
 };
 
 /* A zeroed struct is closed. */
@@ -31,7 +31,7 @@ void stream_open(struct stream *stream, int fd);
 /*
  * Like write() to a non-blocking descriptor: returns the number of bytes written, perhaps fewer
  * than all; or -1 with errno, EAGAIN if there is no room now. Only with STREAM_GUARDED can it still
- * wait: if another writer takes the room first, or a terminal has less room than is written.
+ * wait: if another writer takes the room first.
  */
 ssize_t stream_write(const struct stream *stream, const void *bytes, size_t size) MUST_USE;
 

@@ -8,11 +8,13 @@ import signal
 
 import pytest
 
+from harness import programs
 from harness.client import Client
 from harness.disk import small_disk
 from harness.journal import read_journal
 from harness.load import ANSWER_SEQ
 from harness.server import Server
+from harness.tracing import tracer
 from harness.waiting import wait_until
 
 
@@ -72,6 +74,31 @@ def test_no_number_is_given_twice(make, journal, change, end, sync):
     change(journal)
     one.start()
     assert say(one)[0] > 3
+    one.stop()
+
+
+@pytest.mark.parametrize("before", [0, 2])
+def test_killed_before_the_acknowledgement(make, journal, before):
+    """The record is written and not acknowledged; then the journal is emptied: copytruncate."""
+    programs.need_strace()
+    one = make().start()
+    if before:
+        assert say(one, before) == [1, 2]
+        one.kill()
+    else:
+        one.stop()
+    one.wrap = tracer("/dev/null", "trace=fdatasync", "inject=fdatasync:signal=KILL:when=1")
+    one.start()
+    with Client(one) as client:
+        client.send(b"message\n")
+        assert client.receive_all() == b""
+    assert one.wait() == -signal.SIGKILL
+    one.wrap = []
+    records = read_journal(journal)
+    assert len(records) == before + 1
+    empty(journal)
+    one.start()
+    assert say(one)[0] > records[-1].seq
     one.stop()
 
 

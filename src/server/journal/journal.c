@@ -162,8 +162,10 @@ static bool open_file(struct journal *journal, const struct journal_options *opt
 static bool reserve(struct journal *journal, const char *path, const struct journal_file *file,
                     uint64_t last, bool synced)
 {
-    struct journal_seq_note note = {
-        .inode = file->inode, .from = last, .last = last, .synced = synced};
+    struct journal_seq_note note = {.inode = file->inode,
+                                    .from = file->committed > 0 ? 0 : last,
+                                    .last = last,
+                                    .synced = synced};
     uint64_t needed = journal->seq > last ? journal->seq : last; /* including the batch */
 
     journal_seq_boot(note.boot);
@@ -529,6 +531,7 @@ static enum journal_result write_and_sync(struct journal *journal)
     size_t written = write_batch(journal);
     if (written < journal->batch.size)
         return give_up(journal, written);
+    journal_seq_written(&journal->numbers, journal->seq);
     if (journal->sync && journal->file.regular && !sync_file(journal))
         return take_back_unsynced(journal);
     show_committed(journal);
@@ -562,7 +565,6 @@ static enum journal_result commit_batch(struct journal *journal)
         return result;
     if (!has_name(journal))
         return refuse_lost(journal, "was deleted, and its records are lost");
-    journal_seq_committed(&journal->numbers, journal->seq);
     return JOURNAL_COMMITTED;
 }
 

@@ -114,7 +114,7 @@ uint64_t journal_seq_resume(const struct journal_seq_note *note, uint64_t last_r
     if (same_file && last_record > 0 && last_record >= note->last && (same_boot || note->synced))
         return last_record;
     if (same_file && last_record == 0 && note->last == note->from && same_boot)
-        return note->from; /* nothing was committed to this file */
+        return note->from; /* nothing was written to this file */
     return note->reserved;
 }
 
@@ -268,7 +268,7 @@ bool journal_seq_reserve(struct journal_seq *seq, const char *path, uint64_t nee
     return true;
 }
 
-void journal_seq_committed(const struct journal_seq *seq, uint64_t last)
+void journal_seq_written(const struct journal_seq *seq, uint64_t last)
 {
     char digits[SEQ_DIGITS + 1];
 

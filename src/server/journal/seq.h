@@ -9,9 +9,10 @@
  *   100007
  *   inode 131 from 7 last 00000000000000000019 synced yes boot BOOT_ID
  *
- * INODE is the journal's; FROM is the last SEQ before the line was written; LAST is the last
- * committed SEQ, overwritten in each commit without a sync. After a stop the file has one line,
- * exactly the last SEQ. An administrator can write such a line, too.
+ * INODE is the journal's; FROM is the last SEQ before the line was written, if the journal was
+ * empty then, and 0 if not; LAST is the last SEQ written to the journal, overwritten in each commit
+ * without a sync, so that it is known if the server is killed while the journal is synced. After a
+ * stop the file has one line, exactly the last SEQ. An administrator can write such a line, too.
  */
 #ifndef TCPACK_SERVER_JOURNAL_SEQ_H
 #define TCPACK_SERVER_JOURNAL_SEQ_H
@@ -81,10 +82,10 @@ bool journal_seq_reserve(struct journal_seq *seq, const char *path, uint64_t nee
                          struct journal_seq_note note, struct problem *problem) MUST_USE;
 
 /*
- * Writes the last committed SEQ to FILE.seq, without a sync. Call it after each commit, before its
- * messages are acknowledged.
+ * Writes the last SEQ to FILE.seq, without a sync. Call it when the records up to it are written to
+ * the journal, before they are synced and their messages are acknowledged.
  */
-void journal_seq_committed(const struct journal_seq *seq, uint64_t last);
+void journal_seq_written(const struct journal_seq *seq, uint64_t last);
 
 /*
  * For the end of the server: writes exactly `last` to FILE.seq and syncs it. False with the reason

@@ -12,6 +12,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -19,7 +20,10 @@
 
 #include <cmocka.h>
 
-enum { BLOCK = 4096 };
+enum {
+    BLOCK = 4096,
+    ALARM_SECONDS = 60, /* after these a write() that waits ends the test */
+};
 
 static bool fstat_fails;
 
@@ -111,6 +115,32 @@ static void test_pipe_that_cannot_be_examined(void **state)
     check_stream(ends, &stream);
 }
 
+/* One that has room for less than a line: of another user, it cannot be opened again. */
+static void test_terminal_that_cannot_be_opened_again(void **unused)
+{
+    static const char line[] = "tcpackd: connected by 127.0.0.1:53312\n";
+    int master = posix_openpt(O_RDWR | O_NOCTTY);
+    ssize_t written;
+
+    (void)unused;
+    assert_true(master >= 0);
+    assert_int_equal(grantpt(master), 0);
+    assert_int_equal(unlockpt(master), 0);
+    int slave = open(ptsname(master), O_RDWR | O_NOCTTY);
+    assert_true(slave >= 0);
+    const struct stream stream = {.fd = slave, .kind = STREAM_GUARDED};
+    (void)alarm(ALARM_SECONDS);
+    do
+        written = stream_write(&stream, line, sizeof line - 1);
+    while (written > 0);
+    (void)alarm(0);
+    assert_int_equal(written, -1);
+    assert_int_equal(errno, EAGAIN);
+    assert_int_equal(fcntl(slave, F_GETFL) & O_NONBLOCK, 0);
+    assert_int_equal(close(slave), 0);
+    assert_int_equal(close(master), 0);
+}
+
 static void test_socket(void **unused)
 {
     struct stream stream;
@@ -164,6 +194,7 @@ int main(void)
         cmocka_unit_test(test_pipe),
         cmocka_unit_test(test_pipe_that_cannot_be_opened_again),
         cmocka_unit_test(test_pipe_that_cannot_be_examined),
+        cmocka_unit_test(test_terminal_that_cannot_be_opened_again),
         cmocka_unit_test(test_socket),
         cmocka_unit_test(test_reader_that_is_gone),
         cmocka_unit_test(test_files_and_devices),
