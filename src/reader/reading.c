@@ -28,6 +28,12 @@ void reading_begin(struct reading *reading, const struct input *input)
 
 /* ------------------------------------------------------------------------------------ reports */
 
+static void report_more(const struct input *input)
+{
+    log_warning("%s: there are more lines that are damaged: see tcpack-journal --check",
+                input->name);
+}
+
 /* A line that is no record. It is looked at again when more of the file is read: said once. */
 static void report_foreign(struct reading *reading, const struct input *input,
                            const struct input_line *line)
@@ -44,8 +50,24 @@ static void report_foreign(struct reading *reading, const struct input *input,
         log_warning("%s:%" PRIu64 ": not a record: left out (%" PRIu64 " bytes)", input->name,
                     line->number, line->length);
     else if (reading->reports == REPORTS_MAX)
-        log_warning("%s: there are more lines that are not records: see tcpack-journal --check",
-                    input->name);
+        report_more(input);
+    reading->reports++;
+}
+
+/*
+ * A record whose message cannot be decoded. tcpackd keeps it when it starts: unlike a line that is
+ * no record, it says nothing about what follows.
+ */
+static void report_damaged(struct reading *reading, const struct input *input,
+                           const struct input_line *line)
+{
+    reading->found = true;
+    progress_hide(&reading->progress);
+    if (reading->reports < REPORTS_MAX)
+        log_warning("%s:%" PRIu64 ": its message is damaged: left out (%" PRIu64 " bytes)",
+                    input->name, line->number, line->length);
+    else if (reading->reports == REPORTS_MAX)
+        report_more(input);
     reading->reports++;
 }
 
@@ -231,16 +253,15 @@ static enum step take_line(struct reading *reading, struct input *input,
         reading->foreign = false;
         return STEP_ON;
     }
-    if (print_record(reading, &record)) {
-        note_record(reading, input, &record);
-        return STEP_ON;
-    }
-    if (errno != EILSEQ) {
+    bool printed = print_record(reading, &record);
+    if (!printed && errno != EILSEQ) {
         log_error("cannot print record %" PRIu64 " of %s: %s", record.seq, input->name,
                   strerror(errno));
         return STEP_FAILED;
     }
-    report_foreign(reading, input, line);
+    if (!printed)
+        report_damaged(reading, input, line);
+    note_record(reading, input, &record);
     return STEP_ON;
 }
 

@@ -142,7 +142,7 @@ def test_foreign_lines_are_reported_and_left_out(tmp_path):
     result = read(path)
     assert result.stdout == messages(1, 4) + messages(6, 7)
     assert result.status == 1
-    assert [line.split(": not")[0] for line in result.stderr.splitlines()] == [
+    assert [line.rsplit(": ", 2)[0] for line in result.stderr.splitlines()] == [
         f"tcpack-journal: warning: {path}:{number}" for number in (3, 4, 7)]
 
 
@@ -179,6 +179,24 @@ def test_damage_before_the_last_commit_hides_nothing(tmp_path):
     path = tmp_path / "journal"
     path.write_bytes(records(1, 5) + bytes(700) + b"\n" + records(7, 9))
     assert read(path).stdout == messages(1, 5) + messages(7, 9)
+
+
+@pytest.mark.parametrize("damage", [b"\\q", b"\\x4", b"\\"])
+def test_a_damaged_message_hides_no_other(tmp_path, damage):
+    """
+    tcpackd keeps such a record when it starts: no crash of it leaves one. So the records after it,
+    also those of the same commit, are there to stay.
+    """
+    path = tmp_path / "journal"
+    damaged = record(2, b"", time=time_of(9))[:-1] + damage + b"\n"
+    path.write_bytes(records(1, 1) + damaged + record(3, b"three", time=time_of(9)))
+    for arguments in [], ["--position", tmp_path / "position"]:
+        result = read(*arguments, path)
+        assert result.stdout == messages(1, 1) + b"three\n"
+        assert result.status == 1
+        assert result.stderr.count("\n") == 1
+        assert f"{path}:2: its message is damaged: left out" in result.stderr
+    assert read("--position", tmp_path / "position", path).stdout == b""
 
 
 def test_memory_does_not_grow_with_a_line_that_has_no_end(tmp_path):

@@ -224,3 +224,22 @@ def test_any_commands_in_any_pieces(relp, buffer_size, long):
         assert [record.message for record in journal.read()] == messages
 
     check()
+
+
+def test_no_session_is_left_without_its_response(server, tmp_path):
+    """
+    A commit fails, and another client opens its session in the same round. The replies of the round
+    are taken back; a client that has lost one must not wait for it until its time-out.
+    """
+    one = server({"server.framing": "relp", "journal.file": tmp_path / "journal"},
+                 wrap=["prlimit", "--fsize=1000"])
+    with Client(one) as full, Client(one) as other:
+        full.send(OPEN)
+        after_open(full.receive_until(b"commands=syslog\n") + b"commands=syslog\n")
+        one.send_signal(signal.SIGSTOP)
+        wait_until(one.is_stopped, "the server stops")
+        full.send(command(2, b"syslog", b"x" * 2000))
+        other.send(OPEN)
+        one.send_signal(signal.SIGCONT)
+        assert full.receive_all() == CLOSED
+        assert other.receive_all() == CLOSED

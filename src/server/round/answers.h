@@ -17,7 +17,7 @@ struct answer {
     struct connection *connection;
     size_t begin;    /* of its replies in answers.replies */
     size_t size;     /* bytes of its replies */
-    size_t messages; /* its messages in the batch */
+    size_t messages; /* its messages in the batch, and its commands: see answers_take_back() */
 };
 
 /* A zeroed struct has none. Its owner calls answers_free(). */
@@ -44,7 +44,8 @@ bool answers_add(struct answers *answers, struct answer answer) MUST_USE;
 
 /*
  * Drops all replies, because the batch was not recorded: also those to health checks, which ask
- * whether messages are recorded. Refuses the connections with messages in the batch.
+ * whether messages are recorded. Refuses the connections with messages in the batch, and those with
+ * commands of the framing, whose clients would wait for the response.
  */
 void answers_take_back(struct answers *answers);
 

@@ -61,6 +61,7 @@ struct taken {
     size_t used;                /* bytes */
     size_t messages;            /* including health checks */
     size_t recorded;            /* messages that are in the batch */
+    size_t commands;            /* frames of the framing's own that get a response */
     bool http;                  /* the first message is an HTTP request */
     bool refused;               /* the peer of the next message is not admitted; logged */
     bool unrecorded;            /* the next message has no record: see journal_problem() */
@@ -135,6 +136,7 @@ static bool answer_control(struct server *server, struct connection *connection,
     if (taken->refused)
         return false;
     taken->used += frame->consumed;
+    taken->commands += is_command;
     taken->last = frame->last;
     taken->result = FRAMING_MESSAGE;
     taken->unanswered = !framing_wrap(connection->framing, frame->ending, frame->message,
@@ -255,7 +257,7 @@ static bool take(struct server *server, struct connection *connection, const uns
     note_unfinished(server, connection, &taken);
     connection->messages += taken.messages;
     const struct answer answer = {connection, begin, server->answers.replies.size - begin,
-                                  taken.recorded};
+                                  taken.recorded + taken.commands};
     if (answers_add(&server->answers, answer))
         return true;
     close_starved(server, connection, "out of memory for its replies");
