@@ -3,6 +3,7 @@
 import itertools
 import os
 import re
+import select
 import signal
 import socket
 import subprocess
@@ -43,24 +44,47 @@ def parse_address(text):
 
 
 class Log:
-    """A process's standard error, read as it comes; shared with whoever waits for a line."""
+    """
+    A process's standard error, read as it comes. Whoever looks at it sees all that the process had
+    written by then: what is still in the pipe is read first, not when the thread gets to it.
+    """
 
     def __init__(self, stream):
-        self.lines = []
+        self.stream = stream
+        self.rest = b""  # of a line that has not ended
+        self.taken = []
         self.ended = False
         self.news = threading.Condition()
-        self.thread = threading.Thread(target=self._read, args=(stream,), daemon=True)
+        os.set_blocking(stream.fileno(), False)
+        self.thread = threading.Thread(target=self._follow, daemon=True)
         self.thread.start()
 
-    def _read(self, stream):
-        with stream:
-            for line in stream:
-                with self.news:
-                    self.lines.append(line.decode(errors="backslashreplace").rstrip("\n"))
-                    self.news.notify_all()
+    def _follow(self):
+        there = select.poll()
+        there.register(self.stream.fileno(), select.POLLIN)
+        while not self.ended:
+            there.poll()
+            self._take()
+        self.stream.close()
+
+    def _take(self):
+        """Read what the pipe has, and do not wait for more."""
         with self.news:
-            self.ended = True
-            self.news.notify_all()
+            while not self.ended:
+                data = self.stream.read(65536)
+                if data is None:
+                    break
+                self.ended = data == b""
+                *lines, self.rest = (self.rest + data).split(b"\n")
+                if self.ended and self.rest:
+                    lines.append(self.rest)
+                self.taken += [line.decode(errors="backslashreplace") for line in lines]
+                self.news.notify_all()
+
+    @property
+    def lines(self):
+        self._take()
+        return self.taken
 
     def matches(self, pattern):
         return [match for line in self.lines if (match := re.search(pattern, line))]
@@ -68,7 +92,7 @@ class Log:
     def wait(self, pattern, count=1, deadline=DEADLINE):
         """The match in the count-th line that has one; an error at the end of the log without."""
         with self.news:
-            self.news.wait_for(lambda: self.ended or len(self.matches(pattern)) >= count, deadline)
+            self.news.wait_for(lambda: len(self.matches(pattern)) >= count or self.ended, deadline)
             matches = self.matches(pattern)
         assert len(matches) >= count, f"{count} times {pattern!r} is not in:\n{self}"
         return matches[count - 1]
