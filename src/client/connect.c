@@ -110,19 +110,24 @@ static void close_with_reset(int fd)
 }
 
 /*
- * Whether the socket is connected to itself. If nothing listens on the port and the kernel chooses
- * the same port for this end, the SYN reaches its own socket and TCP sees a simultaneous open
- * (RFC 9293, 3.5). Every message would come back as its own reply. An end without an address counts
- * as another peer.
+ * Whether the socket is connected to another socket; false with errno. If nothing listens on the
+ * port and the kernel chooses the same port for this end, the SYN reaches its own socket and TCP
+ * sees a simultaneous open (RFC 9293, 3.5). Every message would come back as its own reply. A peer
+ * that has already reset the connection (ENOTCONN) is another one.
  */
-static bool is_own_peer(int fd)
+static bool has_other_peer(int fd)
 {
     struct address own = {.size = sizeof own.storage};
     struct address peer = {.size = sizeof peer.storage};
 
-    return getsockname(fd, (struct sockaddr *)&own.storage, &own.size) == 0 &&
-           getpeername(fd, (struct sockaddr *)&peer.storage, &peer.size) == 0 &&
-           address_port(&own) >= 0 && address_equal(&own, &peer);
+    if (getsockname(fd, (struct sockaddr *)&own.storage, &own.size) != 0)
+        return false; /* unknown: it must not be taken for a server */
+    if (getpeername(fd, (struct sockaddr *)&peer.storage, &peer.size) != 0)
+        return errno == ENOTCONN;
+    if (address_port(&own) < 0 || !address_equal(&own, &peer))
+        return true;
+    errno = ECONNREFUSED; /* nothing listens there */
+    return false;
 }
 
 /* Returns a connected descriptor, or -1 with errno. */
@@ -132,11 +137,8 @@ static int connect_to(const struct address *address, int64_t due_us)
 
     if (fd < 0)
         return -1;
-    bool connected = start_and_await(fd, address, due_us);
-    if (connected && !is_own_peer(fd))
+    if (start_and_await(fd, address, due_us) && has_other_peer(fd))
         return fd;
-    if (connected)
-        errno = ECONNREFUSED; /* nothing listens there */
     close_with_reset(fd);
     return -1;
 }

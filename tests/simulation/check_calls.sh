@@ -1,5 +1,5 @@
 #!/bin/sh
-# Is each call of libc that the server makes known to the simulation? One that is neither replaced
+# Is each call of libc that the programs make known to the simulation? One that is neither replaced
 # (calls.txt) nor known to need no kernel (known.txt) would reach the real one from within a history.
 set -eu
 
@@ -7,7 +7,7 @@ here=$TCPACK_SRCDIR/tests/simulation
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-objects="src/libserver.a src/libcommon.a src/server/tcpackd.o"
+objects="src/libserver.a src/libclient.a src/libcommon.a src/server/tcpackd.o src/client/tcpack.o"
 # Words, on purpose. What sanitizers and gcov add is theirs.
 # shellcheck disable=SC2086
 nm -u $objects | sed -n 's/^ *U //p' | grep -v -e '^__asan' -e '^__ubsan' -e '^__gcov' \

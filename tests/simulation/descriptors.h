@@ -23,6 +23,8 @@ enum descriptor_kind {
     DESCRIPTOR_PIPE_READ,  /* object: bytes in the pipe are at this one */
     DESCRIPTOR_PIPE_WRITE, /* object: the reading descriptor */
     DESCRIPTOR_SIGNALS,    /* a signalfd */
+    DESCRIPTOR_INPUT,      /* standard input and output: standard.h */
+    DESCRIPTOR_OUTPUT,
 };
 
 enum { DESCRIPTORS_MAX = 128 };

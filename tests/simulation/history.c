@@ -15,6 +15,7 @@
 #include "trace.h"
 #include "virtual_time.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -48,7 +49,7 @@ static bool was_checked;      /* of the process: its start */
 static size_t files_at_start; /* descriptors of files */
 static struct chance disk_chance;
 
-void history_prepare(void)
+void history_set_up(void)
 {
     process_prepare();
 }
@@ -247,6 +248,18 @@ void history_ready(void)
         go_on();
 }
 
+int history_connects(void)
+{
+    errno = ECONNREFUSED; /* nothing listens, but the server itself */
+    return -1;
+}
+
+void history_logged(const void *bytes, size_t size)
+{
+    (void)bytes;
+    (void)size;
+}
+
 void history_closed_twice(int fd)
 {
     process_violation("close() of descriptor %d, which is not open", fd);
@@ -337,6 +350,12 @@ static void begin(void)
     configuration_choose(&chance);
     sockets_set_storm(chance_percent(&chance, 20));
     process = (struct process){0};
+    process_start = (struct process_start){
+        .arguments = {"tcpackd", "-c", CONFIGURATION_PATH},
+        .descriptors = configuration.descriptors,
+        .queued_signals = configuration.queued_signals,
+        .plain = configuration.plain,
+    };
     next = 0;
     calls_in_all = 0;
     phase = PHASE_EVENTS;

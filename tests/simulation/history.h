@@ -9,6 +9,8 @@
 #ifndef TCPACK_SIMULATION_HISTORY_H
 #define TCPACK_SIMULATION_HISTORY_H
 
+#include "common/compiler.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -24,7 +26,7 @@ struct history_result {
 };
 
 /* Once, before the first history. */
-void history_prepare(void);
+void history_set_up(void);
 
 /* Makes the list of events of a seed; then events may be left out. */
 size_t history_plan(uint64_t seed);
@@ -45,6 +47,12 @@ void history_ready(void);
 /* It waits; when the next event or check is due, and that it is. */
 int64_t history_due(void);
 void history_wait(void);
+
+/* The process connects: the number of a connection made by network_make(), or -1 with errno. */
+int history_connects(void) MUST_USE;
+
+/* It wrote this to standard error. */
+void history_logged(const void *bytes, size_t size);
 
 /* The server closed a descriptor that is not open. */
 void history_closed_twice(int fd);

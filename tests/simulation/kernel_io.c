@@ -8,6 +8,7 @@
 #include "network.h"
 #include "process.h"
 #include "signals_simulated.h"
+#include "standard.h"
 #include "trace.h"
 #include "wrap.h"
 
@@ -67,6 +68,8 @@ static ssize_t read_some(int fd, void *bytes, size_t size)
             count = failed(EAGAIN);
     } else if (from->kind == DESCRIPTOR_TEXT) {
         count = files_read_boot(from, bytes, size);
+    } else if (from->kind == DESCRIPTOR_INPUT) {
+        count = standard_read(bytes, calls_limit(size));
     } else if (from->kind == DESCRIPTOR_NULL) {
         count = 0;
     }
@@ -94,6 +97,7 @@ static ssize_t write_log(const struct descriptor *log, const void *bytes, size_t
     if (descriptors_log_is_full() && !waits)
         return failed(EAGAIN);
     trace_note("log: %.*s", (int)(size > 0 ? size - 1 : 0), (const char *)bytes);
+    history_logged(bytes, size);
     return (ssize_t)size;
 }
 
@@ -103,7 +107,8 @@ WRAP(ssize_t, write, int fd, const void *bytes, size_t size)
 
     if (to == NULL)
         return -1;
-    if (calls_fail(to->kind == DESCRIPTOR_FILE ? CALL_WRITE : CALL_OTHER))
+    bool can_fail = to->kind == DESCRIPTOR_FILE || to->kind == DESCRIPTOR_OUTPUT;
+    if (calls_fail(can_fail ? CALL_WRITE : CALL_OTHER))
         return -1;
     ssize_t count = failed(EBADF);
     if (to->kind == DESCRIPTOR_FILE)
@@ -112,6 +117,8 @@ WRAP(ssize_t, write, int fd, const void *bytes, size_t size)
         count = write_pipe(to, size);
     else if (to->kind == DESCRIPTOR_LOG)
         count = write_log(to, bytes, size);
+    else if (to->kind == DESCRIPTOR_OUTPUT)
+        count = standard_write(bytes, calls_limit(size));
     else if (to->kind == DESCRIPTOR_NULL)
         count = (ssize_t)size;
     trace_call("write", fd, (int64_t)size, count);

@@ -1,6 +1,5 @@
 /* The process itself, and the calls that concern it as a whole. */
 #include "calls.h"
-#include "configurations.h"
 #include "descriptors.h"
 #include "disk.h"
 #include "history.h"
@@ -25,9 +24,10 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { PROBLEM_BYTES = 512, PROCESS_ID = 4711 };
+enum { PROBLEM_BYTES = 512, PROCESS_ID = 4711, ARGUMENT_BYTES = 64 };
 
 struct process process;
+struct process_start process_start;
 
 static jmp_buf escape; /* from within the process, or from within a check beside it */
 static char problem[PROBLEM_BYTES];
@@ -85,8 +85,12 @@ static void begin(void)
     process = (struct process){.running = true, .number = process.number + 1};
     statics_restore();
     memory_begin();
-    descriptors_begin(configuration.descriptors);
-    signals_begin(configuration.queued_signals);
+    descriptors_begin(process_start.descriptors);
+    if (process_start.streams) {
+        descriptors[0].kind = DESCRIPTOR_INPUT;
+        descriptors[1].kind = DESCRIPTOR_OUTPUT;
+    }
+    signals_begin(process_start.queued_signals);
     optind = 0; /* getopt(3): begins anew */
     trace_note("start");
 }
@@ -102,12 +106,18 @@ static void end(bool killed)
 
 static enum process_end run_main(void)
 {
-    static char name[] = "tcpackd", option[] = "-c", path[] = CONFIGURATION_PATH;
-    char *arguments[] = {name, option, path, NULL};
+    static char texts[PROCESS_ARGUMENTS][ARGUMENT_BYTES];
+    static char *arguments[PROCESS_ARGUMENTS + 1];
+    static int count;
 
+    for (count = 0; count < PROCESS_ARGUMENTS && process_start.arguments[count] != NULL; count++) {
+        (void)snprintf(texts[count], ARGUMENT_BYTES, "%s", process_start.arguments[count]);
+        arguments[count] = texts[count];
+    }
+    arguments[count] = NULL;
     int left = setjmp(escape);
     if (left == 0) {
-        process.status = __real_main(3, arguments);
+        process.status = __real_main(count, arguments);
         return PROCESS_EXITED;
     }
     return (enum process_end)(left - 1);
@@ -150,7 +160,16 @@ WRAP(char *, getenv, const char *name)
 {
     static char plain[] = "plain";
 
-    return configuration.plain && strcmp(name, "TCPACKD_READINESS") == 0 ? plain : NULL;
+    return process_start.plain && strcmp(name, "TCPACKD_READINESS") == 0 ? plain : NULL;
+}
+
+WRAP(char *, setlocale, int category, const char *name)
+{
+    static char locale[] = "C.UTF-8";
+
+    (void)category;
+    (void)name;
+    return locale;
 }
 
 WRAP(int, unsetenv, const char *name)

@@ -1,10 +1,11 @@
-/* select(): where the server waits, and where the rest of the simulated world has its time. */
+/* select(): where the process waits, and where the rest of the simulated world has its time. */
 #include "calls.h"
 #include "descriptors.h"
 #include "history.h"
 #include "network.h"
 #include "process.h"
 #include "signals_simulated.h"
+#include "standard.h"
 #include "trace.h"
 #include "virtual_time.h"
 #include "wrap.h"
@@ -33,6 +34,8 @@ static bool is_readable(const struct descriptor *of)
         return of->pending > 0;
     case DESCRIPTOR_SIGNALS:
         return signals_are_queued();
+    case DESCRIPTOR_INPUT:
+        return standard_is_readable();
     case DESCRIPTOR_FREE:
     case DESCRIPTOR_NULL:
     case DESCRIPTOR_LOG:
@@ -42,6 +45,7 @@ static bool is_readable(const struct descriptor *of)
     case DESCRIPTOR_SOCKET:
     case DESCRIPTOR_DATAGRAM:
     case DESCRIPTOR_PIPE_WRITE:
+    case DESCRIPTOR_OUTPUT:
         break;
     }
     return true;
@@ -51,6 +55,8 @@ static bool is_writable(const struct descriptor *of)
 {
     if (of->kind == DESCRIPTOR_LOG)
         return !descriptors_log_is_full();
+    if (of->kind == DESCRIPTOR_OUTPUT)
+        return standard_is_writable();
     return of->kind != DESCRIPTOR_CONNECTION || network_is_writable(&network_peers[of->object]);
 }
 
@@ -116,7 +122,7 @@ static bool wait_until(int64_t until)
     if (network_due() < next)
         next = network_due();
     if (next == INT64_MAX && until == INT64_MAX)
-        process_violation("the server waits for ever, and nothing is left that could happen");
+        process_violation("it waits for ever, and nothing is left that could happen");
     if (until < next) {
         virtual_time_pass(until > virtual_now() ? until - virtual_now() : 0);
         return false;
@@ -127,7 +133,8 @@ static bool wait_until(int64_t until)
     return true;
 }
 
-static int wait_for(int beyond, fd_set *reading, fd_set *writing, int64_t until)
+static int wait_for(int beyond, fd_set *reading, fd_set *writing, int64_t until,
+                    const sigset_t *set)
 {
     const struct wanted read_wanted = copy_set(reading, beyond);
     const struct wanted write_wanted = copy_set(writing, beyond);
@@ -144,6 +151,11 @@ static int wait_for(int beyond, fd_set *reading, fd_set *writing, int64_t until)
             errno = EBADF;
             return -1;
         }
+        /* Linux lets pselect()'s signals in only when it has nothing to return. */
+        if (readable + writable == 0 && set != NULL && signals_enter(set)) {
+            errno = EINTR;
+            return -1;
+        }
         if (readable + writable > 0 || until <= virtual_now() || !wait_until(until)) {
             put_set(reading, &read_ready, beyond);
             put_set(writing, &write_ready, beyond);
@@ -152,12 +164,12 @@ static int wait_for(int beyond, fd_set *reading, fd_set *writing, int64_t until)
     }
 }
 
-WRAP(int, select, int beyond, fd_set *reading, fd_set *writing, fd_set *failing,
-     struct timeval *timeout)
+/* `limit`: microseconds; -1: none. `set`: pselect()'s, or NULL. */
+static int wait_some_time(int beyond, fd_set *reading, fd_set *writing, int64_t limit,
+                          const sigset_t *set)
 {
     int64_t until = INT64_MAX;
 
-    (void)failing; /* the server has no use for it */
     if (beyond > DESCRIPTORS_MAX)
         process_violation("select() looks at descriptor %d, which cannot be", beyond - 1);
     (void)signals_interrupted(); /* those of before */
@@ -168,22 +180,27 @@ WRAP(int, select, int beyond, fd_set *reading, fd_set *writing, fd_set *failing,
         process.ready = true;
         history_ready();
     }
-    if (timeout != NULL)
-        until = virtual_now() + (int64_t)timeout->tv_sec * 1000000 + timeout->tv_usec;
-    int found = wait_for(beyond, reading, writing, until);
-    trace_call("select", beyond, timeout == NULL ? -1 : until, found);
+    if (limit >= 0)
+        until = virtual_now() + limit;
+    int found = wait_for(beyond, reading, writing, until, set);
+    trace_call("select", beyond, limit < 0 ? -1 : until, found);
     return found;
+}
+
+WRAP(int, select, int beyond, fd_set *reading, fd_set *writing, fd_set *failing,
+     struct timeval *timeout)
+{
+    (void)failing; /* neither program has a use for it */
+    return wait_some_time(
+        beyond, reading, writing,
+        timeout == NULL ? -1 : (int64_t)timeout->tv_sec * 1000000 + timeout->tv_usec, NULL);
 }
 
 WRAP(int, pselect, int beyond, fd_set *reading, fd_set *writing, fd_set *failing,
      const struct timespec *timeout, const sigset_t *set)
 {
-    struct timeval limit = {0};
-
-    (void)set;
-    if (timeout == NULL)
-        return __wrap_select(beyond, reading, writing, failing, NULL);
-    limit.tv_sec = timeout->tv_sec;
-    limit.tv_usec = timeout->tv_nsec / 1000;
-    return __wrap_select(beyond, reading, writing, failing, &limit);
+    (void)failing;
+    return wait_some_time(
+        beyond, reading, writing,
+        timeout == NULL ? -1 : (int64_t)timeout->tv_sec * 1000000 + timeout->tv_nsec / 1000, set);
 }

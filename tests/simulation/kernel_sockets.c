@@ -2,6 +2,7 @@
 
 #include "calls.h"
 #include "clients.h"
+#include "history.h"
 #include "network.h"
 #include "trace.h"
 #include "wrap.h"
@@ -145,7 +146,8 @@ WRAP(int, getsockname, int fd, struct sockaddr *address, socklen_t *size)
     if (socket->kind == DESCRIPTOR_CONNECTION) {
         const struct peer *peer = &network_peers[socket->object];
         bool ipv6 = peer->family == FAMILY_IPV6;
-        put_address(peer->family, ipv6 ? "::1" : "127.0.0.1", 8001, address, size);
+        put_address(peer->family, ipv6 ? "::1" : "127.0.0.1",
+                    peer->own_port > 0 ? peer->own_port : 8001, address, size);
         return 0;
     }
     if (socket->kind != DESCRIPTOR_SOCKET && socket->kind != DESCRIPTOR_LISTENER)
@@ -379,10 +381,23 @@ WRAP(int, shutdown, int fd, int how)
 
 WRAP(int, connect, int fd, const struct sockaddr *address, socklen_t size)
 {
-    (void)fd;
-    (void)address;
+    struct descriptor *socket = descriptors_get(fd);
+
+    (void)address; /* there is one server, or none */
     (void)size;
-    return calls_fail(CALL_CONNECT) ? -1 : failed(ECONNREFUSED);
+    if (socket == NULL || calls_fail(CALL_CONNECT))
+        return -1;
+    if (socket->kind != DESCRIPTOR_SOCKET)
+        return failed(ECONNREFUSED);
+    int number = history_connects();
+    trace_call("connect", fd, 0, number);
+    if (number < 0)
+        return -1;
+    network_listener_closes(socket->object);
+    socket->kind = DESCRIPTOR_CONNECTION;
+    socket->object = number;
+    network_peers[number].fd = fd;
+    return network_peers[number].connecting ? failed(EINPROGRESS) : 0;
 }
 
 void sockets_close(const struct descriptor *socket)
@@ -406,6 +421,8 @@ WRAP(int, setsockopt, int fd, int level, int option, const void *value, socklen_
     memcpy(&number, value, size < sizeof number ? size : sizeof number);
     if (level == SOL_SOCKET && option == SO_REUSEPORT && socket->kind != DESCRIPTOR_CONNECTION)
         network_listeners[socket->object].shared = number != 0;
+    if (level == SOL_SOCKET && option == SO_LINGER && socket->kind == DESCRIPTOR_CONNECTION)
+        network_peers[socket->object].lingers = number != 0;
     if (level == SOL_SOCKET && option == SO_OOBINLINE && socket->kind == DESCRIPTOR_CONNECTION)
         network_peers[socket->object].urgent_data = number != 0;
     else if (level == SOL_SOCKET && option == SO_OOBINLINE)
@@ -426,6 +443,8 @@ WRAP(int, getsockopt, int fd, int level, int option, void *value, socklen_t *siz
         number = socket->kind == DESCRIPTOR_LISTENER;
     else if (level == SOL_SOCKET && option == SO_ERROR && socket->kind == DESCRIPTOR_CONNECTION)
         number = network_peers[socket->object].error;
+    else if (level == IPPROTO_TCP && option == TCP_MAXSEG && socket->kind == DESCRIPTOR_CONNECTION)
+        number = network_peers[socket->object].segment;
     memcpy(value, &number, *size < sizeof number ? *size : sizeof number);
     return 0;
 }

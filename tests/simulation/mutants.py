@@ -1,6 +1,6 @@
 """
-Does the simulation find what it is for? Each mutant is the server with one mistake: some text of its
-source is replaced, the server is built with it, and histories are run until one fails.
+Does the simulation find what it is for? Each mutant is the server, or the client, with one mistake: some text
+of its source is replaced, the program is built with it, and histories are run until one fails.
 
     make simulate-mutants                            all of them
     make simulate-mutants MUTANTS='name other-name'  these
@@ -28,8 +28,8 @@ MUTANTS = {
         ("while (fdatasync(journal->file.fd) != 0)", "while (false)"),
     ],
     "answer-before-commit": [
-        ("round_commit(server); round_answer(server);",
-         "round_answer(server); round_commit(server);"),
+        ("round_commit(server); round_answer(server); trace_round(server);",
+         "round_answer(server); round_commit(server); trace_round(server);"),
     ],
     "sync-error-ignored": [
         ("journal->file.regular && !sync_file(journal))",
@@ -60,7 +60,7 @@ MUTANTS = {
         ("|| fsync(fd) == 0", "|| fd >= 0"),
     ],
     "recovery-of-last-line": [
-        ("else if (memcmp(time, its, sizeof time) != 0 && *begin <= enough) return true;",
+        ("else if (memcmp(time, line.time, sizeof time) != 0 && *begin <= enough) return true;",
          "else return true;"),
     ],
     "no-recovery": [
@@ -89,7 +89,7 @@ MUTANTS = {
          "const char *rest = (const char *)replies + count - (count > 0);"),
     ],
     "stop-before-answer": [
-        ("round_commit(server); round_answer(server);",
+        ("round_commit(server); round_answer(server); trace_round(server);",
          "round_commit(server); if (!server->stopping) round_answer(server);"),
     ],
     "stop-without-parting": [
@@ -116,6 +116,90 @@ MUTANTS = {
     "rest-of-burst-forgotten": [
         ("connection->more = taken.result == FRAMING_MESSAGE && left > 0;",
          "connection->more = false;"),
+    ],
+}
+
+# The same for the client.
+CLIENT_MUTANTS = {
+    "client-reply-twice": [
+        ("if (result == FRAMING_MESSAGE || result == FRAMING_CONTROL) "
+         "replies->begin += reply->consumed;",
+         "static unsigned replied; if (result == FRAMING_MESSAGE && ++replied % 16 != 0) "
+         "replies->begin += reply->consumed;"),
+    ],
+    "client-last-not-resent": [
+        ("window->sent = window->begin; window->allowed = 0; window->allowed_end = window->begin;",
+         "window->allowed = sent == 1 && rest == 0 && window->count == 1; "
+         "window->sent = window->begin + (window->allowed ? window->ring[window->first].size : 0); "
+         "window->allowed_end = window->sent;"),
+    ],
+    "client-all-but-first-resent": [
+        ("window->sent = window->begin; window->allowed = 0; window->allowed_end = window->begin;",
+         "window->allowed = sent > 1; "
+         "window->sent = window->begin + (window->allowed ? window->ring[window->first].size : 0); "
+         "window->allowed_end = window->sent;"),
+    ],
+    "client-bare-reply-to-long-message": [
+        ("if (exchange->replies.mode == REPLIES_BARE && !is_in_one_piece(exchange)) "
+         "return lost_in_doubt(exchange);", ""),
+    ],
+    "client-bare-reply-at-once": [
+        ("return (has_bare_reply(exchange) && exchange->replies.mode == REPLIES_UNDECIDED) || "
+         "is_in_doubt(exchange);", "return exchange == NULL;"),
+    ],
+    "client-own-peer": [
+        ("if (address_port(&own) < 0 || !address_equal(&own, &peer)) return true;",
+         "if (own.size > 0) return true;"),
+    ],
+    "client-own-peer-unknown": [
+        ("return false; /* unknown: it must not be taken for a server */", "return true;"),
+    ],
+    "client-whole-window-resent": [
+        ("if (count > limit) count = limit; return count <",
+         "count = exchange->settings.window + limit; return count <"),
+    ],
+    "client-early-reply-taken": [
+        ("while (window_awaits(&exchange->window)) {", "while (exchange->window.count > 0) {"),
+    ],
+    "client-loss-is-reply": [
+        ("exchange->refused = window_sent_one(&exchange->window); if (error == 0)",
+         "struct frame reply = {0}; "
+         "if (window_awaits(&exchange->window) && !acknowledge(exchange, &reply, now_us)) "
+         "return OUTCOME_FAILED; if (error == 0)"),
+    ],
+    "client-no-timeout": [
+        ("if (exchange->window.count > 0 && exchange->settings.timeout_us > 0)",
+         "if (exchange->window.count > 100000)"),
+    ],
+    "client-replies-of-before": [
+        ("replies->bytes.size = 0; replies->begin = 0; replies->state = (struct framing_state){0};",
+         ""),
+    ],
+    "client-signal-ignored": [
+        ("switch (wait_set_wait(&transfer->wait_set, due_us)) { case WAIT_SIGNAL: "
+         "return signals_interrupt() != 0 ? OUTCOME_INTERRUPTED : OUTCOME_DONE;",
+         "switch (wait_set_wait(&transfer->wait_set, due_us)) { case WAIT_SIGNAL: "
+         "return OUTCOME_DONE;"),
+    ],
+    "client-output-waits": [
+        ("if (wait_set_can_write(&transfer->wait_set, transfer->output.fd) && "
+         "!write_output(transfer))",
+         "if (output_pending(&transfer->output) > 0 && !write_output(transfer))"),
+    ],
+    "client-short-write-taken": [
+        ("output->begin += (size_t)written;", "output->begin += size;"),
+    ],
+    "client-short-send-taken": [
+        ("window_advance(&exchange->window, (size_t)sent);",
+         "window_advance(&exchange->window, size);"),
+    ],
+    "client-gives-up": [
+        ("if (!retry->resend || retry->failed >= retry->retries) return false;",
+         "if (!retry->resend || retry->failed >= 2) return false;"),
+    ],
+    "client-resumes-too-late": [
+        ("return window->count > 0 ? window->ring[window->first].line : transfer->next_line;",
+         "(void)window; return transfer->next_line;"),
     ],
 }
 
@@ -147,33 +231,35 @@ def write(name, replacements):
     return folder
 
 
-def build(name):
-    command = ["make", "--silent", f"MUTANT={WORK / name}", str(WORK / name / "simulate")]
+def build(name, program):
+    command = ["make", "--silent", f"MUTANT={WORK / name}", str(WORK / name / program)]
     made = subprocess.run(command, cwd=BUILD, capture_output=True, text=True, check=False)
     if made.returncode != 0:
         sys.exit(f"mutants.py: {name} does not build:\n{made.stdout}{made.stderr}")
 
 
-def is_found(name, folder):
+def is_found(name, program):
     begin = time.monotonic()
     ran = subprocess.run(
-        [folder / "simulate", "--seed", "1", "--seconds", str(SECONDS), "--failures", "1",
+        [program, "--seed", "1", "--seconds", str(SECONDS), "--failures", "1",
          "--terse"],
         capture_output=True, text=True, check=False)
     passed = time.monotonic() - begin
     lines = (ran.stdout + ran.stderr).strip().splitlines() or ["it said nothing"]
     verdict = f"found in {passed:.2f} s" if ran.returncode != 0 else f"SURVIVES {passed:.0f} s"
-    print(f"{name:24} {verdict}: {lines[0]}", flush=True)
+    print(f"{name:34} {verdict}: {lines[0]}", flush=True)
     return ran.returncode != 0
 
 
 def main():
-    names = sys.argv[1:] or list(MUTANTS)
+    mutants = MUTANTS | CLIENT_MUTANTS
+    names = sys.argv[1:] or list(mutants)
     survivors = 0
     for name in names:
-        folder = write(name, MUTANTS[name])
-        build(name)
-        survivors += not is_found(name, folder)
+        folder = write(name, mutants[name])
+        program = "simulate-client" if name in CLIENT_MUTANTS else "simulate"
+        build(name, program)
+        survivors += not is_found(name, folder / program)
     print(f"{len(names)} mutants, {survivors} survive")
     sys.exit(survivors > 0)
 

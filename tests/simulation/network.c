@@ -29,6 +29,21 @@ void network_begin(void)
     delay = 50;
 }
 
+struct peer *network_make(int number)
+{
+    struct peer *peer = &network_peers[number];
+
+    *peer = (struct peer){
+        .state = PEER_ACCEPTED,
+        .family = FAMILY_IPV4,
+        .host = "127.0.0.1",
+        .reads = true,
+        .stream = streams[number],
+        .replies = replies[number],
+    };
+    return peer;
+}
+
 void network_set_delay(int64_t microseconds)
 {
     delay = microseconds;
@@ -147,6 +162,8 @@ size_t network_unread(const struct peer *peer)
 
 bool network_is_readable(const struct peer *peer)
 {
+    if (peer->connecting)
+        return false;
     return peer->sent > peer->read || peer->finished || peer->reset;
 }
 
@@ -154,6 +171,8 @@ bool network_is_writable(const struct peer *peer)
 {
     size_t unconfirmed = peer->replied - peer->delivered;
 
+    if (peer->connecting)
+        return false;
     return peer->reset || 3 * unconfirmed <= 2 * peer->window;
 }
 
@@ -166,7 +185,7 @@ void network_server_closes(int number)
     clients_closed(number);
     peer->state = PEER_CLOSED;
     peer->signals = false;
-    if (peer->sent > peer->read) { /* tcp(7): unread data makes it a reset */
+    if (peer->sent > peer->read || peer->lingers) { /* tcp(7): unread data makes it a reset */
         peer->was_reset = true;
         peer->due = 0;
     }

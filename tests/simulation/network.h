@@ -71,6 +71,12 @@ struct peer {
     bool shut;        /* the server has finished sending */
     bool was_reset;   /* the server's RST came */
 
+    /* If the process connected (history_connects()), and the peer is a server. */
+    bool connecting; /* connect() has not finished */
+    bool lingers;    /* SO_LINGER: close() is a reset */
+    int own_port;    /* of the process's end */
+    int segment;     /* TCP_MAXSEG */
+
     bool signals; /* O_ASYNC */
     int signal;   /* F_SETSIG */
 };
@@ -98,6 +104,9 @@ void network_peer_sends_urgent(int number); /* one byte */
 void network_peer_finishes(int number);
 void network_peer_resets(int number);
 void network_peer_closes(int number);
+
+/* A new connection, from the process to a server; the caller fills in the rest. */
+struct peer *network_make(int number);
 
 /* Bytes that the server may receive now, up to the urgent mark; and how many there are in all. */
 size_t network_unread(const struct peer *peer);

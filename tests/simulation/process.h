@@ -9,6 +9,7 @@
 #include "common/compiler.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum process_end {
@@ -32,6 +33,19 @@ struct process {
 };
 
 extern struct process process;
+
+enum { PROCESS_ARGUMENTS = 20 };
+
+/* How it is started: set by whoever makes a history. */
+struct process_start {
+    const char *arguments[PROCESS_ARGUMENTS]; /* of main(), NULL after the last */
+    int descriptors;                          /* RLIMIT_NOFILE */
+    size_t queued_signals;                    /* RLIMIT_SIGPENDING */
+    bool plain;                               /* TCPACKD_READINESS=plain */
+    bool streams; /* standard input and output are those of standard.h, not /dev/null */
+};
+
+extern struct process_start process_start;
 
 /* Remembers the static variables as they are before the first start. Once. */
 void process_prepare(void);

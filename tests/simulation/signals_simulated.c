@@ -174,6 +174,26 @@ WRAP(int, sigprocmask, int how, const sigset_t *set, sigset_t *before)
     return 0;
 }
 
+bool signals_enter(const sigset_t *set)
+{
+    for (int number = 1; number < SIGNALS; number++) {
+        if (!signals.pending[number] || sigismember(set, number) == 1)
+            continue;
+        signals.pending[number] = false;
+        deliver(number);
+    }
+    return signals_interrupted();
+}
+
+WRAP(int, sigpending, sigset_t *set)
+{
+    (void)sigemptyset(set); /* cannot fail */
+    for (int number = 1; number < SIGNALS; number++)
+        if (signals.pending[number])
+            (void)sigaddset(set, number); /* fails for those of libc itself */
+    return 0;
+}
+
 WRAP(int, signalfd, int fd, const sigset_t *set, int flags)
 {
     (void)set; /* the server's is for those that sockets send */

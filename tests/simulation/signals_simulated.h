@@ -5,6 +5,7 @@
 #ifndef TCPACK_SIMULATION_SIGNALS_SIMULATED_H
 #define TCPACK_SIMULATION_SIGNALS_SIMULATED_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -19,6 +20,9 @@ void signals_from_socket(int number, int fd, int code);
 
 /* Whether a signal interrupted the call since this was last asked. */
 bool signals_interrupted(void);
+
+/* pselect() has to wait: signals outside `set` are delivered. Returns whether there was one. */
+bool signals_enter(const sigset_t *set);
 
 /* Whether a signalfd would be readable. */
 bool signals_are_queued(void);

@@ -1,6 +1,6 @@
 /*
- * simulate: runs the server in histories, one for each seed, and says which of them fail. A failing
- * one is made as short as it gets, and printed. See README.
+ * simulate: runs the server, or the client, in histories, one for each seed, and says which of them
+ * fail. A failing one is made as short as it gets, and printed. See README.
  */
 #include "history.h"
 #include "trace.h"
@@ -18,12 +18,12 @@
 #include <unistd.h>
 
 enum {
-    TWICE_EVERY = 64,   /* one history of so many is run twice: it must be the same */
-    SECONDS_MAX = 20,   /* of real time that a history may take */
-    LOOK_EVERY = 16,    /* histories between two looks at the real clock */
-    FAILURES = 5,       /* then it is enough */
-    SECONDS = 60,       /* if nothing else is said */
-    CHECK_SECONDS = 10, /* with fixed seeds, and as many with fresh ones */
+    TWICE_EVERY = 64,  /* one history of so many is run twice: it must be the same */
+    SECONDS_MAX = 20,  /* of real time that a history may take */
+    LOOK_EVERY = 16,   /* histories between two looks at the real clock */
+    FAILURES = 5,      /* then it is enough */
+    SECONDS = 60,      /* if nothing else is said */
+    CHECK_SECONDS = 5, /* with fixed seeds, and as many with fresh ones */
 };
 
 struct options {
@@ -58,7 +58,7 @@ static uint64_t fresh_seed(void)
     return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
-/* The server, or the simulation, went down for real. */
+/* The program, or the simulation, went down for real. */
 static void die(int number)
 {
     char text[128];
@@ -261,13 +261,13 @@ static int check(void)
 }
 
 /*
- * The linker makes of the server's main() one that kernel_process.c calls, and of this one the
- * program's.
+ * The linker makes of the program's main() one that kernel_process.c calls, and of this one the
+ * simulation's.
  */
 int __wrap_main(int argc, char **argv)
 {
     watch();
-    history_prepare();
+    history_set_up();
     if (argc == 1)
         return check();
     const struct options options = parse_options(argc, argv);

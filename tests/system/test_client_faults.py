@@ -52,6 +52,7 @@ def test_what_only_means_to_try_again(server, fault):
     ("connect:error=ENETUNREACH:when=1..2", "Network is unreachable"),
     ("socket:error=EMFILE:when=1..2", "Too many open files"),
     ("getsockopt:error=ENOBUFS:when=1", "No buffer space available"),
+    ("getsockname:error=ENOBUFS:when=1", "No buffer space available"),
 ])
 def test_what_breaks_a_connection(server, fault, said):
     one = server(SEQ)

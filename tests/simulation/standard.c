@@ -1,0 +1,61 @@
+#include "standard.h"
+
+#include "process.h"
+
+#include <limits.h>
+#include <string.h>
+
+struct standard standard;
+
+void standard_begin(void)
+{
+    standard.planned = standard.available = standard.taken = standard.written = 0;
+    standard.ended = standard.stopped = false;
+}
+
+void standard_stop_output(size_t room)
+{
+    if (!standard.stopped)
+        standard.room = room;
+    standard.stopped = true;
+}
+
+void standard_read_output(void)
+{
+    standard.stopped = false;
+}
+
+ssize_t standard_read(void *bytes, size_t size)
+{
+    size_t left = standard.available - standard.taken;
+    size_t count = size < left ? size : left;
+
+    if (!standard_is_readable())
+        process_violation("read() of standard input waits, and the server meanwhile");
+    memcpy(bytes, standard.input + standard.taken, count);
+    standard.taken += count;
+    return (ssize_t)count;
+}
+
+ssize_t standard_write(const void *bytes, size_t size)
+{
+    if (standard.stopped && size > standard.room)
+        process_violation("write() to standard output waits, and the server meanwhile");
+    if (standard.stopped)
+        standard.room -= size;
+    if (size > sizeof standard.output - standard.written)
+        process_violation("standard output has more than %zu bytes", sizeof standard.output);
+    memcpy(standard.output + standard.written, bytes, size);
+    standard.written += size;
+    return (ssize_t)size;
+}
+
+bool standard_is_readable(void)
+{
+    return standard.available > standard.taken || standard.ended;
+}
+
+bool standard_is_writable(void)
+{
+    return !standard.stopped || standard.room >= PIPE_BUF;
+}

@@ -1,0 +1,157 @@
+#include "task.h"
+
+#include "process.h"
+#include "standard.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { OPTION_BYTES = 48 };
+
+struct task task;
+
+static char timeout[OPTION_BYTES], window[OPTION_BYTES], retries[OPTION_BYTES];
+static char word[OPTION_BYTES];
+static size_t arguments;
+static bool counted, resumable;
+static size_t counted_acknowledged, resume_line;
+
+static void add_argument(const char *argument)
+{
+    process_start.arguments[arguments++] = argument;
+}
+
+static size_t choose_size(struct chance *chance, bool has_long)
+{
+    if (has_long && chance_percent(chance, 10))
+        return 500 + chance_below(chance, TASK_TEXT_MAX - 500);
+    return chance_below(chance, chance_percent(chance, 10) ? 200 : 20);
+}
+
+/* Each message begins with its number, which the server's records are recognized by. */
+static void write_input(struct chance *chance, bool has_long)
+{
+    size_t at = 0;
+    bool has_newlines = task.nul && task.framing >= TASK_NUL;
+
+    for (size_t number = 1; number <= task.messages; number++) {
+        size_t filler = choose_size(chance, has_long);
+        if (at + filler + OPTION_BYTES > STANDARD_INPUT_MAX) {
+            task.messages = number - 1;
+            break;
+        }
+        at += (size_t)snprintf(standard.input + at, OPTION_BYTES, "m%zu ", number);
+        memset(standard.input + at, 'x', filler);
+        if (has_newlines && filler > 2)
+            standard.input[at + filler / 2] = '\n';
+        at += filler;
+        standard.input[at++] = task.nul ? '\0' : '\n';
+        task.ends[number] = at;
+    }
+    /* The last message of the input may have no ending. */
+    standard.planned = at - (at > 0 && chance_percent(chance, 20));
+}
+
+static void choose_options(struct chance *chance)
+{
+    static const char *const framings[] = {"auto", "line", "nul", "octet"};
+    static const char *const timeouts[] = {"0", "0.5", "1", "5", "5"};
+    static const unsigned windows[] = {1, 1, 2, 7, 16, 64, 64, 1000};
+    unsigned choice = chance_below(chance, 5);
+
+    arguments = 0;
+    add_argument("tcpack");
+    add_argument("-H127.0.0.1");
+    add_argument("-f");
+    add_argument(framings[task.framing]);
+    (void)snprintf(timeout, sizeof timeout, "-t%s", timeouts[choice]);
+    task.timeout_us = (int64_t)(strtod(timeouts[choice], NULL) * 1e6);
+    add_argument(timeout);
+    (void)snprintf(window, sizeof window, "-w%u", windows[chance_below(chance, 8)]);
+    if (chance_percent(chance, 80))
+        add_argument(window);
+    if (task.resend && !task.limited)
+        add_argument("-r");
+    (void)snprintf(retries, sizeof retries, "--retries=%u", chance_below(chance, 6));
+    if (task.limited)
+        add_argument(retries);
+    if (task.nul)
+        add_argument("-0");
+    if (task.quiet)
+        add_argument("-q");
+    if (chance_percent(chance, 20))
+        add_argument("-v");
+    if (task.words) {
+        (void)snprintf(word, sizeof word, "m1 %u", chance_below(chance, 1000));
+        add_argument(word);
+    }
+    process_start.arguments[arguments] = NULL;
+}
+
+void task_choose(struct chance *chance)
+{
+    task = (struct task){
+        .framing = (enum task_framing)chance_below(chance, TASK_FRAMINGS),
+        .resend = chance_percent(chance, 60),
+        .limited = chance_percent(chance, 10),
+        .nul = chance_percent(chance, 25),
+        .quiet = chance_percent(chance, 15),
+        .words = chance_percent(chance, 8),
+        .messages = chance_below(chance, chance_percent(chance, 50) ? 10 : TASK_MESSAGES),
+    };
+    task.resend = task.resend || task.limited;
+    task.nul = task.nul && !task.words;
+    counted = resumable = false;
+    choose_options(chance);
+    standard_begin();
+    if (task.words)
+        task.messages = 1;
+    else
+        write_input(chance, chance_percent(chance, 40));
+}
+
+size_t task_number_of(const unsigned char *text, size_t size)
+{
+    size_t number = 0;
+
+    if (size < 2 || text[0] != 'm')
+        return 0;
+    for (size_t at = 1; at < size && text[at] >= '0' && text[at] <= '9'; at++)
+        number = 10 * number + (size_t)(text[at] - '0');
+    return number <= task.messages ? number : 0;
+}
+
+/* The number after `before` in the line. */
+static bool read_number(const char *line, const char *before, size_t *number)
+{
+    const char *at = strstr(line, before);
+
+    if (at == NULL)
+        return false;
+    at += strlen(before);
+    *number = strtoul(at, NULL, 10);
+    return *at >= '0' && *at <= '9';
+}
+
+void task_logged(const char *text, size_t size)
+{
+    char line[256];
+
+    (void)snprintf(line, sizeof line, "%.*s", (int)size, text);
+    if (strstr(line, " acknowledged, ") != NULL)
+        counted = read_number(line, " sent, ", &counted_acknowledged) || counted;
+    resumable = read_number(line, "to resume: --from ", &resume_line) || resumable;
+}
+
+bool task_has_counted(size_t *acknowledged)
+{
+    *acknowledged = counted_acknowledged;
+    return counted;
+}
+
+bool task_can_resume(size_t *line)
+{
+    *line = resume_line;
+    return resumable;
+}
