@@ -22,6 +22,9 @@ enum {
     STREAM_RESERVE = 3000, /* free bytes of the stream below which no message is planned */
 };
 
+/* What a RELP client sends first. */
+#define RELP_OPEN "1 open 30 relp_version=0\ncommands=syslog\n"
+
 struct client clients[NETWORK_PEERS];
 
 void clients_begin(void)
@@ -46,6 +49,12 @@ static enum ending choose_ending(struct client *client)
         return ENDING_NUL;
     case FRAMED_OCTET:
         return ENDING_COUNT;
+    case FRAMED_RELP:
+        return ENDING_RELP;
+    case FRAMED_SYSLOG:
+        if (chance_percent(&client->chance, 50))
+            return ENDING_COUNT;
+        break;
     case FRAMED_AUTO:
     case FRAMED_LINE:
     case FRAMINGS:
@@ -60,7 +69,7 @@ static size_t choose_size(struct client *client)
 {
     unsigned kind = chance_below(&client->chance, 100);
 
-    if (kind < 5 && !client->classroom)
+    if (kind < 5 && !client->classroom && client->framing != FRAMED_SYSLOG)
         return 0;
     if (configuration.bursty)
         return 1 + chance_below(&client->chance, 16);
@@ -86,7 +95,7 @@ static unsigned char choose_byte(struct client *client, uint64_t *bits)
         return (unsigned char)('a' + choice % 26);
     if (odd[choice] == 0 && client->framing == FRAMED_NUL)
         return 'x';
-    if (odd[choice] == '\n' && (client->framing == FRAMED_LINE || client->framing == FRAMED_AUTO))
+    if (odd[choice] == '\n' && client->framing != FRAMED_NUL && client->framing != FRAMED_OCTET)
         return 'y';
     return odd[choice];
 }
@@ -99,23 +108,31 @@ static bool plan(int number)
 
     if (client->count == CLIENT_MESSAGES || client->planned + STREAM_RESERVE > NETWORK_STREAM)
         return false;
+    if (client->framing == FRAMED_RELP && client->count == 0)
+        put(number, RELP_OPEN, sizeof RELP_OPEN - 1);
     struct message *message = &client->messages[client->count++];
     size_t size = choose_size(client);
     uint64_t bits = 0;
     *message = (struct message){.ending = choose_ending(client)};
     if (message->ending == ENDING_COUNT)
         client->planned += (size_t)snprintf((char *)stream + client->planned, 16, "%zu ", size);
+    if (message->ending == ENDING_RELP)
+        client->planned +=
+            (size_t)snprintf((char *)stream + client->planned, 40, "%zu syslog %zu%s",
+                             client->count + 1, size, size > 0 ? " " : "");
     message->begin = client->planned;
     for (size_t at = 0; at < size; at++)
         stream[client->planned++] = choose_byte(client, &bits);
     if (size > 0 && stream[client->planned - 1] == '\r')
         stream[client->planned - 1] = 'z'; /* it would belong to the ending */
+    if (client->framing == FRAMED_SYSLOG)
+        stream[message->begin] = 'm'; /* neither a digit nor a separator */
     if (client->classroom && strchr("GPHD", stream[message->begin]) != NULL)
         stream[message->begin] = 'm';
     message->end = client->planned;
     if (message->ending == ENDING_CRLF)
         put(number, "\r\n", 2);
-    else if (message->ending == ENDING_LF)
+    else if (message->ending == ENDING_LF || message->ending == ENDING_RELP)
         put(number, "\n", 1);
     else if (message->ending == ENDING_NUL)
         put(number, "", 1);
@@ -287,7 +304,7 @@ static void cut_last(int number)
         return;
     struct message *message = &client->messages[whole];
     client->count = whole;
-    if (client->framing == FRAMED_OCTET) {
+    if (message->ending == ENDING_COUNT || message->ending == ENDING_RELP) {
         client->misbehaves = peer->sent > (whole == 0 ? 0 : client->messages[whole - 1].whole);
         return;
     }
@@ -457,10 +474,65 @@ static int match_ending(enum ending ending, const unsigned char *at, size_t size
     case ENDING_NUL:
         return size >= 1 && at[0] == '\0' ? 1 : -1;
     case ENDING_COUNT:
+    case ENDING_RELP:
     case ENDING_NOTHING:
         break;
     }
     return 0;
+}
+
+/* A number and what follows it, which *rest is set to. */
+static unsigned long read_number(const char *text, const char *follows, const char **rest)
+{
+    char *end;
+    unsigned long number = strtoul(text, &end, 10);
+
+    *rest = strncmp(end, follows, strlen(follows)) == 0 ? end + strlen(follows) : NULL;
+    return number;
+}
+
+static void take_syslog_response(int number, unsigned long txnr, const char *data, size_t size)
+{
+    struct client *client = &clients[number];
+
+    if (client->acknowledged >= client_whole(number) || txnr != client->acknowledged + 2 ||
+        size != strlen("200 OK") || memcmp(data, "200 OK", size) != 0)
+        process_violation("peer %d gets a wrong response %lu: %.*s", number, txnr, (int)size, data);
+    client->messages[client->acknowledged].reply_end = client->parsed;
+    client->acknowledged++;
+    ledger_acknowledged(number, client->acknowledged - 1, 0);
+}
+
+/* Looks at the RELP response that begins at `parsed`; true if it is whole. */
+static bool take_response(int number)
+{
+    static const char farewell[] = "0 serverclose 0\n";
+    struct client *client = &clients[number];
+    const struct peer *peer = &network_peers[number];
+    const char *begin = (const char *)peer->replies + client->parsed;
+    size_t size = peer->replied - client->parsed;
+    const char *length;
+    const char *data;
+
+    if (client->misbehaves || size == 0 || memchr(begin, '\n', size) == NULL)
+        return false;
+    if (size >= sizeof farewell - 1 && memcmp(begin, farewell, sizeof farewell - 1) == 0) {
+        client->parsed += sizeof farewell - 1;
+        return true;
+    }
+    unsigned long txnr = read_number(begin, " rsp ", &length);
+    unsigned long bytes = length == NULL ? 0 : read_number(length, " ", &data);
+    if (length == NULL || data == NULL)
+        process_violation("peer %d gets no RELP response", number);
+    size_t whole = (size_t)(data - begin) + bytes + 1;
+    if (size < whole)
+        return false;
+    if (begin[whole - 1] != '\n')
+        process_violation("peer %d gets a RELP response without its end", number);
+    client->parsed += whole;
+    if (txnr > 1)
+        take_syslog_response(number, txnr, data, bytes);
+    return true;
 }
 
 /* Looks at the reply that begins at `parsed`; true where it is whole and fits its message. */
@@ -510,7 +582,7 @@ void clients_replied(int number)
         process_violation("peer %d gets a reply in spite of acknowledge = no", number);
     if (clients[number].denied)
         process_violation("peer %d gets a reply and is denied", number);
-    while (take_reply(number))
+    while (clients[number].framing == FRAMED_RELP ? take_response(number) : take_reply(number))
         continue;
 }
 

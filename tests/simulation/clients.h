@@ -14,7 +14,7 @@
 
 enum { CLIENT_MESSAGES = 800, CLIENT_FIRST_PORT = 20000, PROXY_FIRST_PORT = 50000 };
 
-enum ending { ENDING_LF, ENDING_CRLF, ENDING_NUL, ENDING_COUNT, ENDING_NOTHING };
+enum ending { ENDING_LF, ENDING_CRLF, ENDING_NUL, ENDING_COUNT, ENDING_RELP, ENDING_NOTHING };
 
 struct message {
     size_t begin; /* its bytes in the peer's stream */

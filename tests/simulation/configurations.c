@@ -28,7 +28,8 @@ void configuration_choose(struct chance *chance)
     for (size_t at = 0; at < CONFIGURATION_LISTENERS; at++) {
         struct configured_listener *listener = &configuration.listeners[at];
         listener->framing = (enum simulated_framing)chance_below(chance, FRAMINGS);
-        listener->acknowledges = at == 0 || chance_percent(chance, 80);
+        listener->acknowledges =
+            at == 0 || listener->framing == FRAMED_RELP || chance_percent(chance, 80);
         listener->proxied = at == 2;
         listener->ipv6 = at == 1 && chance_percent(chance, 50);
         configuration.has_auto = configuration.has_auto || listener->framing == FRAMED_AUTO;
@@ -62,7 +63,7 @@ static unsigned buffer_size_of(unsigned variant)
 
 static size_t write_listener(char *text, size_t room, size_t at, unsigned variant)
 {
-    static const char *const framings[] = {"auto", "line", "nul", "octet"};
+    static const char *const framings[] = {"auto", "line", "nul", "octet", "syslog", "relp"};
     static const char *const names[] = {
         "[server]\nhost = ", "[listener b]\nhost = ", "[listener p]\nhost = "};
     const struct configured_listener *listener = &configuration.listeners[at];

@@ -22,7 +22,15 @@
 enum { CONFIGURATION_LISTENERS = 3, CONFIGURATION_FIRST_PORT = 8001 };
 
 /* As in tcpack.ini. */
-enum simulated_framing { FRAMED_AUTO, FRAMED_LINE, FRAMED_NUL, FRAMED_OCTET, FRAMINGS };
+enum simulated_framing {
+    FRAMED_AUTO,
+    FRAMED_LINE,
+    FRAMED_NUL,
+    FRAMED_OCTET,
+    FRAMED_SYSLOG,
+    FRAMED_RELP,
+    FRAMINGS
+};
 
 struct configured_listener {
     enum simulated_framing framing;

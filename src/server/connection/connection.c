@@ -226,14 +226,13 @@ bool connection_is_quiet(const struct connection *connection)
            unconfirmed == 0 && ioctl(connection->fd, FIONREAD, &unread) == 0 && unread == 0;
 }
 
-void connection_say_farewell(struct connection *connection)
+bool connection_say_farewell(struct connection *connection)
 {
     if (connection->out.size > 0 || connection->state == CONNECTION_MUTE || !connection->admitted)
-        return; /* it would come amid a reply, to nobody, or to a stranger */
+        return false; /* it would come amid a reply, to nobody, or to a stranger */
     const char *farewell = framing_farewell(connection->framing, &connection->framing_state);
-    if (farewell != NULL && send(connection->fd, farewell, strlen(farewell), MSG_NOSIGNAL) < 0) {
-        /* The end of the connection says the same. */
-    }
+    /* If it fails, the end of the connection says the same. */
+    return farewell != NULL && send(connection->fd, farewell, strlen(farewell), MSG_NOSIGNAL) >= 0;
 }
 
 void connection_discard(struct connection *connection, int64_t now)

@@ -123,9 +123,9 @@ bool connection_is_quiet(const struct connection *connection) MUST_USE;
 
 /*
  * Sends the framing's last words before the server ends a connection of its own accord, if it has
- * any. Once: afterwards this sends nothing. The peer does not need them.
+ * any. Once: afterwards this sends nothing. The peer does not need them. Whether it sent some.
  */
-void connection_say_farewell(struct connection *connection);
+bool connection_say_farewell(struct connection *connection);
 
 /* Ends sending (shutdown(2)), drops both buffers and changes to state DISCARDING. */
 void connection_discard(struct connection *connection, int64_t now);

@@ -66,7 +66,7 @@ static void answer_one(struct server *server, const struct answer *answer)
     bool last = connection->out.size == 0 && (connection->state == CONNECTION_ENDING ||
                                               connection->state == CONNECTION_REFUSING);
     if (last)
-        connection_say_farewell(connection);
+        (void)connection_say_farewell(connection); /* the end follows in any case */
     if (last && connection->ended) {
         connections_close(server, connection, NULL);
         return;

@@ -119,8 +119,8 @@ static void refuse(struct server *server, struct connection *connection)
     if (connection->state == CONNECTION_DISCARDING)
         return; /* already refused */
     connection->state = CONNECTION_REFUSING;
-    bool quiet = connection_is_quiet(connection);
-    connection_say_farewell(connection);
+    /* A peer that is told does the closing: bytes that it sends meanwhile must not reset it. */
+    bool quiet = !connection_say_farewell(connection) && connection_is_quiet(connection);
     if (quiet || !answers_add(&server->answers, unsent))
         connections_close(server, connection, NULL);
 }

@@ -34,7 +34,7 @@ static void close_late(struct server *server, struct connection *connection,
     connection->end = overdue->end;
     if (connection->state == CONNECTION_PROXY)
         admit_refused(connection, METRICS_REFUSED_PROXY);
-    connection_say_farewell(connection);
+    (void)connection_say_farewell(connection); /* it is closed in any case */
     connections_close(server, connection, overdue->why);
 }
 
