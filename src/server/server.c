@@ -125,6 +125,22 @@ static bool allocate(struct server *server, struct config *config, int *status)
            out_of_memory(status);
 }
 
+/* Logs what the server uses: its configuration, its journal and its listeners. */
+static void log_start(const struct server *server)
+{
+    const struct config *config = &server->settings->config;
+
+    if (config->of_file)
+        log_info("configuration %s", server->source->path);
+    else
+        log_info("there is no %s: the defaults apply", server->source->path);
+    recording_log(&server->recording, server->settings);
+    if (!readiness_uses_signals(server->readiness))
+        log_notice("sockets send no signals here (no F_SETSIG): select() watches every socket");
+    for (size_t at = 0; at < server->listeners.count; at++)
+        listener_log_start(&server->listeners.all[at]);
+}
+
 struct server *server_new(const struct config_source *source, struct config *config, int *status)
 {
     struct server *server = calloc(1, sizeof *server);
@@ -144,10 +160,7 @@ struct server *server_new(const struct config_source *source, struct config *con
         return NULL;
     }
     limits_apply(server);
-    if (!readiness_uses_signals(server->readiness))
-        log_notice("sockets send no signals here (no F_SETSIG): select() watches every socket");
-    for (size_t at = 0; at < server->listeners.count; at++)
-        log_notice("server start at %s", server->listeners.all[at].address);
+    log_start(server);
     housekeeping_begin(server);
     log_notice("wait for connection...");
     return server;

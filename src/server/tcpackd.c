@@ -5,6 +5,7 @@
 #include "common/descriptors.h"
 #include "common/log.h"
 #include "server/outputs.h"
+#include "server/process/notify.h"
 #include "server/process/signals.h"
 #include "server/round/recording.h"
 #include "server/server.h"
@@ -205,6 +206,29 @@ static int check(const struct config_source *source, const struct config *config
     return EX_OK;
 }
 
+/* Tells the service manager, whose status stays after the end, why it ended and what to do. */
+static void notify_failure(int status)
+{
+    static const struct {
+        int status;
+        const char *advice;
+    } advices[] = {
+        {EX_UNAVAILABLE, " (if another program uses the address, change host or port)"},
+        {EX_IOERR, " (examine the disk and the journal, then start the service again)"},
+        {EX_CONFIG, " (correct it, check it with tcpackd -t, then start the service again)"},
+    };
+    const char *advice = "";
+    char text[LOG_TROUBLE_SIZE + PROBLEM_BYTES];
+
+    for (size_t i = 0; i < sizeof advices / sizeof advices[0]; i++)
+        if (advices[i].status == status)
+            advice = advices[i].advice;
+    (void)snprintf(text, sizeof text, "%s%s", log_trouble(NULL), advice);
+    if (!notify_status(text)) {
+        /* The log has the error. */
+    }
+}
+
 static int serve(const struct config_source *source, struct config *config)
 {
     int status = EX_OK;
@@ -214,6 +238,7 @@ static int serve(const struct config_source *source, struct config *config)
         return EX_CONFIG;
     }
     log_open("tcpackd", (enum log_level)config->log.level, (enum log_to)config->log.to);
+    log_set_time((enum log_time)config->log.time);
     log_never_wait(); /* only now: errors in the configuration must not be dropped */
     if (outputs_warning(config) != NULL)
         log_warning("%s", outputs_warning(config));
@@ -237,12 +262,16 @@ int main(int argc, char **argv)
     line.source.journal_file = state_journal(journal_file);
     bool loaded = config_load(&line.source, &config_report_to_log, &config);
     if (!loaded) {
+        if (!line.check && !line.print)
+            notify_failure(EX_CONFIG);
         free(line.overrides);
         return EX_CONFIG;
     }
     if (line.print)
         exit_printed(config_print(&config, stdout));
     status = line.check ? check(&line.source, &config) : serve(&line.source, &config);
+    if (!line.check && status != EX_OK)
+        notify_failure(status);
     config_free(&config);
     free(line.overrides);
     return status;

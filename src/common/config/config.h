@@ -65,6 +65,7 @@ struct config {
     struct {
         uint64_t level; /* enum log_level */
         uint64_t to;    /* enum log_to */
+        uint64_t time;  /* enum log_time */
     } log;
 
     struct {

@@ -171,6 +171,7 @@ const struct config_option config_options[] = {
 
     {LOG(level), AT_ONCE, NAME(log_level_names), .value = "info"},
     {LOG(to), AT_ONCE, NAME(log_to_names), .value = "stderr"},
+    {LOG(time), AT_ONCE, NAME(log_time_names), .value = "auto"},
 
     {METRICS(file), AT_ONCE, TEXT(0), .value = ""},
     {METRICS(interval), AT_ONCE, NUMBER(1, DAY), .value = "15"},

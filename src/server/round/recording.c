@@ -2,6 +2,7 @@
 
 #include "common/log.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 enum {
@@ -85,6 +86,14 @@ bool recording_open(struct recording *recording, const struct settings *settings
     }
     log_error("%s", journal_problem(recording->journal));
     return false;
+}
+
+void recording_log(const struct recording *recording, const struct settings *settings)
+{
+    const char *file = settings->config.journal.file;
+
+    log_info("journal %s, last record %" PRIu64, strcmp(file, "-") == 0 ? "standard output" : file,
+             journal_seq(recording->journal));
 }
 
 bool recording_reopen(struct recording *recording, const struct settings *settings, int64_t now)
