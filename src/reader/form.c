@@ -20,7 +20,7 @@ static const char *const names[] = {"{seq}",  "{time}",  "{peer}", "{listener}",
 
 static const struct template_names template_names = {
     .names = names,
-    .unknown = "unknown placeholder: {seq}, {time}, {peer}, {listener}, {message}, {text}, "
+    .known = "{seq}, {time}, {peer}, {listener}, {message}, {text}, "
                "{bytes} and {name} are known, a brace is \"{{\"",
 };
 

@@ -22,24 +22,27 @@
 
 static const char default_path[] = SYSCONFDIR "/tcpack.ini";
 
-static const char usage[] =
-    "usage: tcpackd [-c FILE] [-o section.key=value]... [-t | -T] [-q | -v] [-V] [-h]\n";
-
 static const char help[] =
-    "\n"
+    "usage: tcpackd [OPTION]...\n"
     "Takes text messages over TCP, records each in a journal, and acknowledges it.\n"
+    "  tcpackd -o journal.file=messages      record in the file \"messages\"\n"
+    "  tcpackd -v -o 'server.host=*'         serve others; log each connection\n"
     "\n"
-    "  -c, --config FILE     read this configuration (default: " SYSCONFDIR "/tcpack.ini)\n"
-    "  -o, --option section.key=value\n"
-    "                        set one option; overrides the file\n"
-    "  -t, --check           check the configuration and exit\n"
-    "  -T, --print           print the whole configuration and exit\n"
-    "  -q, --quiet           log warnings and errors only\n"
-    "  -v, --verbose         log each connection; twice: each round and commit, too\n"
-    "  -V, --version         print the version and exit\n"
-    "  -h, --help            print this help and exit\n"
-    "\n"
-    "See tcpackd(8) and tcpack.ini(5).\n";
+    "Configuration (see tcpack.ini(5)):\n"
+    "  -c, --config FILE                     read this file\n"
+    "                                        [" SYSCONFDIR "/tcpack.ini]\n"
+    "  -o, --option section.key=value        set one key; it overrides the file\n"
+    "      server.host [127.0.0.1]           address; *: all; /path: a Unix socket\n"
+    "      server.port [8001]                TCP port\n"
+    "      journal.file [-]                  the file; -: standard output\n"
+    "  -t, --check                           check the configuration and exit\n"
+    "  -T, --print                           print the whole configuration and exit\n"
+    "Log:\n"
+    "  -q, --quiet                           warnings and errors only\n"
+    "  -v, --verbose                         each connection; twice: each commit, too\n"
+    "Other:\n"
+    "  -V, --version                         print the version and exit\n"
+    "  -h, --help                            print this help and exit\n";
 
 static const char options[] = ":c:o:tTqvVh";
 
@@ -130,7 +133,7 @@ static void parse_option(struct command_line *line, int option, const char *argu
     case 'V':
         exit_printed(puts("tcpackd " PACKAGE_VERSION) >= 0);
     case 'h':
-        exit_printed(fputs(usage, stdout) >= 0 && fputs(help, stdout) >= 0);
+        exit_printed(fputs(help, stdout) >= 0);
     default:
         exit_wrong_option(option, argument);
     }

@@ -65,7 +65,7 @@ def test_the_first_lines_of_a_server_with_a_past(server, tmp_path):
 
 def test_that_there_is_no_configuration_is_said(tmp_path):
     """Who edits another file than tcpackd reads should see it; only -c insists on its file."""
-    default = re.search(r"default: (\S+/tcpack\.ini)", subprocess.run(
+    default = re.search(r"\[(\S+/tcpack\.ini)\]", subprocess.run(
         [programs.tcpackd(), "--help"], check=True, capture_output=True, text=True).stdout)[1]
     if os.path.exists(default):
         pytest.skip(f"there is {default}")

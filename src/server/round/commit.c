@@ -2,6 +2,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "server/round/explain.h"
 #include "server/round/state.h"
 
 #include <inttypes.h>
@@ -12,6 +13,7 @@ static void refused(struct server *server)
     recording_failed(&server->recording, server->now);
     server->metrics.journal_errors++;
     answers_take_back(&server->answers);
+    explain_unrecorded(&server->answers);
 }
 
 /* Some of the messages may be recorded: their clients send them again, and their SEQs are gone. */

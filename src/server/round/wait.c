@@ -4,6 +4,7 @@
 #include "common/log.h"
 #include "server/process/signals.h"
 #include "server/round/admit.h"
+#include "server/round/explain.h"
 #include "server/round/reload.h"
 #include "server/round/state.h"
 
@@ -32,6 +33,8 @@ static void close_late(struct server *server, struct connection *connection,
                        const struct overdue *overdue)
 {
     connection->end = overdue->end;
+    if (connection->state != CONNECTION_DISCARDING)
+        explain_now(connection, overdue->why);
     if (connection->state == CONNECTION_PROXY)
         admit_refused(connection, METRICS_REFUSED_PROXY);
     connection_say_farewell(connection);
