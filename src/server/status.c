@@ -29,9 +29,8 @@ static bool add_rate(struct buffer *out, uint64_t messages, int64_t us)
 
 static bool add_journal(struct buffer *out, const struct status *status)
 {
-    const char *file = strcmp(status->journal, "-") == 0 ? "standard output" : status->journal;
-
-    return buffer_printf(out, "; journal ") && escape_text(file, strlen(file), out) &&
+    return buffer_printf(out, "; journal ") &&
+           escape_text(status->journal, strlen(status->journal), out) &&
            buffer_printf(out, ", last record %" PRIu64, status->seq) &&
            (status->bytes < 0 || buffer_printf(out, ", %" PRId64 " bytes", status->bytes));
 }

@@ -16,7 +16,7 @@ struct status {
     uint64_t clients;        /* connections now */
     uint64_t messages;       /* recorded in the last `us` microseconds */
     int64_t us;
-    const char *journal; /* its file; "-": standard output */
+    const char *journal; /* its file, or what it is */
     uint64_t seq;        /* of the last record */
     int64_t bytes;       /* size of the file; negative: it has none */
     bool failing;        /* the last commit failed */

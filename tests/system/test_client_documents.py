@@ -116,5 +116,6 @@ def test_completion_of_the_server(tmp_path):
     for option in "-c", "--config", "--config =":  # as bash cuts --config=
         assert complete("tcpackd", f"{program} {option} so", tmp_path) == {"some.ini"}
     assert complete("tcpackd", f"{program} -o jou", tmp_path) == {
-        "journal.file=", "journal.format=", "journal.sync=", "journal.mode="}
+        "journal.file=", "journal.format=", "journal.sync=", "journal.mode=", "journal.postgresql=",
+        "journal.replicas=", "journal.commit_timeout="}
     assert "client.prompt=" in complete("tcpackd", f"{program} -o ''", tmp_path)

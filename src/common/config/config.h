@@ -72,6 +72,7 @@ struct config {
     struct {
         char *file;        /* "": none */
         uint64_t interval; /* seconds */
+        char *listen;      /* for HTTP; "": not at all */
     } metrics;
 
     struct {

@@ -1,5 +1,6 @@
 #include "common/config/options.h"
 
+#include "common/config/endpoint.h"
 #include "common/escape.h"
 #include "common/framing/framing.h"
 #include "common/log.h"
@@ -66,6 +67,13 @@ static bool check_escapes(const char *text, struct problem *problem)
 
     buffer_free(&bytes);
     return good;
+}
+
+static bool check_endpoint(const char *text, struct problem *problem)
+{
+    struct endpoint endpoint;
+
+    return *text == '\0' || endpoint_parse(text, &endpoint, problem);
 }
 
 static bool check_networks(const char *text, struct problem *problem)
@@ -180,6 +188,7 @@ const struct config_option config_options[] = {
 
     {METRICS(file), AT_ONCE, TEXT(0), .value = ""},
     {METRICS(interval), AT_ONCE, SECONDS(1, DAY), .value = "15"},
+    {METRICS(listen), AFTER_RESTART, TEXT(0), .value = "", .check = check_endpoint},
 
     {CLIENT(host), OF_CLIENT, TEXT(1), .check = check_host},
     {CLIENT(port), OF_CLIENT, NUMBER(0, 65535)},

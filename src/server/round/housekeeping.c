@@ -19,11 +19,12 @@ enum {
 };
 
 /* Updates the figures that other parts keep. */
-static const struct metrics *figures(struct server *server)
+const struct metrics *housekeeping_figures(struct server *server)
 {
     server->metrics.open = server->connections.count;
     server->metrics.sequence = journal_seq(server->recording.journal);
     server->metrics.log_dropped = log_dropped();
+    server->metrics.journal_failing = server->recording.failed_at != 0;
     return &server->metrics;
 }
 
@@ -45,8 +46,8 @@ static void write_metrics(struct server *server)
 
     if (*path == '\0')
         return;
-    bool written =
-        metrics_format(figures(server), &text) && metrics_write_file(path, &text, &problem);
+    bool written = metrics_format(housekeeping_figures(server), &text) &&
+                   metrics_write_file(path, &text, &problem);
     note_written(server, path, written ? NULL : &problem);
     buffer_free(&text);
 }
@@ -74,7 +75,7 @@ static const char *status_text(struct server *server, struct buffer *out)
         .clients = server->connections.count,
         .messages = server->metrics.messages - since->messages,
         .us = clock_monotonic_us() - since->at,
-        .journal = server->settings->config.journal.file,
+        .journal = recording_name(server->settings),
         .seq = journal_seq(server->recording.journal),
         .bytes = journal_size(server->recording.journal),
         .failing = server->recording.failed_at != 0,
@@ -249,6 +250,7 @@ static const struct {
     {accept_due, accept_update},       /* after a pause */
     {accept_calm_due, do_accept_calm}, /* the end of such an episode */
     {journal_due, do_journal},         /* the end of an episode without a working journal */
+    {scrape_due, scrape_tick},         /* HTTP connections that take too long */
     {sockets_due, do_sockets},         /* sockets whose signal was lost */
     {parting_due, connections_close_all},
 };
@@ -285,7 +287,7 @@ void housekeeping_report(struct server *server)
 
     write_metrics(server);
     log_notice("%s", status_text(server, &status));
-    if (metrics_summarize(figures(server), &line))
+    if (metrics_summarize(housekeeping_figures(server), &line))
         log_notice("%.*s", (int)line.size, (const char *)line.bytes);
     else
         log_error("out of memory for the figures");

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct metrics;
 struct server;
 
 /* How many messages had been recorded at a moment. */
@@ -42,6 +43,9 @@ int64_t housekeeping_due(const struct server *server);
 
 /* Performs the duties that are due. */
 void housekeeping_run(struct server *server);
+
+/* The figures as they are now. */
+const struct metrics *housekeeping_figures(struct server *server);
 
 /* USR1: logs the status and a line of figures, and writes the metrics file. */
 void housekeeping_report(struct server *server);

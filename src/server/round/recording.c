@@ -88,11 +88,17 @@ bool recording_open(struct recording *recording, const struct settings *settings
     return false;
 }
 
+const char *recording_name(const struct settings *settings)
+{
+    if (*settings->config.journal.postgresql != '\0')
+        return "in PostgreSQL";
+    return strcmp(settings->config.journal.file, "-") == 0 ? "standard output"
+                                                           : settings->config.journal.file;
+}
+
 void recording_log(const struct recording *recording, const struct settings *settings)
 {
-    const char *file = settings->config.journal.file;
-
-    log_info("journal %s, last record %" PRIu64, strcmp(file, "-") == 0 ? "standard output" : file,
+    log_info("journal %s, last record %" PRIu64, recording_name(settings),
              journal_seq(recording->journal));
 }
 

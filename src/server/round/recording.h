@@ -39,6 +39,9 @@ bool recording_open(struct recording *recording, const struct settings *settings
 bool recording_reopen(struct recording *recording, const struct settings *settings,
                       int64_t now) MUST_USE;
 
+/* The journal's name for people: its file, or what it is; without a password. */
+const char *recording_name(const struct settings *settings);
+
 /* Logs which journal it is, and the number of its last record. */
 void recording_log(const struct recording *recording, const struct settings *settings);
 

@@ -105,6 +105,7 @@ void round_wait(struct server *server)
     server->now = clock_monotonic_us();
     tend_journal(server);
     housekeeping_run(server);
+    scrape_run(server);
     if (readiness_take(server->readiness, server->signals) || signals_came() ||
         server->requests != 0)
         handle_signals(server);

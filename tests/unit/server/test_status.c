@@ -48,7 +48,7 @@ static void test_trouble(void **state)
     status.failing = true;
     status.trouble = "error: disk\n\xff";
     status.trouble_wall_us = 1790000060000000;
-    status.journal = "-";
+    status.journal = "standard output";
     status.bytes = -1;
     status.us = 0;
     assert_line(&status,
