@@ -2,6 +2,7 @@
 
 #include "client/relp_session.h"
 #include "client/wait_set.h"
+#include "common/buffer.h"
 #include "common/escape.h"
 
 #include <errno.h>
@@ -244,8 +245,27 @@ static enum outcome lost_in_doubt(struct exchange *exchange)
     return OUTCOME_LOST;
 }
 
+/* The server says why it refuses the oldest message, or the client. */
+static enum outcome lost_by_refusal(struct exchange *exchange, const struct frame *refusal)
+{
+    struct buffer text = {0};
+
+    exchange->refused = window_sent_one(&exchange->window);
+    if (escape_text(refusal->message, refusal->size, &text) && buffer_append(&text, "", 1))
+        problem_set(&exchange->problem, "%s", (const char *)text.bytes);
+    else
+        problem_set(&exchange->problem, "refused");
+    buffer_free(&text);
+    exchange->lost = true;
+    return OUTCOME_LOST;
+}
+
 static enum outcome lost_by_reply(struct exchange *exchange, enum framing_result result)
 {
+    struct frame refusal;
+
+    if (replies_is_refusal(&exchange->replies, &refusal))
+        return lost_by_refusal(exchange, &refusal);
     if (result == FRAMING_TOO_LONG)
         return lost(exchange, "the server sent a reply of more than 1 MiB");
     if (exchange->replies.mode == REPLIES_BARE)
@@ -305,6 +325,8 @@ static enum outcome check_rest(struct exchange *exchange)
 
     if (replies_left(&exchange->replies) == 0)
         return OUTCOME_DONE;
+    if (replies_is_refusal(&exchange->replies, &reply))
+        return lost_by_refusal(exchange, &reply);
     if (is_in_doubt(exchange))
         return lost_in_doubt(exchange); /* not all of its message has been sent */
     switch (exchange->replies.mode) {
@@ -343,6 +365,8 @@ static enum outcome take_replies(struct exchange *exchange, bool settled, int64_
             return lost_by_farewell(exchange);
         if (result != FRAMING_MESSAGE)
             return lost_by_reply(exchange, result);
+        if (replies_refuses(&reply))
+            return lost_by_refusal(exchange, &reply);
         if (exchange->replies.mode == REPLIES_BARE && !is_in_one_piece(exchange))
             return lost_in_doubt(exchange);
         enum outcome outcome = take_reply(exchange, &reply, now_us);
@@ -418,6 +442,9 @@ enum outcome exchange_tick(struct exchange *exchange, int64_t now_us)
     if (is_in_doubt(exchange))
         return lost_in_doubt(exchange); /* the reply never settles */
     problem_set(&why, "no acknowledgement within %g seconds", timeout);
+    if (exchange->answered == 0)
+        problem_set(&why, "%s (does the server use another framing than %s? See -f)", why.text,
+                    framing_names[exchange->settings.framing]);
     return lost(exchange, why.text);
 }
 

@@ -1,5 +1,7 @@
 #include "client/replies.h"
 
+#include <string.h>
+
 void replies_init(struct replies *replies, enum framing framing)
 {
     *replies = (struct replies){
@@ -85,6 +87,25 @@ enum framing_result replies_next(struct replies *replies, bool settled, struct f
     if (result == FRAMING_MESSAGE || result == FRAMING_CONTROL)
         replies->begin += reply->consumed;
     return result;
+}
+
+bool replies_refuses(const struct frame *reply)
+{
+    static const char refused[] = "refused: ";
+    const size_t size = sizeof refused - 1;
+
+    return reply->size >= size && memcmp(reply->message, refused, size) == 0;
+}
+
+bool replies_is_refusal(const struct replies *replies, struct frame *refusal)
+{
+    struct framing_state state = {0};
+    size_t left = replies_left(replies);
+
+    return left > 0 &&
+           framing_next_reply(replies->framing, &state, replies->bytes.bytes + replies->begin, left,
+                              REPLIES_SIZE_MAX, refusal) == FRAMING_MESSAGE &&
+           replies_refuses(refusal);
 }
 
 void replies_free(struct replies *replies)

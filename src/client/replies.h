@@ -59,6 +59,13 @@ size_t replies_left(const struct replies *replies);
 enum framing_result replies_next(struct replies *replies, bool settled,
                                  struct frame *reply) MUST_USE;
 
+/*
+ * Whether the bytes left, or the text of a reply, are a line `refused: ...`, by which a server says
+ * why it closes the connection (explain in tcpack.ini(5)). It acknowledges nothing.
+ */
+bool replies_is_refusal(const struct replies *replies, struct frame *refusal) MUST_USE;
+bool replies_refuses(const struct frame *reply) MUST_USE;
+
 void replies_free(struct replies *replies);
 
 #endif

@@ -113,7 +113,7 @@ static void log_counts(enum outcome outcome, const struct totals *totals, uint64
 {
     if (outcome == OUTCOME_INTERRUPTED)
         log_error("interrupted");
-    if (status_of(outcome) == EX_TEMPFAIL || outcome == OUTCOME_REFUSED)
+    if (messages > 0 && (status_of(outcome) == EX_TEMPFAIL || outcome == OUTCOME_REFUSED))
         log_error("%" PRIu64 " sent, %" PRIu64 " acknowledged, %" PRIu64 " not", totals->sent,
                   totals->acknowledged, messages - totals->acknowledged);
 }
@@ -139,12 +139,24 @@ static enum outcome run_load(const struct arguments *arguments,
     return outcome;
 }
 
+/* `tcpack readings.txt` sends this name, which is probably not what was meant. */
+static void warn_of_file_name(const struct arguments *arguments)
+{
+    struct stat status;
+
+    if (arguments->words_count == 1 && isatty(STDIN_FILENO) &&
+        stat(arguments->words[0], &status) == 0 && S_ISREG(status.st_mode))
+        log_warning("the message is the word %s; to send the lines of that file: tcpack <%s",
+                    arguments->words[0], arguments->words[0]);
+}
+
 static enum outcome send_words(struct transfer *transfer, const struct arguments *arguments)
 {
     struct buffer message = {0};
     enum outcome outcome = OUTCOME_FAILED;
     bool joined = true;
 
+    warn_of_file_name(arguments);
     for (size_t i = 0; i < arguments->words_count && joined; i++)
         joined = buffer_printf(&message, "%s%s", i > 0 ? " " : "", arguments->words[i]);
     if (joined)

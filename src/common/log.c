@@ -1,5 +1,7 @@
 #include "common/log.h"
 
+#include "common/clock.h"
+#include "common/record.h"
 #include "common/stream.h"
 
 #include <errno.h>
@@ -19,13 +21,22 @@ enum { LINE_MAX_BYTES = 4096 }; /* PIPE_BUF on Linux: one write() to a pipe is a
 const char *const log_level_names[] = {"error", "warning", "notice", "info",
                                        "debug", "trace",   NULL};
 const char *const log_to_names[] = {"stderr", "syslog", NULL};
+const char *const log_time_names[] = {"auto", "yes", "no", NULL};
 
 static struct {
     const char *program;
     enum log_level level;
     enum log_to to;
     bool to_journal; /* standard error is systemd's journal */
-} log_state = {"tcpack", LOG_LEVEL_INFO, LOG_TO_STDERR, false};
+    bool has_time;
+    struct record_time time;
+} log_state = {.program = "tcpack", .level = LOG_LEVEL_INFO, .to = LOG_TO_STDERR};
+
+/* For log_trouble(). */
+static struct {
+    char text[LOG_TROUBLE_SIZE];
+    int64_t wall_us;
+} trouble;
 
 /* For log_never_wait(). */
 static struct {
@@ -62,20 +73,39 @@ void log_open(const char *program, enum log_level level, enum log_to to)
         openlog(program, LOG_PID | LOG_NDELAY, LOG_DAEMON);
 }
 
+static bool is_regular(int fd)
+{
+    struct stat status;
+
+    return fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
+}
+
+void log_set_time(enum log_time time)
+{
+    log_state.has_time =
+        time == LOG_TIME_YES || (time == LOG_TIME_AUTO && is_regular(STDERR_FILENO));
+}
+
 static size_t format_line(enum log_level level, const char *format, va_list args,
                           char line[LINE_MAX_BYTES]) PRINTF_LIKE(2, 0);
+static void note_trouble(enum log_level level, const char *format, va_list args) PRINTF_LIKE(2, 0);
 static void write_line(enum log_level level, const char *format, va_list args) PRINTF_LIKE(2, 0);
 static void log_at(enum log_level level, const char *format, va_list args) PRINTF_LIKE(2, 0);
 
 static const int priorities[] = {LOG_ERR, LOG_WARNING, LOG_NOTICE, LOG_INFO, LOG_DEBUG, LOG_DEBUG};
 
+static const char *const prefixes[] = {"error: ", "warning: ", "", "", "", ""};
+
 /* Writes the beginning of a line, before the text; returns its length. */
 static int write_head(enum log_level level, char line[LINE_MAX_BYTES])
 {
-    static const char *const prefixes[] = {"error: ", "warning: ", "", "", "", ""};
-
     if (log_state.to_journal)
         return snprintf(line, LINE_MAX_BYTES, "<%d>%s", priorities[level], prefixes[level]);
+    if (log_state.has_time) {
+        record_time_set(&log_state.time, clock_wall_us());
+        return snprintf(line, LINE_MAX_BYTES, "%s %s: %s", log_state.time.text, log_state.program,
+                        prefixes[level]);
+    }
     return snprintf(line, LINE_MAX_BYTES, "%s: %s", log_state.program, prefixes[level]);
 }
 
@@ -160,6 +190,23 @@ uint64_t log_dropped(void)
     return patience.dropped;
 }
 
+const char *log_trouble(int64_t *wall_us)
+{
+    if (wall_us != NULL)
+        *wall_us = trouble.wall_us;
+    return trouble.text;
+}
+
+/* Keeps a warning or an error. */
+static void note_trouble(enum log_level level, const char *format, va_list args)
+{
+    if (level > LOG_LEVEL_WARNING)
+        return;
+    int head = snprintf(trouble.text, sizeof trouble.text, "%s", prefixes[level]);
+    (void)vsnprintf(trouble.text + head, sizeof trouble.text - (size_t)head, format, args);
+    trouble.wall_us = clock_wall_us();
+}
+
 static void write_line(enum log_level level, const char *format, va_list args)
 {
     char line[LINE_MAX_BYTES];
@@ -177,9 +224,13 @@ static void write_line(enum log_level level, const char *format, va_list args)
 static void log_at(enum log_level level, const char *format, va_list args)
 {
     int saved = errno;
+    va_list again;
 
     if (!log_writes(level))
         return;
+    va_copy(again, args);
+    note_trouble(level, format, again);
+    va_end(again);
     if (log_state.to == LOG_TO_SYSLOG)
         vsyslog(priorities[level], format, args);
     else

@@ -25,9 +25,13 @@ enum log_level {
 
 enum log_to { LOG_TO_STDERR, LOG_TO_SYSLOG };
 
+/* Whether lines on standard error begin with the time. AUTO: if it is a regular file. */
+enum log_time { LOG_TIME_AUTO, LOG_TIME_YES, LOG_TIME_NO };
+
 /* The names, in the order of the enums, ended by NULL, as in the configuration. */
 extern const char *const log_level_names[];
 extern const char *const log_to_names[];
+extern const char *const log_time_names[];
 
 /*
  * Sets where lines go and the least severe level that is written. `program` must stay valid. May
@@ -37,6 +41,12 @@ extern const char *const log_to_names[];
  * the journal strips the priority (sd-daemon(3)) and adds the program's name itself.
  */
 void log_open(const char *program, enum log_level level, enum log_to to);
+
+/*
+ * Whether lines begin with the time, in the form that records have. Before the first call: no.
+ * Lines to syslog and to systemd's journal never do: these add it themselves.
+ */
+void log_set_time(enum log_time time);
 
 /*
  * From now on no line waits for the reader of standard error. A line for which the pipe, terminal,
@@ -54,6 +64,14 @@ bool log_writes(enum log_level level) MUST_USE;
 
 /* Lines dropped so far. */
 uint64_t log_dropped(void) MUST_USE;
+
+/*
+ * The last warning or error, `warning: text`, cut to LOG_TROUBLE_SIZE; "" before the first. If
+ * wall_us is not NULL, *wall_us is when it was logged.
+ */
+const char *log_trouble(int64_t *wall_us);
+
+enum { LOG_TROUBLE_SIZE = 512 }; /* bytes, with the NUL */
 
 /* Whether `fd` is the stream to systemd's journal that systemd announced (systemd.exec(5)). */
 bool log_goes_to_journal(int fd) MUST_USE;

@@ -10,7 +10,7 @@ static const char *const field_names[] = {"{seq}", "{bytes}", "{time}", NULL};
 
 static const struct template_names names = {
     .names = field_names,
-    .unknown = "unknown placeholder: {seq}, {bytes} and {time} are known, a brace is \"{{\"",
+    .known = "{seq}, {bytes} and {time} are known, a brace is \"{{\"",
 };
 
 struct reply {

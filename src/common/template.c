@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { SHOWN_BYTES = 32 }; /* of an unknown placeholder */
+
 /* A placeholder, and the bytes between the one before it and itself. */
 struct part {
     size_t text_end; /* these bytes end here in template->text */
@@ -29,7 +31,10 @@ static size_t compile_name(const char *text, const struct template_names *names,
             return size;
         }
     }
-    problem_set(problem, "%s", names->unknown);
+    size_t size = strcspn(text, "}");
+    size += text[size] == '}';
+    problem_set(problem, "unknown placeholder %.*s: %s",
+                size < SHOWN_BYTES ? (int)size : SHOWN_BYTES, text, names->known);
     return 0;
 }
 

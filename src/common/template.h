@@ -20,7 +20,7 @@ struct text_template;
 /* The placeholders that there are. Static texts. */
 struct template_names {
     const char *const *names; /* with their braces, ended by NULL */
-    const char *unknown;      /* the problem of any other one: "unknown placeholder: ..." */
+    const char *known;        /* says in the problem of any other one which these are */
 };
 
 /*

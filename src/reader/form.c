@@ -20,8 +20,8 @@ static const char *const names[] = {"{seq}",  "{time}",  "{peer}", "{listener}",
 
 static const struct template_names template_names = {
     .names = names,
-    .unknown = "unknown placeholder: {seq}, {time}, {peer}, {listener}, {message}, {text}, "
-               "{bytes} and {name} are known, a brace is \"{{\"",
+    .known = "{seq}, {time}, {peer}, {listener}, {message}, {text}, "
+             "{bytes} and {name} are known, a brace is \"{{\"",
 };
 
 /* What a placeholder's value is taken from. */

@@ -4,7 +4,8 @@
 #include "common/replace_file.h"
 
 #include <inttypes.h>
-#include <stdio.h>
+#include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -22,7 +23,7 @@ _Static_assert(sizeof end_names / sizeof end_names[0] == METRICS_ENDS, "a name f
 static const struct {
     int64_t us;
     const char *seconds;
-} sync_bounds[METRICS_SYNC_BUCKETS] = {
+} bounds[METRICS_BUCKETS] = {
     {50, "5e-05"},    {100, "0.0001"},  {250, "0.00025"}, {500, "0.0005"},  {1000, "0.001"},
     {2500, "0.0025"}, {5000, "0.005"},  {10000, "0.01"},  {25000, "0.025"}, {50000, "0.05"},
     {100000, "0.1"},  {250000, "0.25"}, {1000000, "1"},   {5000000, "5"},
@@ -38,14 +39,50 @@ const char *metrics_end_name(enum metrics_end end)
     return end_names[end];
 }
 
-void metrics_count_sync(struct metrics *metrics, int64_t us)
+void metrics_count_time(struct metrics_histogram *histogram, int64_t us)
 {
     size_t bucket = 0;
 
-    while (bucket < METRICS_SYNC_BUCKETS && us > sync_bounds[bucket].us)
+    while (bucket < METRICS_BUCKETS && us > bounds[bucket].us)
         bucket++;
-    metrics->syncs[bucket]++;
-    metrics->sync_us += us;
+    histogram->counts[bucket]++;
+    histogram->us += us;
+}
+
+/* Adds a section. NULL: out of memory. */
+static struct metrics_listener *add_section(struct metrics *metrics, const char *name)
+{
+    size_t size = (metrics->listeners_count + 1) * sizeof *metrics->listeners;
+    struct metrics_listener *all = realloc(metrics->listeners, size);
+    char *copy = strdup(name);
+
+    if (all != NULL)
+        metrics->listeners = all;
+    if (all == NULL || copy == NULL) {
+        free(copy);
+        return NULL;
+    }
+    all[metrics->listeners_count] = (struct metrics_listener){.name = copy};
+    return &all[metrics->listeners_count++];
+}
+
+struct metrics_listener *metrics_listener(struct metrics *metrics, const char *name)
+{
+    if (*name == '\0')
+        name = "server";
+    for (size_t i = 0; i < metrics->listeners_count; i++)
+        if (strcmp(metrics->listeners[i].name, name) == 0)
+            return &metrics->listeners[i];
+    return add_section(metrics, name);
+}
+
+void metrics_free(struct metrics *metrics)
+{
+    for (size_t i = 0; i < metrics->listeners_count; i++)
+        free(metrics->listeners[i].name);
+    free(metrics->listeners);
+    metrics->listeners = NULL;
+    metrics->listeners_count = 0;
 }
 
 static bool add_head(struct buffer *out, const char *name, const char *type, const char *help)
@@ -83,22 +120,46 @@ static bool add_seconds(struct buffer *out, const char *name, int64_t us)
                          us % US_PER_SECOND);
 }
 
-static bool add_syncs(struct buffer *out, const struct metrics *metrics)
+static bool add_histogram(struct buffer *out, const char *name,
+                          const struct metrics_histogram *histogram, const char *help)
 {
-    static const char name[] = "tcpackd_journal_sync_seconds";
     uint64_t count = 0;
-    bool done = add_head(out, name, "histogram",
-                         "Time that fdatasync(), or PostgreSQL, took for a commit.");
+    bool done = add_head(out, name, "histogram", help);
 
-    for (size_t i = 0; done && i < METRICS_SYNC_BUCKETS; i++) {
-        count += metrics->syncs[i];
-        done = buffer_printf(out, "%s_bucket{le=\"%s\"} %" PRIu64 "\n", name,
-                             sync_bounds[i].seconds, count);
+    for (size_t i = 0; done && i < METRICS_BUCKETS; i++) {
+        count += histogram->counts[i];
+        done = buffer_printf(out, "%s_bucket{le=\"%s\"} %" PRIu64 "\n", name, bounds[i].seconds,
+                             count);
     }
-    count += metrics->syncs[METRICS_SYNC_BUCKETS];
-    return done && buffer_printf(out, "%s_bucket{le=\"+Inf\"} %" PRIu64 "\n", name, count) &&
-           add_seconds(out, "tcpackd_journal_sync_seconds_sum", metrics->sync_us) &&
+    count += histogram->counts[METRICS_BUCKETS];
+    return done &&
+           buffer_printf(out, "%s_bucket{le=\"+Inf\"} %" PRIu64 "\n%s_sum", name, count, name) &&
+           add_seconds(out, "", histogram->us) &&
            buffer_printf(out, "%s_count %" PRIu64 "\n", name, count);
+}
+
+/* One counter for each section. `offset`: of the value in struct metrics_listener. */
+static bool add_sections(struct buffer *out, const struct metrics *metrics, const char *name,
+                         size_t offset, const char *help)
+{
+    bool done = metrics->listeners_count == 0 || add_head(out, name, "counter", help);
+
+    for (size_t i = 0; done && i < metrics->listeners_count; i++) {
+        const struct metrics_listener *listener = &metrics->listeners[i];
+        done = buffer_printf(out, "%s{listener=\"%s\"} %" PRIu64 "\n", name, listener->name,
+                             *(const uint64_t *)((const char *)listener + offset));
+    }
+    return done;
+}
+
+static bool add_listeners(struct buffer *out, const struct metrics *metrics)
+{
+    return add_sections(out, metrics, "tcpackd_listener_messages_total",
+                        offsetof(struct metrics_listener, messages),
+                        "Messages recorded, by listener.") &&
+           add_sections(out, metrics, "tcpackd_listener_connections_accepted_total",
+                        offsetof(struct metrics_listener, accepted),
+                        "Connections accepted, by listener.");
 }
 
 static bool add_messages(struct buffer *out, const struct metrics *metrics)
@@ -127,7 +188,12 @@ static bool add_journal(struct buffer *out, const struct metrics *metrics)
                        "Times that PostgreSQL was connected again.") &&
            add_gauge(out, "tcpackd_journal_sequence", metrics->sequence,
                      "Number of the last record in the journal.") &&
-           add_syncs(out, metrics);
+           add_gauge(out, "tcpackd_journal_failing", metrics->journal_failing,
+                     "Whether the last batch could not be written: 1 or 0.") &&
+           add_histogram(out, "tcpackd_journal_commit_seconds", &metrics->commits_taken,
+                         "Time that a commit to the journal took, with its fdatasync().") &&
+           add_histogram(out, "tcpackd_journal_sync_seconds", &metrics->syncs,
+                         "Time that fdatasync(), or PostgreSQL, took for a commit.");
 }
 
 static bool add_connections(struct buffer *out, const struct metrics *metrics)
@@ -155,6 +221,8 @@ static bool add_server(struct buffer *out, const struct metrics *metrics)
                        "Times that it was invalid and nothing changed.") &&
            add_counter(out, "tcpackd_log_lines_dropped_total", metrics->log_dropped,
                        "Lines of the log for which standard error had no room.") &&
+           add_head(out, "tcpackd_build_info", "gauge", "The version of tcpackd; always 1.") &&
+           buffer_printf(out, "tcpackd_build_info{version=\"%s\"} 1\n", PACKAGE_VERSION) &&
            add_head(out, start, "gauge", "When the server started, seconds since 1970.") &&
            add_seconds(out, start, metrics->started_wall_us);
 }
@@ -164,7 +232,7 @@ bool metrics_format(const struct metrics *metrics, struct buffer *out)
     size_t before = out->size;
 
     if (add_messages(out, metrics) && add_journal(out, metrics) && add_connections(out, metrics) &&
-        add_server(out, metrics))
+        add_listeners(out, metrics) && add_server(out, metrics))
         return true;
     out->size = before;
     return false;
@@ -181,8 +249,8 @@ static uint64_t sum(const uint64_t *values, size_t count)
 
 bool metrics_summarize(const struct metrics *metrics, struct buffer *out)
 {
-    uint64_t syncs = sum(metrics->syncs, METRICS_SYNC_BUCKETS + 1);
-    int64_t mean_us = syncs == 0 ? 0 : metrics->sync_us / (int64_t)syncs;
+    uint64_t syncs = sum(metrics->syncs.counts, METRICS_BUCKETS + 1);
+    int64_t mean_us = syncs == 0 ? 0 : metrics->syncs.us / (int64_t)syncs;
 
     return buffer_printf(
         out,

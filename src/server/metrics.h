@@ -37,7 +37,20 @@ enum metrics_end {
     METRICS_ENDS
 };
 
-enum { METRICS_SYNC_BUCKETS = 14 };
+enum { METRICS_BUCKETS = 14 };
+
+/* How often something took how long. */
+struct metrics_histogram {
+    uint64_t counts[METRICS_BUCKETS + 1]; /* by duration; the last bucket has no bound */
+    int64_t us;                           /* their total duration, microseconds */
+};
+
+/* What the clients of one section did: [server] or a [listener NAME]. */
+struct metrics_listener {
+    char *name; /* owned; "server" for [server] */
+    uint64_t accepted;
+    uint64_t messages; /* recorded */
+};
 
 /* Counters count from the start of the server. Begin with a zeroed struct. */
 struct metrics {
@@ -52,8 +65,9 @@ struct metrics {
     uint64_t burned;         /* SEQs of commits whose outcome is unknown */
     uint64_t reconnects;     /* of the journal's database */
     uint64_t sequence;       /* of the last record */
-    uint64_t syncs[METRICS_SYNC_BUCKETS + 1]; /* by duration; the last bucket has no bound */
-    int64_t sync_us;                          /* their total duration, microseconds */
+    bool journal_failing;    /* the last commit failed */
+    struct metrics_histogram commits_taken; /* write() and fdatasync() */
+    struct metrics_histogram syncs;         /* fdatasync() */
 
     uint64_t accepted; /* each is open, was refused, or has ended */
     uint64_t open;     /* connections now */
@@ -66,14 +80,26 @@ struct metrics {
     uint64_t reload_errors;  /* that changed nothing: the configuration was invalid */
     uint64_t log_dropped;    /* log lines for which standard error had no room */
     int64_t started_wall_us; /* wall clock */
+
+    struct metrics_listener *listeners; /* those that had a client; owned */
+    size_t listeners_count;
 };
+
+/* Frees what the struct owns. */
+void metrics_free(struct metrics *metrics);
 
 /* The names of the reasons, as the label `reason` has them. */
 const char *metrics_refusal_name(enum metrics_refusal refusal);
 const char *metrics_end_name(enum metrics_end end);
 
-/* Counts one fdatasync() that took `us` microseconds. */
-void metrics_count_sync(struct metrics *metrics, int64_t us);
+/* Counts something that took `us` microseconds. */
+void metrics_count_time(struct metrics_histogram *histogram, int64_t us);
+
+/*
+ * The figures of the section with this name ("": [server]), which stay when a reload removes it.
+ * Valid until the next call. NULL: out of memory.
+ */
+struct metrics_listener *metrics_listener(struct metrics *metrics, const char *name);
 
 /* Appends all figures as Prometheus text, version 0.0.4. False with errno ENOMEM. Pure. */
 bool metrics_format(const struct metrics *metrics, struct buffer *out) MUST_USE;

@@ -204,7 +204,8 @@ static bool check_sockets(const struct outputs *outputs, const struct config *co
 
 static bool is_service_log(const struct config *config)
 {
-    return *config->journal.postgresql == '\0' && strcmp(config->journal.file, "-") == 0 && log_goes_to_journal(STDOUT_FILENO);
+    return *config->journal.postgresql == '\0' && strcmp(config->journal.file, "-") == 0 &&
+           log_goes_to_journal(STDOUT_FILENO);
 }
 
 bool outputs_check(const struct config *config, const char *path, bool standard,

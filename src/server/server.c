@@ -59,6 +59,14 @@ static bool listen_everywhere(struct server *server, int *status)
     return accept_begin(server) || out_of_memory(status);
 }
 
+static bool listen_for_metrics(struct server *server, int *status)
+{
+    if (scrape_open(server))
+        return true;
+    *status = EX_UNAVAILABLE;
+    return false;
+}
+
 /* Changes to the configured user, if there is one. */
 static bool drop_privileges(const struct server *server, int *status)
 {
@@ -125,6 +133,23 @@ static bool allocate(struct server *server, struct config *config, int *status)
            out_of_memory(status);
 }
 
+/* Logs what the server uses: its configuration, its journal and its listeners. */
+static void log_start(const struct server *server)
+{
+    const struct config *config = &server->settings->config;
+
+    if (config->of_file)
+        log_info("configuration %s", server->source->path);
+    else
+        log_info("there is no %s: the defaults apply", server->source->path);
+    recording_log(&server->recording, server->settings);
+    if (!readiness_uses_signals(server->readiness))
+        log_notice("sockets send no signals here (no F_SETSIG): select() watches every socket");
+    for (size_t at = 0; at < server->listeners.count; at++)
+        listener_log_start(&server->listeners.all[at]);
+    scrape_log_start(server);
+}
+
 struct server *server_new(const struct config_source *source, struct config *config, int *status)
 {
     struct server *server = calloc(1, sizeof *server);
@@ -138,16 +163,13 @@ struct server *server_new(const struct config_source *source, struct config *con
     server->parting_due = DEADLINE_NEVER;
     server->metrics.started_wall_us = clock_wall_us();
     if (!allocate(server, config, status) || !watch_signals(server, status) ||
-        !listen_everywhere(server, status) || !drop_privileges(server, status) ||
-        !open_journal(server, status)) {
+        !listen_everywhere(server, status) || !listen_for_metrics(server, status) ||
+        !drop_privileges(server, status) || !open_journal(server, status)) {
         server_free(server);
         return NULL;
     }
     limits_apply(server);
-    if (!readiness_uses_signals(server->readiness))
-        log_notice("sockets send no signals here (no F_SETSIG): select() watches every socket");
-    for (size_t at = 0; at < server->listeners.count; at++)
-        log_notice("server start at %s", server->listeners.all[at].address);
+    log_start(server);
     housekeeping_begin(server);
     log_notice("wait for connection...");
     return server;
@@ -160,6 +182,7 @@ struct server *server_new(const struct config_source *source, struct config *con
 static void part(struct server *server)
 {
     accept_end(server);
+    scrape_close(server);
     server->now = clock_monotonic_us();
     server->parting_due = server->now + PARTING_US;
     connections_refuse_all(server);
@@ -206,12 +229,14 @@ void server_free(struct server *server)
 {
     if (server == NULL)
         return;
+    scrape_close(server);
     connections_free(&server->connections);
     listeners_close(&server->listeners, NULL);
     readiness_free(server->readiness);
     journal_free(server->recording.journal);
     settings_release(server->settings);
     peer_counts_free(&server->peers);
+    metrics_free(&server->metrics);
     free(server->scratch);
     answers_free(&server->answers);
     free(server);

@@ -5,6 +5,7 @@
 #include "common/descriptors.h"
 #include "common/log.h"
 #include "server/outputs.h"
+#include "server/process/notify.h"
 #include "server/process/signals.h"
 #include "server/round/recording.h"
 #include "server/server.h"
@@ -21,24 +22,27 @@
 
 static const char default_path[] = SYSCONFDIR "/tcpack.ini";
 
-static const char usage[] =
-    "usage: tcpackd [-c FILE] [-o section.key=value]... [-t | -T] [-q | -v] [-V] [-h]\n";
-
 static const char help[] =
-    "\n"
+    "usage: tcpackd [OPTION]...\n"
     "Takes text messages over TCP, records each in a journal, and acknowledges it.\n"
+    "  tcpackd -o journal.file=messages      record in the file \"messages\"\n"
+    "  tcpackd -v -o 'server.host=*'         serve others; log each connection\n"
     "\n"
-    "  -c, --config FILE     read this configuration (default: " SYSCONFDIR "/tcpack.ini)\n"
-    "  -o, --option section.key=value\n"
-    "                        set one option; overrides the file\n"
-    "  -t, --check           check the configuration and exit\n"
-    "  -T, --print           print the whole configuration and exit\n"
-    "  -q, --quiet           log warnings and errors only\n"
-    "  -v, --verbose         log each connection; twice: each round and commit, too\n"
-    "  -V, --version         print the version and exit\n"
-    "  -h, --help            print this help and exit\n"
-    "\n"
-    "See tcpackd(8) and tcpack.ini(5).\n";
+    "Configuration (see tcpack.ini(5)):\n"
+    "  -c, --config FILE                     read this file\n"
+    "                                        [" SYSCONFDIR "/tcpack.ini]\n"
+    "  -o, --option section.key=value        set one key; it overrides the file\n"
+    "      server.host [127.0.0.1]           address; *: all; /path: a Unix socket\n"
+    "      server.port [8001]                TCP port\n"
+    "      journal.file [-]                  the file; -: standard output\n"
+    "  -t, --check                           check the configuration and exit\n"
+    "  -T, --print                           print the whole configuration and exit\n"
+    "Log:\n"
+    "  -q, --quiet                           warnings and errors only\n"
+    "  -v, --verbose                         each connection; twice: each commit, too\n"
+    "Other:\n"
+    "  -V, --version                         print the version and exit\n"
+    "  -h, --help                            print this help and exit\n";
 
 static const char options[] = ":c:o:tTqvVh";
 
@@ -129,7 +133,7 @@ static void parse_option(struct command_line *line, int option, const char *argu
     case 'V':
         exit_printed(puts("tcpackd " PACKAGE_VERSION) >= 0);
     case 'h':
-        exit_printed(fputs(usage, stdout) >= 0 && fputs(help, stdout) >= 0);
+        exit_printed(fputs(help, stdout) >= 0);
     default:
         exit_wrong_option(option, argument);
     }
@@ -205,6 +209,29 @@ static int check(const struct config_source *source, const struct config *config
     return EX_OK;
 }
 
+/* Tells the service manager, whose status stays after the end, why it ended and what to do. */
+static void notify_failure(int status)
+{
+    static const struct {
+        int status;
+        const char *advice;
+    } advices[] = {
+        {EX_UNAVAILABLE, " (if another program uses the address, change host or port)"},
+        {EX_IOERR, " (examine the disk and the journal, then start the service again)"},
+        {EX_CONFIG, " (correct it, check it with tcpackd -t, then start the service again)"},
+    };
+    const char *advice = "";
+    char text[LOG_TROUBLE_SIZE + PROBLEM_BYTES];
+
+    for (size_t i = 0; i < sizeof advices / sizeof advices[0]; i++)
+        if (advices[i].status == status)
+            advice = advices[i].advice;
+    (void)snprintf(text, sizeof text, "%s%s", log_trouble(NULL), advice);
+    if (!notify_status(text)) {
+        /* The log has the error. */
+    }
+}
+
 static int serve(const struct config_source *source, struct config *config)
 {
     int status = EX_OK;
@@ -214,6 +241,7 @@ static int serve(const struct config_source *source, struct config *config)
         return EX_CONFIG;
     }
     log_open("tcpackd", (enum log_level)config->log.level, (enum log_to)config->log.to);
+    log_set_time((enum log_time)config->log.time);
     log_never_wait(); /* only now: errors in the configuration must not be dropped */
     if (outputs_warning(config) != NULL)
         log_warning("%s", outputs_warning(config));
@@ -237,12 +265,16 @@ int main(int argc, char **argv)
     line.source.journal_file = state_journal(journal_file);
     bool loaded = config_load(&line.source, &config_report_to_log, &config);
     if (!loaded) {
+        if (!line.check && !line.print)
+            notify_failure(EX_CONFIG);
         free(line.overrides);
         return EX_CONFIG;
     }
     if (line.print)
         exit_printed(config_print(&config, stdout));
     status = line.check ? check(&line.source, &config) : serve(&line.source, &config);
+    if (!line.check && status != EX_OK)
+        notify_failure(status);
     config_free(&config);
     free(line.overrides);
     return status;

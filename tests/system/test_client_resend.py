@@ -270,7 +270,7 @@ def test_interrupted_before_there_was_a_connection_says_where_to_resume():
     client.terminate()
     result = finish(client, b"line\n" * 10)
     assert result.status == 75
-    assert "0 sent, 0 acknowledged, 0 not" in result.stderr
+    assert "sent, " not in result.stderr
     assert "to resume: --from 7" in result.stderr
 
 

@@ -143,7 +143,7 @@ def test_file_that_cannot_be_written_is_said_once(server, tmp_path):
     one.log.wait(re.escape(f"error: cannot write metrics to {path}: No such file or directory"))
     for _ in range(3):
         report(one)
-    assert len(one.log.matches("cannot write metrics")) == 1
+    assert len(one.log.matches("^tcpackd: error: cannot write metrics")) == 1
     path.parent.mkdir()
     report(one)
     one.log.wait("writing metrics works again")

@@ -439,7 +439,7 @@ def test_default_file_that_is_gone_changes_nothing(server, tmp_path):
     """None at the start means the defaults; one that is away when it is read again does not."""
     programs.need_root()
     programs.need("unshare", "mount")
-    default = re.search(r"default: (/.*)/tcpack\.ini", programs.run(programs.tcpackd(), "-h").stdout)[1]
+    default = re.search(r"\[(/.*)/tcpack\.ini\]", programs.run(programs.tcpackd(), "-h").stdout)[1]
     folder = tmp_path / "configuration"  # what the server sees at the place of its own
     folder.mkdir()
     apart = ["unshare", "--mount", "sh", "-c",

@@ -15,7 +15,7 @@ import pytest
 
 from harness import programs
 from harness.client import Client
-from harness.server import READY, Server, ini
+from harness.server import LISTENING, READY, Server, ini
 from harness.waiting import DEADLINE, wait_until
 
 REPLY = b"server received you message."
@@ -45,7 +45,11 @@ def test_start_reload_stop(server, tmp_path, abstract):
     path = f"\0tcpack-test-{os.getpid()}" if abstract else str(tmp_path / "notify")
     with Manager(path) as manager:
         one = server(environment=manager.environment)
-        assert manager.hear() == {"READY": "1", "STATUS": "0 connections, 0 records"}
+        ready = manager.hear()
+        assert ready["READY"] == "1"
+        assert re.fullmatch(r"since \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ; 0 clients; 0\.0 messages a second in "
+                            r"the last \d+ s; journal standard output, last record 0, 0 bytes; "
+                            r"no warning or error", ready["STATUS"])
         one.send_signal(signal.SIGHUP)
         reloading = manager.hear()
         assert reloading["RELOADING"] == "1" and reloading["MONOTONIC_USEC"].isdigit()
@@ -67,7 +71,33 @@ def test_watchdog(server, tmp_path):
             client.say(b"hello")
             for _ in range(3):
                 assert manager.hear()["WATCHDOG"] == "1"
-            wait_until(lambda: manager.hear()["STATUS"] == "1 connections, 1 records", "the status")
+            wait_until(lambda: re.search(r"; 1 clients; .*, last record 1, \d+ bytes;",
+                                         manager.hear()["STATUS"]), "the status")
+
+
+def test_status_without_a_watchdog(server, tmp_path):
+    """What systemctl status shows follows the server; it ends with a rate of 0."""
+    with Manager(str(tmp_path / "notify")) as manager:
+        one = server({"server.framing": "line"}, environment=manager.environment)
+        manager.hear()
+        with Client(one) as client:
+            client.say(b"hello")
+            said = manager.hear()
+            assert list(said) == ["STATUS"] and "; 1 clients; " in said["STATUS"]
+        wait_until(lambda: re.search(r"; 0 clients; 0\.0 messages a second .* last record 1,",
+                                     manager.hear()["STATUS"]), "the last status")
+
+
+@pytest.mark.parametrize("settings, status, said", [
+    ({"server.port": "x"}, 78, "(correct it, check it with tcpackd -t, then start the service again)"),
+    ({"journal.file": "/dev/null/journal"}, 74, "error: cannot open journal /dev/null/journal: "),
+    ({"server.host": "192.0.2.1"}, 69, "error: cannot listen on 192.0.2.1:0: ")])
+def test_status_of_a_failed_unit(tmp_path, settings, status, said):
+    """It stays in systemctl status: why the server ended, and what to do."""
+    with Manager(str(tmp_path / "notify")) as manager:
+        one = Server(tmp_path, settings, environment=manager.environment).spawn()
+        assert one.wait() == status
+        assert said in manager.hear()["STATUS"]
 
 
 def test_manager_that_is_gone_does_no_harm(server, tmp_path):
@@ -98,7 +128,7 @@ def test_passed_sockets_belong_to_their_sections(tmp_path):
         with Client((socket.AF_UNIX, str(paths["special"]))) as client:
             assert client.say(b"hello") == b"special"
         one.log.wait("^" + re.escape(READY) + "$")
-        assert [match[1] for match in one.log.matches("server start at (.+)")] == [
+        assert [match[1] for match in one.log.matches(LISTENING)] == [
             str(tmp_path / "first"), str(tmp_path / "second"), str(tmp_path / "third")]
         with Client((socket.AF_UNIX, str(paths["tcpackd.socket"]))) as client:
             assert client.say(b"hello") == REPLY

@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import socket
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,8 @@ from harness import programs
 from harness.classroom import REPLY
 from harness.client import Client, send_until_stuck
 from harness.load import ANSWER_SEQ, Load
-from harness.server import READY, Server
-from harness.waiting import wait_until
+from harness.server import READY, Log, Server
+from harness.waiting import DEADLINE, wait_until
 
 
 def refused(*overrides, wrap=()):
@@ -41,8 +42,55 @@ ipv6 = pytest.mark.skipif(not has_ipv6(), reason="no IPv6 on this machine")
 
 def test_the_first_lines(server):
     one = server()
-    assert one.log.lines == [f"tcpackd: server start at 127.0.0.1:{one.port}",
+    assert one.log.lines == [f"tcpackd: configuration {one.config}",
+                             "tcpackd: journal standard output, last record 0",
+                             f"tcpackd: server start at 127.0.0.1:{one.port}",
                              "tcpackd: wait for connection..."]
+
+
+def test_the_first_lines_of_a_server_with_a_past(server, tmp_path):
+    """Which journal it goes on with, after which record; which address is which listener's."""
+    journal = tmp_path / "journal"
+    first = server({"server.framing": "line", "journal.file": journal})
+    with Client(first) as client:
+        client.say(b"hello")
+    first.stop()
+    one = server({"journal.file": journal, "listener alarms.port": 0})
+    assert one.log.lines[1:] == [f"tcpackd: journal {journal}, last record 1",
+                                 f"tcpackd: server start at 127.0.0.1:{one.port}",
+                                 f"tcpackd: server start at 127.0.0.1:{one.addresses[1][1][1]}"
+                                 " for [listener alarms]",
+                                 "tcpackd: wait for connection..."]
+
+
+def test_that_there_is_no_configuration_is_said(tmp_path):
+    """Who edits another file than tcpackd reads should see it; only -c insists on its file."""
+    default = re.search(r"\[(\S+/tcpack\.ini)\]", subprocess.run(
+        [programs.tcpackd(), "--help"], check=True, capture_output=True, text=True).stdout)[1]
+    if os.path.exists(default):
+        pytest.skip(f"there is {default}")
+    process = subprocess.Popen([programs.tcpackd(), "-o", "server.port=0"], stdout=subprocess.DEVNULL,
+                               stderr=subprocess.PIPE)
+    log = Log(process.stderr)
+    log.wait(re.escape(READY))
+    process.terminate()
+    assert process.wait(DEADLINE) == 0
+    assert log.lines[0] == f"tcpackd: there is no {default}: the defaults apply"
+
+
+@pytest.mark.parametrize("time, of_file, of_pipe", [
+    ("auto", True, False), ("yes", True, True), ("no", False, False)])
+def test_times_in_the_log(tmp_path, time, of_file, of_pipe):
+    """A log in a file needs times; a terminal, a pipe and a service manager get the plain lines."""
+    start = [programs.tcpackd(), "-c", "/dev/null", "-o", f"log.time={time}",
+             "-o", "log.level=error", "-o", f"server.host={tmp_path}/no/folder"]
+    with open(tmp_path / "log", "wb") as file:
+        assert subprocess.run(start, stderr=file, check=False).returncode == 69
+    lines = (tmp_path / "log").read_text().splitlines()
+    form = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z tcpackd: error: "
+    assert bool(re.match(form, lines[0])) == of_file and "tcpackd: error: " in lines[0]
+    piped = subprocess.run(start, stderr=subprocess.PIPE, check=False, text=True).stderr
+    assert bool(re.match(form, piped)) == of_pipe and "tcpackd: error: " in piped
 
 
 def has_localhost():

@@ -19,7 +19,7 @@ LINES_MAX = 60  # of a function, with its braces
 # The layers of the server, highest last. A file includes its own layer and those below.
 BASE, PARTS, ROUND, TOP = 1, 2, 3, 4
 TOP_FILES = {"tcpackd", "server"}
-BASE_FILES = {"settings", "metrics", "outputs"}
+BASE_FILES = {"settings", "metrics", "metrics_http", "outputs", "status"}
 
 # Exported functions whose name does not begin with the name of their file or folder.
 OTHER_NAMES = {

@@ -26,6 +26,7 @@ PROGRAM = re.compile(r"# (\w+\.py)\n")
 
 VARYING = [
     (r"\d{4}-\d\d-\d\dT[\d:.]+Z", "TIME"),
+    (r"(?<=: configuration )\S+", "FILE"),
     (rf"(127\.0\.0\.1[:.])(?!{PORT}\b)\d+", r"\1PORT"),
     (rf"htons\((?!{PORT}\b)\d+", "htons(PORT"),
     (r"^(accept4|recvfrom|write|fdatasync|sendto)\(\d+", r"\1(FD"),

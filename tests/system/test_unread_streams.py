@@ -148,7 +148,7 @@ def test_log_on_a_full_disk(tmp_path):
         process = subprocess.Popen(
             ["prlimit", "--fsize=12000:unlimited", programs.tcpackd(), "-c", "/dev/null",
              "-o", f"server.host={tmp_path}/socket", "-o", "journal.file=/dev/null",
-             "-o", f"metrics.file={metrics}"], stdin=subprocess.DEVNULL, stderr=file)
+             "-o", f"metrics.file={metrics}", "-o", "log.time=no"], stdin=subprocess.DEVNULL, stderr=file)
     connect(tmp_path / "socket").close()
 
     def full():

@@ -28,6 +28,7 @@ struct config_listener {
     uint64_t framing;     /* enum framing */
     bool acknowledge;
     char *reply;                      /* as written; reply.h compiles it */
+    bool explain;                     /* say why a message or a client is refused */
     uint64_t max_message;             /* bytes */
     uint64_t max_clients_per_address; /* connections, 0: no limit */
     uint64_t idle_timeout;            /* seconds, 0: never */
@@ -65,11 +66,13 @@ struct config {
     struct {
         uint64_t level; /* enum log_level */
         uint64_t to;    /* enum log_to */
+        uint64_t time;  /* enum log_time */
     } log;
 
     struct {
         char *file;        /* "": none */
         uint64_t interval; /* seconds */
+        char *listen;      /* for HTTP; "": not at all */
     } metrics;
 
     struct {

@@ -1,8 +1,10 @@
 #include "common/config/options.h"
 
+#include "common/config/endpoint.h"
 #include "common/escape.h"
 #include "common/framing/framing.h"
 #include "common/log.h"
+#include "common/nearest.h"
 #include "common/network.h"
 #include "common/number.h"
 #include "common/reply.h"
@@ -11,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/un.h>
 
 const char *const config_section_names[CONFIG_SECTIONS] = {
@@ -66,6 +69,13 @@ static bool check_escapes(const char *text, struct problem *problem)
     return good;
 }
 
+static bool check_endpoint(const char *text, struct problem *problem)
+{
+    struct endpoint endpoint;
+
+    return *text == '\0' || endpoint_parse(text, &endpoint, problem);
+}
+
 static bool check_networks(const char *text, struct problem *problem)
 {
     struct network_list list;
@@ -116,13 +126,15 @@ static bool check_postgresql(const char *text, struct problem *problem)
 #define METRICS(field) ONCE(CONFIG_METRICS, #field, metrics.field)
 #define CLIENT(field)  ONCE(CONFIG_CLIENT, #field, client.field)
 
-#define TEXT(shortest)    .type = CONFIG_TEXT, .min = (shortest)
-#define FREE_TEXT         .type = CONFIG_TEXT, .free_text = true
-#define NETWORKS          .type = CONFIG_NETWORKS, .check = check_networks
-#define NUMBER(low, high) .type = CONFIG_NUMBER, .min = (low), .max = (high)
-#define MODE              .type = CONFIG_MODE, .max = 0777
-#define YES_NO            .type = CONFIG_YES_NO
-#define NAME(list)        .type = CONFIG_NAME, .names = (list)
+#define TEXT(shortest)     .type = CONFIG_TEXT, .min = (shortest)
+#define FREE_TEXT          .type = CONFIG_TEXT, .free_text = true
+#define NETWORKS           .type = CONFIG_NETWORKS, .check = check_networks
+#define NUMBER(low, high)  .type = CONFIG_NUMBER, .min = (low), .max = (high)
+#define SIZE(low, high)    NUMBER(low, high), .unit = CONFIG_UNIT_BYTES
+#define SECONDS(low, high) NUMBER(low, high), .unit = CONFIG_UNIT_SECONDS
+#define MODE               .type = CONFIG_MODE, .max = 0777
+#define YES_NO             .type = CONFIG_YES_NO
+#define NAME(list)         .type = CONFIG_NAME, .names = (list)
 
 enum {
     YEAR = 31536000,       /* seconds */
@@ -143,16 +155,17 @@ const struct config_option config_options[] = {
     {EACH_LISTENER(host), AT_ONCE, TEXT(1), .value = "127.0.0.1", .check = check_host},
     {EACH_LISTENER(port), AT_ONCE, NUMBER(0, 65535), .value = "8001"},
     {EACH_LISTENER(backlog), AT_ONCE, NUMBER(1, 65535), .value = "128"},
-    {EACH_LISTENER(buffer_size), AT_ONCE, NUMBER(1, 16777216), .value = "16384"},
+    {EACH_LISTENER(buffer_size), AT_ONCE, SIZE(1, 16777216), .value = "16384"},
     {EACH_LISTENER(framing), NEW_ONLY, NAME(framing_names), .value = "auto"},
     {EACH_LISTENER(acknowledge), AT_ONCE, YES_NO, .value = "yes"},
     {EACH_LISTENER(reply), AT_ONCE, FREE_TEXT, .value = "server received you message.", .check = check_reply},
-    {EACH_LISTENER(max_message), AT_ONCE, NUMBER(1, 1073741824), .value = "1048576"},
+    {EACH_LISTENER(explain), AT_ONCE, YES_NO, .value = "no"},
+    {EACH_LISTENER(max_message), AT_ONCE, SIZE(1, 1073741824), .value = "1048576"},
     {SERVER(max_clients), AT_ONCE, NUMBER(0, CLIENTS_MAX), .value = "0"},
     {EACH_LISTENER(max_clients_per_address), NEW_ONLY, NUMBER(0, CLIENTS_MAX), .value = "0"},
-    {EACH_LISTENER(idle_timeout), AT_ONCE, NUMBER(0, YEAR), .value = "0"},
-    {EACH_LISTENER(stall_timeout), AT_ONCE, NUMBER(0, YEAR), .value = "60"},
-    {EACH_LISTENER(keepalive), AT_ONCE, NUMBER(0, KEEPALIVE_MAX), .value = "60"},
+    {EACH_LISTENER(idle_timeout), AT_ONCE, SECONDS(0, YEAR), .value = "0"},
+    {EACH_LISTENER(stall_timeout), AT_ONCE, SECONDS(0, YEAR), .value = "60"},
+    {EACH_LISTENER(keepalive), AT_ONCE, SECONDS(0, KEEPALIVE_MAX), .value = "60"},
     {EACH_LISTENER(socket_mode), AT_ONCE, MODE, .value = "0660"},
     {EACH_LISTENER(allow), NEW_ONLY, NETWORKS, .value = ""},
     {EACH_LISTENER(deny), NEW_ONLY, NETWORKS, .value = ""},
@@ -171,14 +184,16 @@ const struct config_option config_options[] = {
 
     {LOG(level), AT_ONCE, NAME(log_level_names), .value = "info"},
     {LOG(to), AT_ONCE, NAME(log_to_names), .value = "stderr"},
+    {LOG(time), AT_ONCE, NAME(log_time_names), .value = "auto"},
 
     {METRICS(file), AT_ONCE, TEXT(0), .value = ""},
-    {METRICS(interval), AT_ONCE, NUMBER(1, DAY), .value = "15"},
+    {METRICS(interval), AT_ONCE, SECONDS(1, DAY), .value = "15"},
+    {METRICS(listen), AFTER_RESTART, TEXT(0), .value = "", .check = check_endpoint},
 
     {CLIENT(host), OF_CLIENT, TEXT(1), .check = check_host},
     {CLIENT(port), OF_CLIENT, NUMBER(0, 65535)},
     {CLIENT(framing), OF_CLIENT, NAME(framing_names)},
-    {CLIENT(timeout), OF_CLIENT, NUMBER(1, DAY), .value = "5"},
+    {CLIENT(timeout), OF_CLIENT, SECONDS(1, DAY), .value = "5"},
     {CLIENT(window), OF_CLIENT, NUMBER(1, 65536), .value = "1024"},
     {CLIENT(prompt), OF_CLIENT, FREE_TEXT, .value = "Please input msg:"},
 };
@@ -255,14 +270,69 @@ bool config_option_add(const struct config_option *option, void *home, const cha
     return set_networks(option, field, *field == NULL ? "" : *field, value, problem);
 }
 
+/* The factor of a letter after a number, with this unit; 0: it has none. */
+static uint64_t factor_of(enum config_unit unit, char letter)
+{
+    static const struct {
+        enum config_unit unit;
+        char letter;
+        uint64_t factor;
+    } factors[] = {
+        {CONFIG_UNIT_BYTES, 'K', 1024},       {CONFIG_UNIT_BYTES, 'M', 1024 * 1024},
+        {CONFIG_UNIT_BYTES, 'G', 1073741824}, {CONFIG_UNIT_SECONDS, 's', 1},
+        {CONFIG_UNIT_SECONDS, 'm', 60},       {CONFIG_UNIT_SECONDS, 'h', 3600},
+        {CONFIG_UNIT_SECONDS, 'd', DAY},
+    };
+
+    for (size_t i = 0; i < sizeof factors / sizeof factors[0]; i++)
+        if (factors[i].unit == unit && factors[i].letter == letter)
+            return factors[i].factor;
+    return 0;
+}
+
+/* Reads digits and one letter: *factor is that of the letter. False: it is something else. */
+static bool parse_unit(enum config_unit unit, const char *value, uint64_t *number, uint64_t *factor)
+{
+    char digits[CONFIG_VALUE_SIZE];
+    size_t size = strspn(value, "0123456789");
+
+    if (size >= sizeof digits || value[size] == '\0' || value[size + 1] != '\0')
+        return false;
+    memcpy(digits, value, size);
+    digits[size] = '\0';
+    *factor = factor_of(unit, value[size]);
+    return *factor != 0 && number_parse(digits, 10, 0, UINT64_MAX / *factor, number);
+}
+
+/* A number that cannot be read, or is out of range. */
+static bool wrong_number(const struct config_option *option, const char *value,
+                         struct problem *problem)
+{
+    bool digits = value[0] != '\0' && value[strspn(value, "0123456789")] == '\0';
+
+    return problem_set(
+        problem, "\"%.*s\" is %s %" PRIu64 " to %" PRIu64 "%s", SHOWN_BYTES, value,
+        digits ? "out of range:" : "not a number from", option->min, option->max,
+        !digits && option->unit == CONFIG_UNIT_BYTES ? ", which may end with K, M or G" : "");
+}
+
 static bool set_number(const struct config_option *option, uint64_t *field, const char *value,
                        struct problem *problem)
 {
+    uint64_t number, factor;
+
     if (number_parse(value, 10, option->min, option->max, field))
         return true;
-    bool digits = value[0] != '\0' && value[strspn(value, "0123456789")] == '\0';
-    return problem_set(problem, "\"%.*s\" is %s %" PRIu64 " to %" PRIu64, SHOWN_BYTES, value,
-                       digits ? "out of range:" : "not a number from", option->min, option->max);
+    if (!parse_unit(option->unit, value, &number, &factor))
+        return wrong_number(option, value, problem);
+    if (option->unit == CONFIG_UNIT_SECONDS)
+        return problem_set(problem, "\"%s\" has a unit, but times are seconds: write %" PRIu64,
+                           value, number * factor);
+    if (number * factor < option->min || number * factor > option->max)
+        return problem_set(problem, "\"%s\" is out of range: %" PRIu64 " to %" PRIu64, value,
+                           option->min, option->max);
+    *field = number * factor;
+    return true;
 }
 
 static bool set_mode(const struct config_option *option, uint64_t *field, const char *value,
@@ -284,6 +354,31 @@ static bool set_yes_no(bool *field, const char *value, struct problem *problem)
     return true;
 }
 
+/* Offers the name if it begins with the wanted text, or is near to it. */
+static void offer_name(struct nearest *nearest, const char *name)
+{
+    size_t size = strlen(nearest->wanted);
+
+    if (size > 0 && strncasecmp(name, nearest->wanted, size) == 0)
+        nearest->wanted = name;
+    nearest_offer(nearest, name);
+}
+
+static bool wrong_name(const struct config_option *option, const char *value,
+                       struct problem *problem)
+{
+    struct nearest nearest = {.wanted = value};
+
+    problem_set(problem, "\"%.*s\" is not one of", SHOWN_BYTES, value);
+    for (size_t i = 0; option->names[i] != NULL; i++) {
+        offer_name(&nearest, option->names[i]);
+        problem_set(problem, "%s%s %s", problem->text, i == 0 ? "" : ",", option->names[i]);
+    }
+    if (nearest.name != NULL)
+        problem_set(problem, "%s (did you mean \"%s\"?)", problem->text, nearest.name);
+    return false;
+}
+
 static bool set_name(const struct config_option *option, uint64_t *field, const char *value,
                      struct problem *problem)
 {
@@ -293,10 +388,7 @@ static bool set_name(const struct config_option *option, uint64_t *field, const 
             return true;
         }
     }
-    problem_set(problem, "\"%.*s\" is not one of", SHOWN_BYTES, value);
-    for (size_t i = 0; option->names[i] != NULL; i++)
-        problem_set(problem, "%s%s %s", problem->text, i == 0 ? "" : ",", option->names[i]);
-    return false;
+    return wrong_name(option, value, problem);
 }
 
 bool config_option_set(const struct config_option *option, void *home, const char *value,

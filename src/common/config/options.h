@@ -34,6 +34,9 @@ enum config_type {
     CONFIG_NETWORKS, /* char *, a list for network.h, one blank between two entries */
 };
 
+/* What a number counts: bytes may be written with K, M or G; seconds without a unit. */
+enum config_unit { CONFIG_UNIT_NONE, CONFIG_UNIT_BYTES, CONFIG_UNIT_SECONDS };
+
 /* When a value that a reload changes takes effect. */
 enum config_reload {
     CONFIG_RELOAD_UNSAID, /* not used: every row of the table says something else */
@@ -52,6 +55,7 @@ struct config_option {
     size_t offset;     /* of the field, in struct config or struct config_listener */
     const char *value; /* the default; NULL: the value of the same key in [server] */
     uint64_t min, max;
+    enum config_unit unit;                                    /* of a number */
     const char *const *names;                                 /* ended by NULL */
     bool (*check)(const char *text, struct problem *problem); /* of a text; or NULL */
     bool free_text; /* free text, which may contain " ;" */

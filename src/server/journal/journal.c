@@ -400,6 +400,15 @@ uint64_t journal_seq(const struct journal *journal)
     return journal->seq;
 }
 
+int64_t journal_size(const struct journal *journal)
+{
+    struct stat status;
+
+    if (!journal->file.regular || fstat(journal->file.fd, &status) != 0)
+        return -1;
+    return (int64_t)status.st_size;
+}
+
 /* Whether to repeat a write() that failed with errno. False with errno; ECANCELED: told to stop. */
 static bool may_try_again(const struct journal *journal)
 {

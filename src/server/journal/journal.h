@@ -133,6 +133,9 @@ int64_t journal_sync_us(const struct journal *journal);
 /* SEQ of the last record of the batch or, if that is empty, of the journal; 0: no record. */
 uint64_t journal_seq(const struct journal *journal);
 
+/* Bytes of the open file; negative: it is no regular file. */
+int64_t journal_size(const struct journal *journal);
+
 enum journal_result {
     JOURNAL_COMMITTED, /* every record of the batch is recorded; an empty batch always is */
     JOURNAL_REFUSED,   /* none is (disk full, lost...): file and SEQ are as before; continue */

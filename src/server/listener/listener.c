@@ -56,6 +56,18 @@ bool listeners_adopt(struct listeners *listeners, const struct activation *activ
     return true;
 }
 
+void listener_log_start(const struct listener *listener)
+{
+    const struct config_listener *section = listener->settings->config;
+    char title[CONFIG_TITLE_SIZE];
+
+    if (*section->name == '\0')
+        log_notice("server start at %s", listener->address);
+    else
+        log_notice("server start at %s for %s", listener->address,
+                   config_listener_title(section, title));
+}
+
 static void warn_unchanged(const struct listener *listener, const char *what)
 {
     log_warning("cannot change %s of %s, which stays as it was: %s", what, listener->address,

@@ -40,6 +40,9 @@ struct address listener_bound_address(const struct listener *listener);
 /* The same, and stores its text in the listener's `address`. */
 struct address listener_note_address(struct listener *listener);
 
+/* Logs that the listener is open, and its section if that has a name. */
+void listener_log_start(const struct listener *listener);
+
 /* Applies the settings to the open sockets: backlog, keepalive, permissions. Logs failures. */
 void listeners_refresh(const struct listeners *listeners);
 

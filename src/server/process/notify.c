@@ -13,7 +13,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { TEXT_MAX = 512 };
+enum { TEXT_MAX = 4096 };
 
 /* The address of $NOTIFY_SOCKET: a path, or `@name` in Linux's abstract namespace. */
 static bool read_address(const char *name, struct sockaddr_un *address, socklen_t *size)
@@ -87,6 +87,21 @@ bool notify_alive(const char *status)
 
     (void)snprintf(text, sizeof text, "WATCHDOG=1\nSTATUS=%s", status);
     return send_text(text);
+}
+
+bool notify_status(const char *status)
+{
+    char text[TEXT_MAX];
+
+    (void)snprintf(text, sizeof text, "STATUS=%s", status);
+    return send_text(text);
+}
+
+bool notify_is_wanted(void)
+{
+    const char *name = getenv("NOTIFY_SOCKET");
+
+    return name != NULL && *name != '\0';
 }
 
 int64_t notify_watchdog_us(void)

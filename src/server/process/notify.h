@@ -19,6 +19,10 @@ bool notify_ready(const char *status) MUST_USE; /* the start, or a reload, is co
 bool notify_reloading(void) MUST_USE;           /* until notify_ready() */
 bool notify_stopping(void) MUST_USE;
 bool notify_alive(const char *status) MUST_USE; /* resets the watchdog */
+bool notify_status(const char *status) MUST_USE;
+
+/* Whether there is a service manager to notify. */
+bool notify_is_wanted(void) MUST_USE;
 
 /*
  * The watchdog's timeout in microseconds; 0: no watchdog. Call notify_alive() at half of it, as

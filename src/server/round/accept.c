@@ -114,6 +114,10 @@ static bool add_connection(struct server *server, const struct listener *listene
 
     if (connection == NULL)
         return false;
+    struct metrics_listener *figures =
+        metrics_listener(&server->metrics, listener->settings->config->name);
+    if (figures != NULL) /* else: out of memory */
+        figures->accepted++;
     connection->is_unix = peer->storage.ss_family == AF_UNIX;
     if (connection->is_unix && !listener_socket_keep_urgent(fd)) {
         /* Cannot fail with these arguments. Without it, urgent data would be lost. */

@@ -3,6 +3,7 @@
 #include "common/log.h"
 #include "common/problem.h"
 #include "server/connection/proxy.h"
+#include "server/round/explain.h"
 #include "server/round/state.h"
 
 void admit_refused(struct connection *connection, enum metrics_refusal reason)
@@ -15,6 +16,8 @@ static bool refuse(struct server *server, struct connection *connection,
                    enum metrics_refusal reason, const char *why)
 {
     admit_refused(connection, reason);
+    if (!connection->began) /* it waits for no reply */
+        explain_now(connection, why);
     peer_log_refusal(&server->peer_log, server->now, connection, why);
     return false;
 }

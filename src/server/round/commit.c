@@ -2,6 +2,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "server/round/explain.h"
 #include "server/round/state.h"
 
 #include <inttypes.h>
@@ -12,6 +13,7 @@ static void refused(struct server *server)
     recording_failed(&server->recording, server->now);
     server->metrics.journal_errors++;
     answers_take_back(&server->answers);
+    explain_unrecorded(&server->answers);
 }
 
 /* Some of the messages may be recorded: their clients send them again, and their SEQs are gone. */
@@ -45,7 +47,22 @@ static void log_commit(const struct journal_batch *batch, uint64_t last, int64_t
               batch->messages, last, batch->size, us);
 }
 
-static void committed(struct server *server, const struct journal_batch *batch)
+/* Counts the messages of each listener. */
+static void count_listeners(struct server *server)
+{
+    const struct answers *answers = &server->answers;
+
+    for (size_t at = 0; at < answers->count; at++) {
+        const char *name = answers->all[at].connection->settings->config->name;
+        struct metrics_listener *listener =
+            answers->all[at].messages == 0 ? NULL : metrics_listener(&server->metrics, name);
+        if (listener != NULL) /* else: nothing to count, or out of memory */
+            listener->messages += answers->all[at].messages;
+    }
+}
+
+/* `us`: what the commit took, with fdatasync(). */
+static void committed(struct server *server, const struct journal_batch *batch, int64_t us)
 {
     int64_t sync_us = journal_sync_us(server->recording.journal);
 
@@ -54,7 +71,12 @@ static void committed(struct server *server, const struct journal_batch *batch)
     server->metrics.messages += batch->messages;
     server->metrics.message_bytes += batch->message_bytes;
     if (sync_us >= 0)
-        metrics_count_sync(&server->metrics, sync_us);
+        metrics_count_time(&server->metrics.syncs, sync_us);
+    us = sync_us > us ? sync_us : us; /* PostgreSQL took more than one round */
+    metrics_count_time(&server->metrics.commits_taken, us);
+    count_listeners(server);
+    if (log_writes(LOG_LEVEL_TRACE))
+        log_commit(batch, journal_seq(server->recording.journal), us);
     recording_worked(&server->recording, server->now);
 }
 
@@ -64,16 +86,14 @@ void round_commit(struct server *server)
 
     if (batch.messages == 0)
         return;
-    bool is_logged = log_writes(LOG_LEVEL_TRACE);
-    int64_t begin = is_logged ? clock_monotonic_us() : 0;
-    switch (recording_commit(&server->recording, server->readiness)) {
+    int64_t begin = clock_monotonic_us();
+    enum journal_result result = recording_commit(&server->recording, server->readiness);
+    int64_t us = clock_monotonic_us() - begin;
+    switch (result) {
     case JOURNAL_PENDING:
         break;
     case JOURNAL_COMMITTED:
-        committed(server, &batch);
-        if (is_logged)
-            log_commit(&batch, journal_seq(server->recording.journal),
-                       clock_monotonic_us() - begin);
+        committed(server, &batch, us);
         break;
     case JOURNAL_REFUSED:
         refused(server);

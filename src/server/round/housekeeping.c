@@ -4,26 +4,27 @@
 #include "common/log.h"
 #include "server/process/notify.h"
 #include "server/round/state.h"
+#include "server/status.h"
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 enum {
     US_PER_SECOND = 1000000,
-    STATUS_BYTES = 128,
+    SAMPLE_US = 5 * US_PER_SECOND, /* between two samples, and two statuses */
     /* All sockets are checked within a second, in parts, at least SOCKETS_LOOK_MIN_US apart. */
     SOCKETS_LOOK_US = US_PER_SECOND,
     SOCKETS_LOOK_MIN_US = US_PER_SECOND / 10,
 };
 
 /* Updates the figures that other parts keep. */
-static const struct metrics *figures(struct server *server)
+const struct metrics *housekeeping_figures(struct server *server)
 {
     server->metrics.open = server->connections.count;
     server->metrics.sequence = journal_seq(server->recording.journal);
     server->metrics.log_dropped = log_dropped();
+    server->metrics.journal_failing = server->recording.failed_at != 0;
     return &server->metrics;
 }
 
@@ -45,8 +46,8 @@ static void write_metrics(struct server *server)
 
     if (*path == '\0')
         return;
-    bool written =
-        metrics_format(figures(server), &text) && metrics_write_file(path, &text, &problem);
+    bool written = metrics_format(housekeeping_figures(server), &text) &&
+                   metrics_write_file(path, &text, &problem);
     note_written(server, path, written ? NULL : &problem);
     buffer_free(&text);
 }
@@ -59,23 +60,80 @@ static void set_metrics_due(struct server *server, int64_t now)
             : now + (int64_t)server->settings->config.metrics.interval * US_PER_SECOND;
 }
 
-/* Writes the status line of systemctl status. */
-static void write_status(const struct server *server, char status[STATUS_BYTES])
-{
-    (void)snprintf(status, STATUS_BYTES, "%" PRIu64 " connections, %" PRIu64 " records",
-                   server->connections.count, journal_seq(server->recording.journal));
-}
-
 static void warn_unless(bool notified)
 {
     if (!notified)
         log_warning("cannot notify the service manager ($NOTIFY_SOCKET): %s", strerror(errno));
 }
 
+/* Appends the status as text that ends with NUL. "": out of memory. */
+static const char *status_text(struct server *server, struct buffer *out)
+{
+    const struct sample *since = &server->housekeeping.samples[0];
+    struct status status = {
+        .started_wall_us = server->metrics.started_wall_us,
+        .clients = server->connections.count,
+        .messages = server->metrics.messages - since->messages,
+        .us = clock_monotonic_us() - since->at,
+        .journal = recording_name(server->settings),
+        .seq = journal_seq(server->recording.journal),
+        .bytes = journal_size(server->recording.journal),
+        .failing = server->recording.failed_at != 0,
+    };
+
+    status.trouble = log_trouble(&status.trouble_wall_us);
+    return status_format(&status, out) && buffer_append(out, "", 1) ? (const char *)out->bytes : "";
+}
+
+/* Keeps two samples, so that a rate is that of the last SAMPLE_US at least. */
+static void take_sample(struct server *server, int64_t now)
+{
+    struct sample *samples = server->housekeeping.samples;
+
+    if (samples[1].at != 0 && now - samples[1].at < SAMPLE_US)
+        return;
+    samples[0] = samples[1].at == 0 ? (struct sample){.at = now} : samples[1];
+    samples[1] = (struct sample){now, server->metrics.messages};
+}
+
+/* Shows a status to the service manager by one of the functions of notify.h. False with errno. */
+static bool show_status(struct server *server, bool (*notify)(const char *status))
+{
+    struct housekeeping *housekeeping = &server->housekeeping;
+    struct buffer text = {0};
+
+    bool notified = notify(status_text(server, &text));
+    int saved = errno;
+
+    buffer_free(&text);
+    housekeeping->status_due = DEADLINE_NEVER;
+    housekeeping->shown_rate = server->metrics.messages != housekeeping->samples[0].messages;
+    housekeeping->shown_messages = server->metrics.messages;
+    housekeeping->shown_connections = server->connections.count;
+    (void)log_trouble(&housekeeping->shown_trouble_us); /* only its time */
+    errno = saved;
+    return notified;
+}
+
+/*
+ * Plans another status if the last one is no longer true. A server whose clients are silent shows
+ * one more, with a rate of 0, and nothing wakes it after that.
+ */
+static void plan_status(struct server *server)
+{
+    struct housekeeping *housekeeping = &server->housekeeping;
+    int64_t trouble_us;
+
+    (void)log_trouble(&trouble_us); /* only its time */
+    if (notify_is_wanted() && housekeeping->status_due == DEADLINE_NEVER &&
+        (housekeeping->shown_rate || housekeeping->shown_messages != server->metrics.messages ||
+         housekeeping->shown_connections != server->connections.count ||
+         housekeeping->shown_trouble_us != trouble_us))
+        housekeeping->status_due = server->now + SAMPLE_US;
+}
+
 void housekeeping_begin(struct server *server)
 {
-    char status[STATUS_BYTES];
-
     server->housekeeping.alive_interval =
         notify_watchdog_us() / 2; /* half of it: one may be late */
     server->housekeeping.alive_due =
@@ -84,8 +142,8 @@ void housekeeping_begin(struct server *server)
             : DEADLINE_NEVER;
     write_metrics(server);
     set_metrics_due(server, clock_monotonic_us());
-    write_status(server, status);
-    warn_unless(notify_ready(status));
+    take_sample(server, clock_monotonic_us());
+    warn_unless(show_status(server, notify_ready));
 }
 
 static int64_t metrics_due(const struct server *server)
@@ -106,11 +164,20 @@ static int64_t alive_due(const struct server *server)
 
 static void do_alive(struct server *server)
 {
-    char status[STATUS_BYTES];
-
-    write_status(server, status);
-    warn_unless(notify_alive(status));
+    warn_unless(show_status(server, notify_alive));
     server->housekeeping.alive_due = server->now + server->housekeeping.alive_interval;
+}
+
+static int64_t status_due(const struct server *server)
+{
+    return server->housekeeping.status_due;
+}
+
+static void do_status(struct server *server)
+{
+    if (!show_status(server, notify_status)) {
+        /* It is shown with the next one; notify_ready() and notify_alive() warn. */
+    }
 }
 
 static int64_t accept_due(const struct server *server)
@@ -179,9 +246,11 @@ static const struct {
 } duties[] = {
     {metrics_due, do_metrics},         /* the metrics file */
     {alive_due, do_alive},             /* the service manager's watchdog */
+    {status_due, do_status},           /* what it shows of the server */
     {accept_due, accept_update},       /* after a pause */
     {accept_calm_due, do_accept_calm}, /* the end of such an episode */
     {journal_due, do_journal},         /* the end of an episode without a working journal */
+    {scrape_due, scrape_tick},         /* HTTP connections that take too long */
     {sockets_due, do_sockets},         /* sockets whose signal was lost */
     {parting_due, connections_close_all},
 };
@@ -203,6 +272,8 @@ int64_t housekeeping_due(const struct server *server)
 void housekeeping_run(struct server *server)
 {
     plan_sockets(server);
+    take_sample(server, server->now);
+    plan_status(server);
     for (size_t at = 0; at < DUTIES; at++)
         if (duties[at].due(server) <= server->now)
             duties[at].run(server);
@@ -211,13 +282,16 @@ void housekeeping_run(struct server *server)
 
 void housekeeping_report(struct server *server)
 {
+    struct buffer status = {0};
     struct buffer line = {0};
 
     write_metrics(server);
-    if (metrics_summarize(figures(server), &line))
+    log_notice("%s", status_text(server, &status));
+    if (metrics_summarize(housekeeping_figures(server), &line))
         log_notice("%.*s", (int)line.size, (const char *)line.bytes);
     else
         log_error("out of memory for the figures");
+    buffer_free(&status);
     buffer_free(&line);
 }
 

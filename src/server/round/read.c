@@ -6,6 +6,7 @@
 #include "server/connection/http.h"
 #include "server/connection/proxy.h"
 #include "server/round/admit.h"
+#include "server/round/explain.h"
 #include "server/round/state.h"
 
 #include <errno.h>
@@ -203,12 +204,16 @@ static void refuse(struct server *server, struct connection *connection, const s
                   connection->peer, left);
     } else if (taken->result == FRAMING_TOO_LONG) {
         connection->end = METRICS_ENDED_TOO_LONG;
+        explain_append(&server->answers, connection, "message longer than %ju bytes",
+                       (uintmax_t)config->max_message);
         peer_log_warning(&server->peer_log, server->now, connection,
                          "refused %s: a message is longer than max_message = %ju (%zu bytes "
                          "received)",
                          connection->peer, (uintmax_t)config->max_message, left);
     } else {
         connection->end = METRICS_ENDED_MALFORMED;
+        explain_append(&server->answers, connection, "malformed %s framing",
+                       framing_names[connection->framing]);
         peer_log_warning(&server->peer_log, server->now, connection,
                          "refused %s: malformed %s framing (%zu bytes not recorded)",
                          connection->peer, framing_names[connection->framing], left);

@@ -2,6 +2,7 @@
 
 #include "common/log.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 enum {
@@ -85,6 +86,20 @@ bool recording_open(struct recording *recording, const struct settings *settings
     }
     log_error("%s", journal_problem(recording->journal));
     return false;
+}
+
+const char *recording_name(const struct settings *settings)
+{
+    if (*settings->config.journal.postgresql != '\0')
+        return "in PostgreSQL";
+    return strcmp(settings->config.journal.file, "-") == 0 ? "standard output"
+                                                           : settings->config.journal.file;
+}
+
+void recording_log(const struct recording *recording, const struct settings *settings)
+{
+    log_info("journal %s, last record %" PRIu64, recording_name(settings),
+             journal_seq(recording->journal));
 }
 
 bool recording_reopen(struct recording *recording, const struct settings *settings, int64_t now)

@@ -39,6 +39,12 @@ bool recording_open(struct recording *recording, const struct settings *settings
 bool recording_reopen(struct recording *recording, const struct settings *settings,
                       int64_t now) MUST_USE;
 
+/* The journal's name for people: its file, or what it is; without a password. */
+const char *recording_name(const struct settings *settings);
+
+/* Logs which journal it is, and the number of its last record. */
+void recording_log(const struct recording *recording, const struct settings *settings);
+
 /*
  * Reopens a journal that has lost its path, and creates it again if it was deleted. Checks at most
  * once a second, and not at all while nothing happens.

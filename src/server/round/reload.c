@@ -104,7 +104,7 @@ static void replace_listeners(struct server *server, struct listeners *listeners
             log_notice("server stop at %s", server->listeners.all[at].address);
     for (size_t at = 0; at < listeners->count; at++)
         if (!listeners_have(&server->listeners, listeners->all[at].fd))
-            log_notice("server start at %s", listeners->all[at].address);
+            listener_log_start(&listeners->all[at]);
     struct listeners before = server->listeners;
     server->listeners = *listeners;
     limits_apply(server);
@@ -201,6 +201,7 @@ static void take_effect(struct server *server, struct settings *settings,
 
     log_open("tcpackd", (enum log_level)settings->config.log.level,
              (enum log_to)settings->config.log.to);
+    log_set_time((enum log_time)settings->config.log.time);
     server->settings = settings;
     warn_passed(before, listeners);
     warn_restart(&before->config, &settings->config);

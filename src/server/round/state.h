@@ -15,6 +15,7 @@
 #include "server/round/housekeeping.h"
 #include "server/round/peer_log.h"
 #include "server/round/recording.h"
+#include "server/round/scrape.h"
 #include "server/round/trace.h"
 #include "server/settings.h"
 
@@ -42,6 +43,7 @@ struct server {
     struct housekeeping housekeeping;
     struct peer_log peer_log;
     struct metrics metrics;
+    struct scrape scrape;
     struct trace trace;
 
     bool stopping;

@@ -4,6 +4,7 @@
 #include "common/log.h"
 #include "server/process/signals.h"
 #include "server/round/admit.h"
+#include "server/round/explain.h"
 #include "server/round/reload.h"
 #include "server/round/state.h"
 
@@ -32,6 +33,8 @@ static void close_late(struct server *server, struct connection *connection,
                        const struct overdue *overdue)
 {
     connection->end = overdue->end;
+    if (connection->state != CONNECTION_DISCARDING)
+        explain_now(connection, overdue->why);
     if (connection->state == CONNECTION_PROXY)
         admit_refused(connection, METRICS_REFUSED_PROXY);
     (void)connection_say_farewell(connection); /* it is closed in any case */
@@ -102,6 +105,7 @@ void round_wait(struct server *server)
     server->now = clock_monotonic_us();
     tend_journal(server);
     housekeeping_run(server);
+    scrape_run(server);
     if (readiness_take(server->readiness, server->signals) || signals_came() ||
         server->requests != 0)
         handle_signals(server);

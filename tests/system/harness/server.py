@@ -17,7 +17,7 @@ from harness.journal import Journal, read_journal
 from harness.waiting import DEADLINE, wait_until
 
 READY = "tcpackd: wait for connection..."
-LISTENING = re.compile(r"tcpackd: server start at (.+)")
+LISTENING = re.compile(r"tcpackd: server start at (.+?)(?: for \[listener [\w-]+\])?$")
 SANITIZER = re.compile(r"Sanitizer|runtime error:")
 # A sanitizer must not look for leaks in a traced process, and be content with others' libraries.
 SANITIZER_BESIDE = {"ASAN_OPTIONS": "detect_leaks=0:verify_asan_link_order=0"}

@@ -460,8 +460,8 @@ static void test_every_option_says_what_a_reload_does(void **unused)
 /* Every option with a value other than its default is printed without loss. */
 static void test_every_option_is_printed(void **unused)
 {
-    static const char *const others[] = {"7",    "0600",  "no",     "a ; b",     "json",
-                                         "line", "debug", "syslog", "10.0.0.0/8"};
+    static const char *const others[] = {"7",    "0600",  "no",     "a ; b",      "json",
+                                         "line", "debug", "syslog", "10.0.0.0/8", "[::1]:80"};
 
     (void)unused;
     for (size_t i = 0; i < config_options_count; i++) {

@@ -164,8 +164,20 @@ static const struct bad bad_files[] = {
     {"[server]\nbacklog = 0\n", "f:2: backlog: \"0\" is out of range: 1 to 65535\n"},
     {"[server]\nbuffer_size = 16777217\n",
      "f:2: buffer_size: \"16777217\" is out of range: 1 to 16777216\n"},
-    {"[server]\nbuffer_size = 16k\n",
-     "f:2: buffer_size: \"16k\" is not a number from 1 to 16777216\n"},
+    {"[server]\nbuffer_size = 16k\n", "f:2: buffer_size: \"16k\" is not a number from 1 to "
+                                      "16777216, which may end with K, M or G\n"},
+    {"[server]\nbuffer_size = 16385K\n",
+     "f:2: buffer_size: \"16385K\" is out of range: 1 to 16777216\n"},
+    {"[server]\nbuffer_size = 18014398509481984K\n",
+     "f:2: buffer_size: \"18014398509481984K\" is not a number from 1 to 16777216, which may end "
+     "with "
+     "K, M or G\n"},
+    {"[server]\nport = 8K\n", "f:2: port: \"8K\" is not a number from 0 to 65535\n"},
+    {"[server]\nidle_timeout = 10m\n",
+     "f:2: idle_timeout: \"10m\" has a unit, but times are seconds: write 600\n"},
+    {"[log]\nlevel = warn\n",
+     "f:2: level: \"warn\" is not one of error, warning, notice, info, debug, "
+     "trace (did you mean \"warning\"?)\n"},
     {"[server]\nmax_message = 0\n", "f:2: max_message: \"0\" is out of range: 1 to 1073741824\n"},
     {"[server]\nmax_clients = 1000001\n",
      "f:2: max_clients: \"1000001\" is out of range: 0 to 1000000\n"},
@@ -186,7 +198,8 @@ static const struct bad bad_files[] = {
     {"[journal]\nsync =\n", "f:2: sync: \"\" is neither yes nor no\n"},
     {"[journal]\nsync = no # fast\n", HASH("2")},
     {"[server]\nframing = lines\n",
-     "f:2: framing: \"lines\" is not one of auto, line, nul, octet, syslog, relp\n"},
+     "f:2: framing: \"lines\" is not one of auto, line, nul, octet, syslog, relp "
+     "(did you mean \"line\"?)\n"},
     {"[journal]\nformat = xml\n", "f:2: format: \"xml\" is not one of text, json\n"},
     {"[log]\nlevel = verbose\n",
      "f:2: level: \"verbose\" is not one of error, warning, notice, info, debug, trace\n"},
@@ -209,8 +222,9 @@ static const struct bad bad_files[] = {
      "f:2: host: the port has a key of its own: write host = * and port = 80\n"},
     {"[server]\nhost = /" FIFTY FIFTY TEN "\n",
      "f:2: host: the path of a Unix socket has at most 107 bytes\n"},
-    {"[server]\nreply = {sequence}\n", "f:2: reply: unknown placeholder: {seq}, {bytes} and {time} "
-                                       "are known, a brace is \"{{\"\n"},
+    {"[server]\nreply = {sequence}\n",
+     "f:2: reply: unknown placeholder {sequence}: {seq}, {bytes} and "
+     "{time} are known, a brace is \"{{\"\n"},
     {"[server]\nreply = \\q\n",
      "f:2: reply: unknown escape: \\n, \\r, \\t, \\\\ and \\xHH are known\n"},
     {"[server]\nreply = \\x4\n", "f:2: reply: \"\\x\" needs two hexadecimal digits, as in \\x0a\n"},
@@ -354,8 +368,9 @@ static const struct bad bad_overrides[] = {
     {"listener a.b.port=1", "a listener's name has 1 to 32 letters, digits, \"-\" or \"_\": "
                             "[listener NAME]"},
     {"listener a.group=x", "unknown key \"group\" in [listener a]: it belongs to [server]"},
-    {"server.reply={x}", "reply: unknown placeholder: {seq}, {bytes} and {time} are known, a brace "
-                         "is \"{{\""},
+    {"server.reply={x}",
+     "reply: unknown placeholder {x}: {seq}, {bytes} and {time} are known, a brace "
+     "is \"{{\""},
     {"client.prompt=a\" ; b", "no line of a file can hold this: it has a control character, or "
                               "more than 198 bytes, or a double quote before \" ;\" or \" #\""},
     {"server.reply=\"unclosed",

@@ -101,21 +101,23 @@ static void test_numbers(void **unused)
     reply_free(reply);
 }
 
+#define UNKNOWN(name)                                                                              \
+    "unknown placeholder " name ": {seq}, {bytes} and {time} are known, a brace is \"{{\""
+
 static void test_refuses(void **unused)
 {
-    static const char field[] =
-        "unknown placeholder: {seq}, {bytes} and {time} are known, a brace is \"{{\"";
     static const char escape[] = "unknown escape: \\n, \\r, \\t, \\\\ and \\xHH are known";
     static const char hexadecimal[] = "\"\\x\" needs two hexadecimal digits, as in \\x0a";
     static const char *const pairs[][2] = {
-        {"{", field},
-        {"{}", field},
-        {"{seq", field},
-        {"{ seq}", field},
-        {"{SEQ}", field},
-        {"{seqs}", field},
-        {"a {{{", field},
-        {"{message}", field},
+        {"{", UNKNOWN("{")},
+        {"{}", UNKNOWN("{}")},
+        {"{seq", UNKNOWN("{seq")},
+        {"{ seq}", UNKNOWN("{ seq}")},
+        {"{SEQ}", UNKNOWN("{SEQ}")},
+        {"{seqs}", UNKNOWN("{seqs}")},
+        {"a {{{", UNKNOWN("{")},
+        {"{message}", UNKNOWN("{message}")},
+        {"{abcdefghijklmnopqrstuvwxyz0123456789}", UNKNOWN("{abcdefghijklmnopqrstuvwxyz01234")},
         {"\\", escape},
         {"\\N", escape},
         {"\\0", escape},

@@ -27,6 +27,7 @@ static struct metrics sample(void)
         .commits = 3,
         .journal_bytes = 300,
         .journal_errors = 1,
+        .journal_failing = true,
         .sequence = 18446744073709551615U,
         .accepted = 12,
         .open = 5,
@@ -34,10 +35,10 @@ static struct metrics sample(void)
         .ended = {[METRICS_ENDED_BY_PEER] = 4, [METRICS_ENDED_STOP] = 1},
         .started_wall_us = 1790000000000042,
     };
-    metrics_count_sync(&metrics, 50);
-    metrics_count_sync(&metrics, 51);
-    metrics_count_sync(&metrics, 999);
-    metrics_count_sync(&metrics, 60000000);
+    metrics_count_time(&metrics.syncs, 50);
+    metrics_count_time(&metrics.syncs, 51);
+    metrics_count_time(&metrics.syncs, 999);
+    metrics_count_time(&metrics.syncs, 60000000);
     return metrics;
 }
 
@@ -78,6 +79,9 @@ static void test_values(void **state)
         "tcpackd_connections_closed_total{reason=\"peer\"} 4",
         "tcpackd_connections_closed_total{reason=\"stop\"} 1",
         "tcpackd_start_time_seconds 1790000000.000042",
+        "tcpackd_journal_failing 1",
+        "tcpackd_build_info{version=\"" PACKAGE_VERSION "\"} 1",
+        "tcpackd_journal_commit_seconds_count 0",
         "# TYPE tcpackd_messages_total counter",
         "# TYPE tcpackd_connections gauge",
     };
@@ -110,6 +114,29 @@ static void test_sync_histogram(void **state)
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++)
         assert_has_line(text, lines[i]);
     free(text);
+}
+
+/* A listener keeps its figures when others are added; [listener server] is not told from [server].
+ */
+static void test_listeners(void **state)
+{
+    static const char *const lines[] = {
+        "tcpackd_listener_messages_total{listener=\"server\"} 5",
+        "tcpackd_listener_messages_total{listener=\"relp\"} 7",
+        "tcpackd_listener_connections_accepted_total{listener=\"relp\"} 1",
+    };
+    struct metrics metrics = {0};
+
+    (void)state;
+    metrics_listener(&metrics, "")->messages = 2;
+    metrics_listener(&metrics, "relp")->messages = 7;
+    metrics_listener(&metrics, "server")->messages += 3;
+    metrics_listener(&metrics, "relp")->accepted++;
+    char *text = formatted(&metrics);
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++)
+        assert_has_line(text, lines[i]);
+    free(text);
+    metrics_free(&metrics);
 }
 
 static void test_promtool(void **state)
@@ -254,6 +281,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_values),
         cmocka_unit_test(test_sync_histogram),
+        cmocka_unit_test(test_listeners),
         cmocka_unit_test(test_promtool),
         cmocka_unit_test(test_summary),
         cmocka_unit_test(test_file_is_replaced),

@@ -1,0 +1,213 @@
+"""
+Why: figures that cannot be read when something is wrong are of no use, and a port for them must not
+be a way to harm the server. So: a real Prometheus reads them, HTTP is answered as HTTP says, and
+peers that do not behave cost nobody else anything. The page, the dashboard and the alert rules name
+only figures that there are.
+"""
+
+import json
+import re
+import socket
+import subprocess
+import urllib.error
+import urllib.parse
+import urllib.request
+
+import pytest
+
+from harness import programs
+from harness.client import Client
+from harness.server import Server, parse_address
+from harness.waiting import DEADLINE, wait_until
+
+LISTEN = {"server.framing": "line", "metrics.listen": "127.0.0.1:0"}
+GET = b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+def metrics_address(one):
+    return parse_address(one.log.wait(r"metrics at http://(\S+)/metrics$")[1])[1]
+
+
+def connected(one):
+    connection = socket.create_connection(metrics_address(one), DEADLINE)
+    connection.settimeout(DEADLINE)
+    return connection
+
+
+def response(file):
+    """(status, {header: value}, body) of the next response; None at the end."""
+    line = file.readline()
+    if not line:
+        return None
+    headers = dict(header.decode().strip().split(": ", 1) for header in iter(file.readline, b"\r\n"))
+    return int(line.split()[1]), headers, file.read(int(headers["Content-Length"]))
+
+
+def fetch(one, path="/metrics", **options):
+    host, port = metrics_address(one)
+    request = urllib.request.Request(f"http://{host}:{port}{path}", **options)
+    try:
+        with urllib.request.urlopen(request, timeout=DEADLINE) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def test_get_head_and_everything_else(server):
+    one = server(LISTEN)
+    with Client(one) as client:
+        client.say(b"hello")
+        status, text = fetch(one)
+    assert status == 200 and "\ntcpackd_messages_total 1\n" in text
+    assert '\ntcpackd_listener_messages_total{listener="server"} 1\n' in text
+    assert "\ntcpackd_journal_commit_seconds_count 1\n" in text
+    assert fetch(one, method="HEAD") == (200, "")
+    assert fetch(one, "/")[0] == 404
+    assert fetch(one, method="POST", data=b"hello")[0] == 405
+    assert one.messages() == [b"hello"]
+
+
+def test_one_connection_carries_many_requests(server):
+    """One after another, all at once, and byte by byte."""
+    one = server(LISTEN)
+    with connected(one) as connection, connection.makefile("rb") as file:
+        for _ in range(3):
+            connection.sendall(GET)
+            assert response(file)[0] == 200
+        connection.sendall(5 * GET)
+        assert [response(file)[0] for _ in range(5)] == 5 * [200]
+        for byte in GET:
+            connection.sendall(bytes([byte]))
+        assert response(file)[0] == 200
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        status, headers, _ = response(file)
+        assert (status, headers["Connection"]) == (404, "close") and response(file) is None
+
+
+@pytest.mark.parametrize("sent, status", [
+    (b"nonsense\r\n\r\n", 400), (b"GET /metrics HTTP/2.0\r\n\r\n", 505), (b"x" * 9000, 431),
+    (b"POST /metrics HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n" + b"x" * 100000, 405)])
+def test_what_is_no_request_ends_the_connection(server, sent, status):
+    one = server(LISTEN)
+    with connected(one) as connection, connection.makefile("rb") as file:
+        connection.sendall(sent)
+        assert response(file)[0] == status and response(file) is None
+    assert fetch(one)[0] == 200
+
+
+def test_silent_peers_keep_nobody_out(server):
+    """More connections than there is room for: the one that is silent longest is closed."""
+    one = server(LISTEN)
+    before = one.descriptors()
+    silent = [connected(one) for _ in range(50)]
+    assert fetch(one)[0] == 200
+    assert one.descriptors() - before <= 8
+    with Client(one) as client:
+        assert client.say(b"hello")
+    for connection in silent:
+        connection.close()
+    wait_until(lambda: one.descriptors() <= before, "the closed connections")
+    assert not one.spins()
+
+
+def test_a_peer_that_never_reads_costs_bounded_memory(server):
+    one = server(LISTEN)
+    with connected(one) as connection:
+        connection.setblocking(False)
+        sent = 0
+        try:
+            while sent < 100000000:
+                sent += connection.send(1000 * GET)
+        except BlockingIOError:
+            pass
+        assert sent < 100000000
+        assert fetch(one)[0] == 200
+        assert one.resident_bytes() < 64 * 1024 * 1024
+
+
+def test_half_a_request_is_not_waited_for_after_the_stop(server):
+    one = server(LISTEN)
+    with connected(one) as connection:
+        connection.sendall(GET[:20])
+        one.stop()
+
+
+def test_an_address_in_use(server, tmp_path):
+    one = server(LISTEN)
+    host, port = metrics_address(one)
+    other = Server(tmp_path, {"metrics.listen": f"{host}:{port}"}).spawn()
+    assert other.wait() == 69
+    assert other.log.matches(rf"error: cannot listen on {host}:{port} for metrics \(\[metrics\] listen\):"
+                             rf" {host}:{port}: Address already in use")
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return probe.getsockname()[1]
+
+
+def test_a_real_prometheus_reads_them(server, tmp_path):
+    programs.need("prometheus")
+    one = server({**LISTEN, "listener alarms.port": 0})
+    host, port = metrics_address(one)
+    config = tmp_path / "prometheus.yml"
+    config.write_text("scrape_configs:\n- job_name: tcpackd\n  scrape_interval: 1s\n"
+                      f"  static_configs:\n  - targets: ['{host}:{port}']\n"
+                      f"rule_files: ['{programs.SOURCE}/etc/prometheus/tcpackd.rules.yml']\n")
+    web = free_port()
+    prometheus = subprocess.Popen(
+        ["prometheus", f"--config.file={config}", f"--storage.tsdb.path={tmp_path / 'data'}",
+         f"--web.listen-address=127.0.0.1:{web}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def ask(query):
+        query = urllib.parse.urlencode({"query": query})
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{web}/api/v1/query?{query}",
+                                        timeout=DEADLINE) as answer:
+                result = json.load(answer)["data"]["result"]
+        except OSError:
+            return None
+        return float(result[0]["value"][1]) if result else None
+    try:
+        with Client(one.addresses[1]) as client:
+            client.say(b"hello")
+        wait_until(lambda: ask('tcpackd_listener_messages_total{listener="alarms"}') == 1,
+                   "the message in Prometheus", 60)
+        assert ask("up") == 1 and ask("tcpackd_build_info") == 1
+        assert ask("tcpackd_journal_failing") == 0
+    finally:
+        prometheus.kill()
+        prometheus.wait()
+
+
+def names_of(text):
+    return set(re.findall(r"^# TYPE (\w+)", text, re.MULTILINE))
+
+
+def existing(one):
+    with Client(one) as client:
+        client.say(b"hello")
+    return names_of(fetch(one)[1])
+
+
+def test_every_figure_is_in_the_page(server):
+    page = (programs.SOURCE / "man" / "tcpackd.8.in").read_text(encoding="utf-8")
+    section = page.split(".Ss Metrics\n")[1].split("\n.S")[0]
+    assert set(re.findall(r"^\.It Ql (tcpackd_\w+)", section, re.MULTILINE)) == existing(server(LISTEN))
+
+
+@pytest.mark.parametrize("file", ["grafana.json", "tcpackd.rules.yml"])
+def test_the_dashboard_and_the_rules_use_figures_that_there_are(server, file):
+    text = (programs.SOURCE / "etc" / "prometheus" / file).read_text(encoding="utf-8")
+    if file.endswith(".json"):
+        text = "\n".join(target["expr"] for panel in json.loads(text)["panels"]
+                         for target in panel["targets"])
+    used = {re.sub(r"_(bucket|sum|count)$", "", name) for name in re.findall(r"\btcpackd_\w+", text)}
+    assert len(used) > 4 and used <= existing(server(LISTEN))
+
+
+def test_promtool_accepts_the_rules():
+    programs.need("promtool")
+    rules = programs.SOURCE / "etc" / "prometheus" / "tcpackd.rules.yml"
+    result = programs.run("promtool", "check", "rules", str(rules))
+    assert result.returncode == 0, result.stdout + result.stderr
