@@ -105,6 +105,26 @@ def test_nothing_is_acknowledged_until_there_is_a_journal_again(one, journal, ta
     one.log.wait("writing to the journal works again$")
 
 
+@pytest.mark.parametrize("take, reason", [
+    (by_rmdir, "cannot open journal .*: No such file or directory"),
+    (by_foreign, "cannot use .* as journal: it does not end with records"),
+    (by_directory, "cannot open journal .*: Is a directory"),
+    (by_fifo, "cannot use .* as journal: it is neither a file"),
+])
+def test_the_log_says_why_it_cannot_be_opened_again(one, journal, take, reason):
+    """Once, and whenever an administrator tries by HUP; not only that it was deleted."""
+    assert offer(one, b"before") == 1
+    take(journal)
+    reason = f"^tcpackd: error: {reason}"
+    for times in 1, 2:
+        assert offer(one, b"lost") is None
+        one.log.wait(reason, count=times)
+        assert len(one.log.matches(reason)) == times
+        one.send_signal(signal.SIGHUP)
+    clear(journal)
+    assert until_taken(one, b"after") == 2
+
+
 def test_deleted_while_clients_send(one, journal):
     """Whatever the moment: what is acknowledged after the deletion is in the new file."""
     load = Load(one, clients=2, window=8)

@@ -31,6 +31,7 @@ static bool open_journal(struct recording *recording, const struct settings *set
 
     if (!journal_open(recording->journal, &options))
         return false;
+    recording->reason_logged = false;
     if (*journal_note(recording->journal) != '\0')
         log_warning("%s", journal_note(recording->journal));
     return true;
@@ -54,8 +55,12 @@ static void fail(struct recording *recording, int64_t now, const char *until)
               journal_problem(recording->journal), until);
 }
 
+/* A lost journal cannot be opened again. */
 static void lost(struct recording *recording, int64_t now)
 {
+    if (recording->trouble.begun && !recording->reason_logged)
+        log_error("%s", journal_problem(recording->journal));
+    recording->reason_logged = true;
     fail(recording, now, "it can be opened");
 }
 
@@ -170,6 +175,11 @@ bool recording_tend(struct recording *recording, struct readiness *readiness, in
     recording->away.text[0] = '\0';
     recording_worked(recording, now);
     return true;
+}
+
+void recording_log_again(struct recording *recording)
+{
+    recording->reason_logged = false;
 }
 
 void recording_worked(struct recording *recording, int64_t now)

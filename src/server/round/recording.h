@@ -23,6 +23,7 @@ struct recording {
     bool committing;        /* a commit is pending: nothing is read or answered meanwhile */
     int watched;            /* descriptor that readiness watches for the journal; -1: none */
     struct problem away;    /* why the database cannot be reached, as logged last */
+    bool reason_logged;     /* why a lost journal cannot be opened again */
 };
 
 /* Whether the journal of a configuration can be used, as far as that changes nothing: for -t. */
@@ -64,6 +65,8 @@ int64_t recording_wait_due(const struct recording *recording);
  * must be empty.
  */
 bool recording_tend(struct recording *recording, struct readiness *readiness, int64_t now) MUST_USE;
+/* Lets a reload by HUP log once more why a lost journal cannot be opened. */
+void recording_log_again(struct recording *recording);
 
 /* Notes that the last commit worked, or failed, which is logged once for an episode. */
 void recording_worked(struct recording *recording, int64_t now);

@@ -230,6 +230,7 @@ void reload_configuration(struct server *server)
 {
     if (!notify_reloading())
         log_warning("cannot notify the service manager ($NOTIFY_SOCKET): %s", strerror(errno));
+    recording_log_again(&server->recording);
     if (!reload_settings(server)) {
         server->metrics.reload_errors++;
         log_error("%s: nothing is changed", server->source->path);
