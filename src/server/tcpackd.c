@@ -209,6 +209,14 @@ static int check(const struct config_source *source, const struct config *config
     return EX_OK;
 }
 
+/* What -T does; returns only if it refuses the configuration, with the exit status. */
+static int print(const struct config_source *source, const struct config *config)
+{
+    if (!check_outputs(config, source->path, false))
+        return EX_CONFIG;
+    exit_printed(config_print(config, stdout));
+}
+
 /* Tells the service manager, whose status stays after the end, why it ended and what to do. */
 static void notify_failure(int status)
 {
@@ -271,9 +279,10 @@ int main(int argc, char **argv)
         return EX_CONFIG;
     }
     if (line.print)
-        exit_printed(config_print(&config, stdout));
-    status = line.check ? check(&line.source, &config) : serve(&line.source, &config);
-    if (!line.check && status != EX_OK)
+        status = print(&line.source, &config);
+    else if (line.check)
+        status = check(&line.source, &config);
+    else if ((status = serve(&line.source, &config)) != EX_OK)
         notify_failure(status);
     config_free(&config);
     free(line.overrides);

@@ -36,7 +36,7 @@ def check(folder, settings, *arguments, **options):
     ("dangling", "nowhere"), ("nowhere", "dangling"), ("folder/dangling", "folder/nowhere"),
     ("m", "one.ini"), ("./one.ini", "m"), ("one", "m"),
 ])
-@pytest.mark.parametrize("arguments", [("-t",), ()])
+@pytest.mark.parametrize("arguments", [("-t",), ("-T",), ()])
 def test_files_that_are_one(tmp_path, journal, metrics, arguments):
     (tmp_path / "folder").mkdir()
     (tmp_path / "link").symlink_to("folder")
