@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,7 +74,10 @@ size_t address_text(const struct address *address, char *text, size_t size)
     if (address->storage.ss_family != AF_UNIX)
         return address_peer_text(address, text, size);
     memcpy(&un, &address->storage, address->size < sizeof un ? address->size : sizeof un);
-    return cut((size_t)snprintf(text, size, "%.*s", (int)sizeof un.sun_path, un.sun_path), size);
+    if (un.sun_path[0] != '\0' || address->size <= offsetof(struct sockaddr_un, sun_path))
+        return cut((size_t)snprintf(text, size, "%.*s", (int)sizeof un.sun_path, un.sun_path),
+                   size);
+    return cut((size_t)snprintf(text, size, "an abstract Unix socket"), size);
 }
 
 bool address_equal(const struct address *one, const struct address *other)

@@ -30,8 +30,8 @@ enum { ADDRESS_PEER_SIZE = 72 };
 
 /*
  * Writes `127.0.0.1:53312`, `[::1]:53312`, `[fe80::1%2]:53312` (the zone by number) or the path of
- * a Unix socket, and a NUL; a longer text is cut. An IPv4-mapped IPv6 address is written as
- * IPv4. Returns the bytes written without NUL.
+ * a Unix socket ("an abstract Unix socket" for a name without one), and a NUL; a longer text is
+ * cut. An IPv4-mapped IPv6 address is written as IPv4. Returns the bytes written without NUL.
  */
 size_t address_text(const struct address *address, char *text, size_t size);
 
