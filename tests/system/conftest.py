@@ -3,6 +3,7 @@
 import os
 import resource
 import signal
+import socket
 import subprocess
 import sys
 
@@ -103,6 +104,19 @@ def cluster():
     with postgresql.Cluster(standbys=2) as one:
         one.primary.create_database("tcpack")
         yield one
+
+
+@pytest.fixture
+def free_port():
+    """
+    A port of 127.0.0.1 where nothing listens, for a server that starts later or again. While the
+    test runs, the kernel chooses it for nobody: it is bound here, without listening. SO_REUSEADDR,
+    which servers have, lets them bind it too.
+    """
+    with socket.socket() as keeper:
+        keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        keeper.bind(("127.0.0.1", 0))
+        yield keeper.getsockname()[1]
 
 
 @pytest.fixture

@@ -16,11 +16,6 @@ from harness.tcpack import finish, start, tcpack
 from harness.waiting import DEADLINE, wait_until
 
 
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
-
-
 class Lines:
     """Reads and counts the lines that a process prints."""
 
@@ -64,10 +59,13 @@ class Feeder:
 
 
 @pytest.mark.parametrize("window", [16, 100])
-def test_server_killed_over_and_over(tmp_path, long, window):
-    """SIGKILL in the middle of a stream of lines."""
+def test_server_killed_over_and_over(tmp_path, free_port, long, window):
+    """
+    SIGKILL in the middle of a stream of lines. A kill loses what is in flight, and then perhaps one
+    message more: the kernel may close the listener last, and take a connection until then.
+    """
     kills = 300 if long else 8
-    settings = {"server.port": free_port(), "server.framing": "line", "server.reply": "{seq}",
+    settings = {"server.port": free_port, "server.framing": "line", "server.reply": "{seq}",
                 "journal.file": tmp_path / "journal"}
     one = Server(tmp_path, settings).start()
     client = start(one, "-r", "-w", window, "-f", "line", "-v")
@@ -84,7 +82,7 @@ def test_server_killed_over_and_over(tmp_path, long, window):
     assert list(dict.fromkeys(recorded)) == sent
     twice = [count - 1 for count in Counter(recorded).values() if count > 1]
     resent = int(re.search(r"(\d+) resent", b"".join(log.all()).decode())[1])
-    assert 0 < resent <= kills * window
+    assert 0 < resent <= kills * (window + 1)
     assert sum(twice) <= resent
     print(f"{kills} kills, {len(sent)} lines, {resent} resent, {len(twice)} recorded twice")
 
@@ -255,17 +253,16 @@ def test_silence_counts_as_lost():
     assert "no acknowledgement within 0.3 seconds" in result.stderr
 
 
-def test_waits_for_a_server_that_is_not_there_yet(tmp_path):
-    port = free_port()
-    client = start(None, "-H", "127.0.0.1", "-p", port, "-r", "hello")
+def test_waits_for_a_server_that_is_not_there_yet(tmp_path, free_port):
+    client = start(None, "-H", "127.0.0.1", "-p", free_port, "-r", "hello")
     assert b"refused" in client.stderr.readline()
-    with Server(tmp_path, {"server.port": port}) as one:
+    with Server(tmp_path, {"server.port": free_port}) as one:
         assert finish(client).status == 0
         assert one.messages() == [b"hello"]
 
 
-def test_interrupted_before_there_was_a_connection_says_where_to_resume():
-    client = start(None, "-H", "127.0.0.1", "-p", free_port(), "-r", "--from", 7)
+def test_interrupted_before_there_was_a_connection_says_where_to_resume(free_port):
+    client = start(None, "-H", "127.0.0.1", "-p", free_port, "-r", "--from", 7)
     assert b"refused" in client.stderr.readline()
     client.terminate()
     result = finish(client, b"line\n" * 10)
@@ -274,9 +271,8 @@ def test_interrupted_before_there_was_a_connection_says_where_to_resume():
     assert "to resume: --from 7" in result.stderr
 
 
-def test_retries_are_counted():
-    port = free_port()
-    result = tcpack(None, "-H", "127.0.0.1", "-p", port, "--retries", 2, "-t", "0.2", "hello")
+def test_retries_are_counted(free_port):
+    result = tcpack(None, "-H", "127.0.0.1", "-p", free_port, "--retries", 2, "-t", "0.2", "hello")
     assert result.status == 69
     assert result.stderr.count("refused") == 3
     assert result.stderr.count("connecting again") == 2
@@ -356,7 +352,8 @@ def test_a_message_that_the_server_never_takes_ends_the_transfer(server, framing
     lines = [*first, b"\x1b" + b"x" * 4999, b"after"]
     result = tcpack(one, "-r", "-t", "0.5", "-f", framing, data=b"\n".join(lines))
     assert (result.status, len(result.replies)) == (65, before)
-    assert one.messages() == first
+    # Once, or again after 0.5 s without an acknowledgement: but nothing else.
+    assert list(dict.fromkeys(one.messages())) == first
     assert f"message {before + 1} was refused three times" in result.stderr
     assert "its 5000 bytes, which begin with '\\x1B" + "x" * 39 + "'" in result.stderr
     assert re.search(rf"sent, {before} acknowledged, \d+ not", result.stderr)
@@ -393,10 +390,9 @@ def test_what_is_no_refusal():
     assert (result.status, len(result.replies)) == (0, 4)
 
 
-def test_a_server_that_is_away_refuses_no_message(tmp_path):
+def test_a_server_that_is_away_refuses_no_message(tmp_path, free_port):
     """It fails whenever it has a message, and is started again."""
-    port = free_port()
-    client = start(None, "-H", "127.0.0.1", "-p", port, "-r", "-t", "0.2", "hello")
+    client = start(None, "-H", "127.0.0.1", "-p", free_port, "-r", "-t", "0.2", "hello")
     log = Lines(client.stderr)
 
     def refused():
@@ -405,13 +401,13 @@ def test_a_server_that_is_away_refuses_no_message(tmp_path):
     for _ in range(4):
         seen = refused()
         wait_until(lambda: refused() > seen, "another attempt")
-        with socket.create_server(("127.0.0.1", port)) as listener:
+        with socket.create_server(("127.0.0.1", free_port)) as listener:
             listener.settimeout(DEADLINE)
             connection, _ = listener.accept()
             listener.close()
             with connection:
                 receive_until(connection, lambda data: data == b"hello\n")
-    with Server(tmp_path, {"server.port": port}) as one:
+    with Server(tmp_path, {"server.port": free_port}) as one:
         assert client.wait(DEADLINE) == 0
         assert one.messages() == [b"hello"]
     for stream in client.stdin, client.stdout:

@@ -43,6 +43,7 @@ def zsh(line, folder):
     with Terminal(["zsh", "-f"], environment(TERM="xterm", HOME=str(folder)), size=(200, 100)) as shell:
         shell.type(f"cd {folder}\n" + ZSH.format(folder=files))
         shell.expect("SETUP\r\n")
+        shell.expect("READY> ")  # before, the terminal itself would take ^U, and drop the line
         begin = shell.seen
         shell.type(f"{line}\x14\x15echo EN''D\n")
         shell.expect("END\r\n")

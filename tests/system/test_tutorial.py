@@ -6,7 +6,6 @@ page says, but for times, ports, sizes and descriptors. In the other language it
 
 import re
 import resource
-import socket
 
 import pytest
 from harness import programs
@@ -86,11 +85,6 @@ def need_for(text, wrap, why):
         pytest.skip(f"no network namespace: {why}")
 
 
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as one:
-        return one.getsockname()[1]
-
-
 def expect(session, command, output):
     """The command prints this; one that only looks may have to look again."""
     wanted, said = alike(command, output), [""]
@@ -112,11 +106,11 @@ def expect(session, command, output):
 
 
 @pytest.mark.parametrize("language, number", cases())
-def test_section(tmp_path, language, number):
+def test_section(tmp_path, free_port, language, number):
     text = page(language)
     wrap, why = network_namespace()
     need_for(sections(text)[number][1], wrap, why)
-    port = PORT if wrap else free_port()
+    port = PORT if wrap else free_port
 
     def moved(part):
         return part.replace(str(PORT), str(port))
