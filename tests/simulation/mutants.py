@@ -158,6 +158,9 @@ CLIENT_MUTANTS = {
         ("if (count > limit) count = limit; return count <",
          "count = exchange->settings.window + limit; return count <"),
     ],
+    "client-relp-number-ignored": [
+        ("if (txnr != 0 && reply->ending != txnr)", "if (txnr == UINT64_MAX)"),
+    ],
     "client-early-reply-taken": [
         ("while (window_awaits(&exchange->window)) {", "while (exchange->window.count > 0) {"),
     ],

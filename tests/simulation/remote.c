@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -31,6 +32,7 @@ struct link {
     size_t counted;            /* of the bytes sent: whole messages */
     size_t parsed;             /* of the bytes received */
     size_t planned;            /* bytes of replies that were made */
+    size_t transaction;        /* of the RELP command that is replied to */
     size_t seen;               /* bytes received that nothing more can be made of */
     size_t first_end;          /* of the first reply; 0: there is none */
     size_t pieces[PIECES_MAX]; /* ends of what recv() returns, for REMOTE_BARE */
@@ -69,9 +71,11 @@ void remote_begin(struct chance *choose, uint64_t seed)
         .whole = chance_percent(choose, 40),
         .think = chance_percent(choose, 50) ? 100 : 20000,
     };
-    if (task.framing ==
-        TASK_AUTO) /* replies that are too many may look like one of several lines */
+    /* With framing auto, replies that are too many may look like one of several lines. */
+    if (task.framing == TASK_AUTO)
         remote.kind = chance_percent(choose, 50) ? REMOTE_BARE : REMOTE_HONEST;
+    if (task.framing == TASK_RELP && remote.kind == REMOTE_EARLY)
+        remote.kind = REMOTE_HONEST;
     /* With framing auto, a pause of 100 ms within a reply makes two of it: tcpack(1). */
     remote.whole = remote.whole || task.framing == TASK_AUTO;
     remote.disturbed = remote.kind != REMOTE_HONEST;
@@ -106,7 +110,8 @@ size_t remote_sent_messages(size_t connection)
 
 bool remote_is_true(void)
 {
-    return remote.kind == REMOTE_HONEST || remote.kind == REMOTE_BARE;
+    /* A response of RELP names its message: one that comes twice is not taken for another. */
+    return remote.kind == REMOTE_HONEST || remote.kind == REMOTE_BARE || task.framing == TASK_RELP;
 }
 
 static struct peer *peer_of(const struct link *link)
@@ -145,7 +150,7 @@ int history_connects(void)
     peer->port = SERVER_PORT;
     peer->own_port = link->is_self ? SERVER_PORT : OWN_PORT + current;
     peer->segment = chance_percent(&chance, 10) ? SMALL_SEGMENT : SEGMENT;
-    peer->window = chance_percent(&chance, 30) ? 50 + chance_below(&chance, 500) : 64 * 1024;
+    peer->window = chance_percent(&chance, 30) ? 128 + chance_below(&chance, 500) : 64 * 1024;
     peer->connecting = remote.refuses || remote.hangs || chance_percent(&chance, 70);
     link->connect = remote.hangs ? INT64_MAX : virtual_now() + chance_below(&chance, 1000);
     link->life = remote.mortal && !remote.ends_now ? 20 + chance_below(&chance, 500) : SIZE_MAX;
@@ -217,12 +222,28 @@ static void mirror(int number)
     network_peer_sends(number, size);
 }
 
+/* The same for RELP: TXNR SP COMMAND SP LENGTH [SP DATA] LF. */
+static size_t next_command(const unsigned char *bytes, size_t size, const unsigned char **text)
+{
+    size_t at = 0, length = 0;
+
+    for (int spaces = 0; at < size && spaces < 2; at++)
+        spaces += bytes[at] == ' ';
+    for (; at < size && bytes[at] >= '0' && bytes[at] <= '9'; at++)
+        length = 10 * length + (size_t)(bytes[at] - '0');
+    at += length > 0;
+    *text = bytes + at;
+    return at + length < size ? at + length + 1 : 0;
+}
+
 /* The bytes of the next message; 0: it is not whole. Its text in *text. */
 static size_t next_message(const unsigned char *bytes, size_t size, const unsigned char **text)
 {
     size_t length = 0, at = 0;
 
     *text = bytes;
+    if (task.framing == TASK_RELP)
+        return next_command(bytes, size, text);
     if (task.framing != TASK_OCTET) {
         const unsigned char *end = memchr(bytes, task.framing == TASK_NUL ? 0 : '\n', size);
         return end == NULL ? 0 : (size_t)(end - bytes) + 1;
@@ -241,8 +262,9 @@ static void count_sent(struct link *link)
 
     while ((size = next_message(peer->replies + link->counted, peer->replied - link->counted,
                                 &text)) > 0) {
+        const unsigned char *end = peer->replies + link->counted + size;
+        sent_messages[link->serial] += task_number_of(text, (size_t)(end - text)) > 0;
         link->counted += size;
-        sent_messages[link->serial]++;
     }
 }
 
@@ -283,27 +305,48 @@ static void record(size_t number)
     trace_note("  the server records message %zu", number);
 }
 
+static void add_bytes(struct link *link, const void *bytes, size_t size)
+{
+    if (link->planned + size > NETWORK_STREAM)
+        return;
+    memcpy(peer_of(link)->stream + link->planned, bytes, size);
+    link->planned += size;
+}
+
+/* What a server says to a RELP command that is no message. */
+static void answer_command(struct link *link, const unsigned char *command, size_t size)
+{
+    static const char accepted[] = "1 rsp 37 200 OK\nrelp_version=0\ncommands=syslog\n";
+    static const char closed[] = "0 serverclose 0\n";
+
+    if (memmem(command, size, " open ", strlen(" open ")) != NULL)
+        add_bytes(link, accepted, strlen(accepted));
+    else
+        add_bytes(link, closed, strlen(closed));
+}
+
 /* Makes a reply, which names the message: 0, if it is for none. */
 static void add_reply(struct link *link, size_t message)
 {
-    struct peer *peer = peer_of(link);
     char text[REPLY_BYTES], framed[2 * REPLY_BYTES];
 
     if (replies_count == REPLIES_MAX || link->planned + sizeof framed > NETWORK_STREAM)
         return;
     replies[++replies_count] = (struct reply){message, link->serial};
     size_t size = (size_t)snprintf(text, sizeof text, "%zu m%zu", replies_count, message);
-    if (task.framing == TASK_OCTET) {
+    if (task.framing == TASK_RELP) {
+        size = (size_t)snprintf(framed, sizeof framed, "%zu rsp %zu 200 %s\n", link->transaction,
+                                size + strlen("200 "), text);
+    } else if (task.framing == TASK_OCTET) {
         size = (size_t)snprintf(framed, sizeof framed, "%zu %s", size, text);
     } else {
         memcpy(framed, text, size);
         if (remote.kind != REMOTE_BARE)
             framed[size++] = task.framing == TASK_NUL ? '\0' : '\n';
     }
-    memcpy(peer->stream + link->planned, framed, size);
-    link->planned += size;
+    add_bytes(link, framed, size);
     if (link->first_end == 0)
-        link->first_end = size;
+        link->first_end = link->planned;
 }
 
 static void reply_to(struct link *link, size_t number)
@@ -330,13 +373,18 @@ static void take_messages(struct link *link)
         if (size == 0)
             break;
         size_t number = task_number_of(text, left - (size_t)(text - bytes));
-        if (number == 0)
+        if (number == 0 && task.framing != TASK_RELP)
             process_violation("the server receives what is no message");
         link->parsed += size;
+        if (number == 0) {
+            answer_command(link, bytes, size);
+            continue;
+        }
+        link->transaction = strtoul((const char *)bytes, NULL, 10);
         record(number);
         reply_to(link, number);
     }
-    if (remote.kind == REMOTE_EARLY && !remote.ends_now && early == 0 &&
+    if (remote.kind == REMOTE_EARLY && !remote.ends_now && link == last() && early == 0 &&
         link->parsed == peer->delivered && remote.recorded < task.messages &&
         chance_percent(&chance, 10)) {
         early = remote.recorded + 1;
@@ -417,14 +465,16 @@ static void act(struct link *link)
     if (peer->connecting && peer->state == PEER_ACCEPTED &&
         (link->connect <= virtual_now() || (remote.ends_now && link->connect == INT64_MAX)))
         finish_connecting(link);
+    if (link->open && peer->reset) { /* by a call that was made to fail */
+        remote.barren += is_barren(link);
+        link->open = false;
+    }
     if (link->open && peer->shut && peer->delivered == peer->replied && !has_work(link))
         link->open = false;
-    if (!has_work(link))
-        return;
-    if (link->due == 0)
-        link->due = virtual_now() + chance_below(&chance, (unsigned)remote.think);
-    if (link->due <= virtual_now())
+    if (link->due > 0 && link->due <= virtual_now() && has_work(link))
         serve(link);
+    if (link->due == 0 && has_work(link))
+        link->due = virtual_now() + chance_below(&chance, (unsigned)remote.think);
 }
 
 /* Also connections that tcpack has closed: what is under way is recorded. */

@@ -55,7 +55,7 @@ static void write_input(struct chance *chance, bool has_long)
 
 static void choose_options(struct chance *chance)
 {
-    static const char *const framings[] = {"auto", "line", "nul", "octet"};
+    static const char *const framings[] = {"auto", "line", "nul", "octet", "relp"};
     static const char *const timeouts[] = {"0", "0.5", "1", "5", "5"};
     static const unsigned windows[] = {1, 1, 2, 7, 16, 64, 64, 1000};
     unsigned choice = chance_below(chance, 5);

@@ -14,7 +14,7 @@
 enum { TASK_MESSAGES = 120, TASK_TEXT_MAX = 4000, TASK_WINDOW_FIRST = 16 };
 
 /* As tcpack's -f. */
-enum task_framing { TASK_AUTO, TASK_LINE, TASK_NUL, TASK_OCTET, TASK_FRAMINGS };
+enum task_framing { TASK_AUTO, TASK_LINE, TASK_NUL, TASK_OCTET, TASK_RELP, TASK_FRAMINGS };
 
 struct task {
     enum task_framing framing;

@@ -29,7 +29,7 @@ enum {
     DESCRIPTORS = 64,
     CALLS_MAX = 400 * 1000,
     END_US = 120 * 1000 * 1000,   /* within which it ends, when the server behaves at last */
-    INTERRUPT_US = 1000 * 1000,   /* within which INT is obeyed */
+    INTERRUPT_US = 1500 * 1000,   /* within which INT is obeyed */
     PROMPT_DELAY_US = 100 * 1000, /* of the network, which nobody may complain about */
     REFUSALS = 3,                 /* of a message, and then it is not sent again */
 };
@@ -408,7 +408,9 @@ static size_t serial_of(const char *line, size_t size, size_t before)
     char text[64];
 
     for (size_t serial = before + 1; serial <= remote_replies(); serial++) {
-        int whole = snprintf(text, sizeof text, "%zu m%zu", serial, remote_reply_message(serial));
+        const char *code = task.framing == TASK_RELP ? "200 " : "";
+        int whole =
+            snprintf(text, sizeof text, "%s%zu m%zu", code, serial, remote_reply_message(serial));
         bool is_right = size == (size_t)whole ||
                         (task.framing == TASK_AUTO && size > 0 && size < (size_t)whole);
         if (is_right && memcmp(text, line, size) == 0)
@@ -507,7 +509,8 @@ static void check_status(size_t lines)
             process_violation("exit status 65, and no message was refused");
         break;
     case EX_UNAVAILABLE:
-        if (remote.connections > 0 && process.faults == 0)
+        /* A RELP session is open only when the server has answered. */
+        if (remote.connections > 0 && process.faults == 0 && task.framing != TASK_RELP)
             process_violation("exit status 69 after it was connected");
         if (!may_give_up())
             process_violation("exit status 69 without a reason");
