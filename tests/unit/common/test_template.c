@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 static const char *const name_list[] = {"{x}", "{name}", NULL};
-static const struct template_names names = {.names = name_list, .unknown = "unknown"};
+static const struct template_names names = {.names = name_list, .known = "KNOWN"};
 
 static bool put(const void *values, size_t name, struct buffer *out)
 {
@@ -50,9 +50,9 @@ static void test_templates(void **state)
 static void test_mistakes(void **state)
 {
     static const char *const wrong[][2] = {
-        {"{y}", "unknown"},
-        {"{x", "unknown"},
-        {"{", "unknown"},
+        {"{y}", "unknown placeholder {y}: KNOWN"},
+        {"{x", "unknown placeholder {x: KNOWN"},
+        {"{", "unknown placeholder {: KNOWN"},
         {"\\q", "unknown escape: \\n, \\r, \\t, \\\\ and \\xHH are known"},
         {"\\", "unknown escape: \\n, \\r, \\t, \\\\ and \\xHH are known"},
         {"\\x4", "\"\\x\" needs two hexadecimal digits, as in \\x0a"},
