@@ -136,7 +136,8 @@ static bool take_framing(int *framing, struct problem *problem)
             return true;
         }
     }
-    return problem_set(problem, "-f takes auto, line, nul or octet, not '%s'", optarg);
+    return problem_set(problem, "-f takes auto, line, nul, octet, syslog or relp, not '%s'",
+                       optarg);
 }
 
 /*

@@ -296,7 +296,7 @@ def test_a_server_that_speaks_first_acknowledges_nothing():
     (["-t", "1.", "x"], "-t takes seconds"),
     (["-t", ".", "x"], "-t takes seconds"),
     (["-t", "0.1234567", "x"], "-t takes seconds"),
-    (["-f", "lines", "x"], "-f takes auto, line, nul or octet, not 'lines'"),
+    (["-f", "lines", "x"], "-f takes auto, line, nul, octet, syslog or relp, not 'lines'"),
     (["--load", "5", "x"], "cannot be combined with MESSAGE"),
     (["--from", "5", "x"], "cannot be combined with MESSAGE"),
     (["-0", "x"], "cannot be combined with MESSAGE"),

@@ -58,7 +58,7 @@ enum framing_result relp_sender_next_reply(struct framing_state *state, const un
                                            size_t size, size_t max_reply, struct frame *frame)
 {
     struct relp_command command;
-    enum framing_result result = relp_command_parse(bytes, size, 0, max_reply, &command);
+    enum framing_result result = relp_command_parse(bytes, size, max_reply, max_reply, &command);
 
     (void)state; /* a response is short: it is parsed again from its beginning */
     if (result != FRAMING_MESSAGE)

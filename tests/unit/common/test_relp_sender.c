@@ -110,6 +110,7 @@ static void responses(void **state)
         {"2 rsp 6 200 OK", FRAMING_UNFINISHED, NULL, 0, false},
         {"2 rsp 101 ", FRAMING_TOO_LONG, NULL, 0, false},
         {"2 syslog 0\n", FRAMING_MALFORMED, NULL, 0, false},
+        {"2 syslog 3 abc\n", FRAMING_MALFORMED, NULL, 0, false},
         {"2 serverclose 0\n", FRAMING_MALFORMED, NULL, 0, false},
         {"OK\n", FRAMING_MALFORMED, NULL, 0, false},
     };
