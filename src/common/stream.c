@@ -47,12 +47,12 @@ int stream_descriptor(const struct stream *stream)
     return stream->fd;
 }
 
-/* Without memory to ask, write() is the one to find out. */
+/* Without memory to ask, there is none: a write() could wait for ever. */
 static bool has_room(int fd)
 {
     struct descriptor_set set = {0};
     struct timeval now = {0};
-    bool room = true;
+    bool room = false;
 
     if (descriptor_set_grow(&set, fd)) {
         descriptor_set_add(&set, fd);

@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -115,6 +116,56 @@ static void test_pipe_that_cannot_be_examined(void **state)
     check_stream(ends, &stream);
 }
 
+#ifndef __SANITIZE_ADDRESS__
+/* Takes all memory, free blocks of any size too. They are linked, for give_back(). */
+static void **take_all_memory(struct rlimit *before)
+{
+    struct rlimit none;
+    void **taken = NULL, **block;
+
+    assert_int_equal(getrlimit(RLIMIT_AS, before), 0);
+    none = (struct rlimit){0, before->rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_AS, &none), 0);
+    for (size_t size = BLOCK; size >= sizeof *block; size -= sizeof *block)
+        while ((block = malloc(size)) != NULL) {
+            *block = taken;
+            taken = block;
+        }
+    return taken;
+}
+
+static void give_back(void **taken, const struct rlimit *before)
+{
+    assert_int_equal(setrlimit(RLIMIT_AS, before), 0);
+    while (taken != NULL) {
+        void **next = *taken;
+        free(taken);
+        taken = next;
+    }
+}
+
+/* Whether it has room cannot be asked: then write() could wait. */
+static void test_full_pipe_without_memory(void **unused)
+{
+    struct rlimit before;
+    struct stream stream;
+    int ends[2];
+
+    (void)unused;
+    assert_int_equal(pipe(ends), 0);
+    stream = (struct stream){.fd = ends[1], .kind = STREAM_GUARDED};
+    assert_true(fill(&stream) >= BLOCK);
+    void **taken = take_all_memory(&before);
+    ssize_t written = stream_write(&stream, "hello", 5);
+    int error = errno;
+    give_back(taken, &before);
+    assert_int_equal(written, -1);
+    assert_int_equal(error, EAGAIN);
+    assert_int_equal(close(ends[0]), 0);
+    assert_int_equal(close(ends[1]), 0);
+}
+#endif
+
 /* One that has room for less than a line: of another user, it cannot be opened again. */
 static void test_terminal_that_cannot_be_opened_again(void **unused)
 {
@@ -194,6 +245,9 @@ int main(void)
         cmocka_unit_test(test_pipe),
         cmocka_unit_test(test_pipe_that_cannot_be_opened_again),
         cmocka_unit_test(test_pipe_that_cannot_be_examined),
+#ifndef __SANITIZE_ADDRESS__
+        cmocka_unit_test(test_full_pipe_without_memory),
+#endif
         cmocka_unit_test(test_terminal_that_cannot_be_opened_again),
         cmocka_unit_test(test_socket),
         cmocka_unit_test(test_reader_that_is_gone),
