@@ -82,6 +82,8 @@ def test_server_killed_over_and_over(tmp_path, free_port, long, window):
     assert list(dict.fromkeys(recorded)) == sent
     twice = [count - 1 for count in Counter(recorded).values() if count > 1]
     resent = int(re.search(r"(\d+) resent", b"".join(log.all()).decode())[1])
+    # A killed server's listener may outlive its connections for a moment: then one message more, on
+    # a connection that nobody will serve.
     assert 0 < resent <= kills * (window + 1)
     assert sum(twice) <= resent
     print(f"{kills} kills, {len(sent)} lines, {resent} resent, {len(twice)} recorded twice")
@@ -350,10 +352,9 @@ def test_a_message_that_the_server_never_takes_ends_the_transfer(server, framing
     one = server({"server.framing": framing, "server.max_message": "1000"})
     first = [b"line %d" % number for number in range(before)]
     lines = [*first, b"\x1b" + b"x" * 4999, b"after"]
-    result = tcpack(one, "-r", "-t", "0.5", "-f", framing, data=b"\n".join(lines))
+    result = tcpack(one, "-r", "-t", "2", "-f", framing, data=b"\n".join(lines))
     assert (result.status, len(result.replies)) == (65, before)
-    # Once, or again after 0.5 s without an acknowledgement: but nothing else.
-    assert list(dict.fromkeys(one.messages())) == first
+    assert one.messages() == first
     assert f"message {before + 1} was refused three times" in result.stderr
     assert "its 5000 bytes, which begin with '\\x1B" + "x" * 39 + "'" in result.stderr
     assert re.search(rf"sent, {before} acknowledged, \d+ not", result.stderr)
