@@ -523,9 +523,9 @@ static enum journal_result take_back_unsynced(struct journal *journal)
     struct problem problem;
 
     problem_set(&problem, "cannot sync journal %s: %s", journal->path, strerror(errno));
-    if (!note_torn(journal, journal->batch.size) || !cut_back(journal)) {
-        /* The batch stays; the failed sync is what is reported. */
-    }
+    /* If the batch stays, its numbers do, too; the failed sync is what is reported. */
+    if (note_torn(journal, journal->batch.size) && cut_back(journal))
+        journal_seq_written(&journal->numbers, journal->committed_seq);
     journal->problem = problem;
     return JOURNAL_BROKEN;
 }

@@ -17,6 +17,8 @@
 
 #include <cmocka.h>
 
+#define BUILD_INFO "tcpackd_build_info{version=\"" PACKAGE_VERSION "\"} 1"
+
 static struct metrics sample(void)
 {
     struct metrics metrics = {
@@ -80,7 +82,7 @@ static void test_values(void **state)
         "tcpackd_connections_closed_total{reason=\"stop\"} 1",
         "tcpackd_start_time_seconds 1790000000.000042",
         "tcpackd_journal_failing 1",
-        "tcpackd_build_info{version=\"" PACKAGE_VERSION "\"} 1",
+        BUILD_INFO,
         "tcpackd_journal_commit_seconds_count 0",
         "# TYPE tcpackd_messages_total counter",
         "# TYPE tcpackd_connections gauge",
