@@ -92,7 +92,9 @@ static void take_sample(struct server *server, int64_t now)
 
     if (samples[1].at != 0 && now - samples[1].at < SAMPLE_US)
         return;
-    samples[0] = samples[1].at == 0 ? (struct sample){.at = now} : samples[1];
+    samples[0] = samples[1];
+    if (samples[0].at == 0)
+        samples[0].at = now;
     samples[1] = (struct sample){now, server->metrics.messages};
 }
 
