@@ -8,9 +8,12 @@ import signal
 
 import pytest
 
+from harness import postgresql, programs
 from harness.client import Client
+from harness.haproxy import HAProxy
+from harness.network import Network
 from harness.numbered import NumberedLoad
-from harness.postgresql import messages
+from harness.postgresql import Cluster, messages
 from harness.server import Server
 from harness.waiting import wait_until
 
@@ -28,6 +31,24 @@ def replicated(cluster):
     cluster.replicate("ANY 1 (*)")
     yield cluster
     cluster.replicate("")
+
+
+BALANCER = """
+defaults
+    mode tcp
+    timeout connect 2s
+    timeout client 60s
+    timeout server 60s
+listen tcpack
+    bind {front}
+    balance leastconn
+    option tcp-check
+    tcp-check connect
+    tcp-check send ping\\n
+    tcp-check expect string server
+    server one %s check inter 200ms rise 1 fall 1
+    server two %s check inter 200ms rise 1 fall 1
+"""
 
 
 def settings(cluster, name, replicas=1, **keys):
@@ -52,6 +73,33 @@ def test_failovers(replicated, tmp_path, long):
             load.wait_more(chance.randrange(1, 40))
     count = load.check(replicated.primary, DATABASE)
     print(f"{count} acknowledged, {sum(client.sends for client in load.clients)} sent")
+
+
+@pytest.mark.long
+def test_failovers_of_machines_that_are_cut_off(tmp_path):
+    """
+    The same on a network of machines; the servers and their clients are on one more, behind HAProxy,
+    which asks the servers whether they can record.
+    """
+    postgresql.need()
+    programs.need("haproxy")
+    chance = random.Random(7)
+    with Network(4) as network, Cluster(standbys=2, network=network) as cluster:
+        cluster.primary.create_database(DATABASE)
+        cluster.replicate("ANY 1 (*)")
+        inside = network.machines[3].enter()
+        servers = [Server(tmp_path, settings(cluster, name, **{
+            "server.host": tmp_path / name, "server.health_check": "ping"}), wrap=inside)
+            for name in ("one", "two")]
+        with servers[0], servers[1], HAProxy(tmp_path, BALANCER % tuple(
+                f"unix@{tmp_path / name}" for name in ("one", "two"))) as balancer, \
+                NumberedLoad([balancer.addresses["front"]], pause=0.01) as load:
+            load.wait_more(20)
+            for _ in range(5):
+                for how in "cut", "mute", "deaf", "kill", "hang":
+                    cluster.fail_over(how)
+                    load.wait_more(chance.randrange(1, 40))
+        print(f"{load.check(cluster.primary, DATABASE)} acknowledged")
 
 
 def test_server_that_is_killed_between_commit_and_reply(replicated, tmp_path):

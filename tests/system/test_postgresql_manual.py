@@ -40,7 +40,7 @@ def lone():
     postgresql.need()
     programs.need_root()
     programs.need("unshare", "nsenter", "ip", "su")
-    holder = subprocess.Popen(["unshare", "--net", "sh", "-c", "ip link set lo up; echo; sleep 1000"],
+    holder = subprocess.Popen(["unshare", "--net", "sh", "-c", "ip link set lo up; echo; exec sleep 1000"],
                               stdout=subprocess.PIPE)
     assert holder.stdout.readline() == b"\n", "no network namespace here"
     enter = ["nsenter", f"--net=/proc/{holder.pid}/ns/net"]

@@ -61,7 +61,6 @@ def binaries():
 def need():
     """Skip where there is no PostgreSQL, or a tcpackd without it."""
     binaries()
-    programs.need("psql")
     probe = programs.run(programs.tcpackd(), "-c", "/dev/null", "-T", "-o", "journal.postgresql=x=y")
     if "without libpq" in probe.stderr:
         pytest.skip("tcpackd was built without libpq")
@@ -100,7 +99,7 @@ class Postgres:
     # Its life.
 
     def _run(self, program, *arguments):
-        result = programs.run(*wrap(), binaries() / program, *arguments, cwd="/")
+        result = programs.run(*self.namespace, *wrap(), binaries() / program, *arguments, cwd="/")
         assert result.returncode == 0, result.stderr
 
     def create(self):
@@ -220,7 +219,7 @@ class Postgres:
 
     def try_query(self, sql, dbname="postgres", user="postgres"):
         environment = {**os.environ, "PGCONNECT_TIMEOUT": "10"}
-        return programs.run("psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-c", sql, "-d",
+        return programs.run(binaries() / "psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-c", sql, "-d",
                             f"host={self.folder} port={self.port} dbname={dbname} user={user}",
                             env=environment)
 
@@ -235,7 +234,7 @@ class Postgres:
         return result.stdout.rstrip("\n")
 
     def run_file(self, path, dbname):
-        result = programs.run("psql", "-Xq", "-v", "ON_ERROR_STOP=1", "-f", path, "-d",
+        result = programs.run(binaries() / "psql", "-Xq", "-v", "ON_ERROR_STOP=1", "-f", path, "-d",
                               f"host={self.folder} port={self.port} dbname={dbname} user=postgres")
         assert result.returncode == 0, result.stderr
 
@@ -261,15 +260,19 @@ class Postgres:
 
 
 class Cluster:
-    """A primary, and standbys of it; as a context manager, ended at the end."""
+    """
+    A primary, and standbys of it; as a context manager, ended at the end. Each on a machine of
+    `network`, if there is one.
+    """
 
-    def __init__(self, standbys=0, settings=None):
+    def __init__(self, standbys=0, settings=None, network=None):
         self.folder = Path(tempfile.mkdtemp(prefix="tcpack-pg-"))  # a short path, for sockets
         os.chown(self.folder, *owner())
         self.folder.chmod(0o755)
         self.count = 0
         self.servers = []
         self.settings = settings or {}
+        self.network = network
         try:
             self.primary = self.add(None).create().start()
             for _ in range(standbys):
@@ -283,7 +286,11 @@ class Cluster:
         folder = self.folder / str(self.count)
         folder.mkdir()
         os.chown(folder, *owner())
-        server = Postgres(folder, name or f"pg{self.count}", self.settings)
+        place = {}
+        if self.network is not None:
+            machine = self.network.machines[self.count - 1]
+            place = {"namespace": machine.enter(), "address": (machine.address, 5432)}
+        server = Postgres(folder, name or f"pg{self.count}", self.settings, **place)
         self.servers.append(server)
         return server
 
@@ -329,13 +336,20 @@ class Cluster:
 
     def fail_over(self, how):
         """
-        Lose the primary, by kill -9 (`kill`) or because it hangs (`hang`), and promote a standby, as
-        an operator must: first no standby may follow the old primary any more, then the one that has
-        most becomes the primary. One that hung goes on then, alone, until it is replaced. In the end
-        there are as many standbys as before.
+        Lose the primary, by kill -9 (`kill`), because it hangs (`hang`), or because it is cut off from
+        the others (`cut`), or what it sends to them (`mute`), or they to it (`deaf`); and promote a
+        standby, as an operator must: first no standby may follow the old primary any more, then the
+        one that has most becomes the primary. The old one, if it lives, is back then, alone, until it
+        is replaced. In the end there are as many standbys as before.
         """
         old, standbys = self.primary, self.standbys
-        old.kill() if how == "kill" else old.pause()
+        machine = self.network.machines[self.servers.index(old)] if self.network else None
+        if how == "kill":
+            old.kill()
+        elif how == "hang":
+            old.pause()
+        else:
+            self.network.cut(machine, sends=how != "deaf", receives=how != "mute")
         for standby in standbys:
             standby.resume()
             standby.set(primary_conninfo="")
@@ -347,8 +361,10 @@ class Cluster:
             if standby is not best:
                 standby.follow(best)
                 standby.reload()
-        if how == "hang":
+        if how != "kill":
             old.resume()
+            if machine is not None:
+                self.network.heal(machine)
             best.wait_query("SELECT count(*) > 0 FROM pg_stat_replication", "t")
             old.kill()
         self.primary = best
