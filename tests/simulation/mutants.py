@@ -36,8 +36,8 @@ MUTANTS = {
          "journal->file.regular && !sync_file(journal) && false)"),
     ],
     "unsynced-batch-left": [
-        ("if (!note_torn(journal, journal->batch.size) || !cut_back(journal)) {",
-         "if (journal == NULL) {"),
+        ("if (note_torn(journal, journal->batch.size) && cut_back(journal))",
+         "if (journal == NULL)"),
     ],
     "short-write-taken": [
         ("break; written += (size_t)count; } return written;",
