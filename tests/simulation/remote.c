@@ -28,6 +28,7 @@ enum {
 struct link {
     bool open;    /* the server has not closed it */
     bool is_self; /* there is no server */
+    bool silent;  /* the server never acts on it again */
     size_t serial;
     size_t counted;            /* of the bytes sent: whole messages */
     size_t parsed;             /* of the bytes received */
@@ -437,7 +438,7 @@ static bool has_work(const struct link *link)
 {
     const struct peer *peer = peer_of(link);
 
-    if (!link->open || link->is_self || peer->connecting || remote.stalled)
+    if (!link->open || link->is_self || link->silent || peer->connecting || remote.stalled)
         return false;
     bool has_more = remote.kind == REMOTE_BARE
                         ? link->pieces_read < link->pieces_count &&
@@ -537,6 +538,9 @@ void remote_read(bool reads)
 void remote_ends(void)
 {
     remote.ends_now = true;
+    /* What stalls now never goes on: tcpack has to find out by its time limit. */
+    for (int at = 0; at < NETWORK_PEERS; at++)
+        links[at].silent = remote.stalled && task.timeout_us > 0;
     remote.stalled = remote.refuses = remote.hangs = remote.is_self = false;
     remote.think = 100;
     for (int at = 0; at < NETWORK_PEERS; at++)
