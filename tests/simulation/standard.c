@@ -15,8 +15,9 @@ void standard_begin(void)
 
 void standard_stop_output(size_t room)
 {
+    /* A reader that stops takes no room away: a pipe that select() found writable stays so. */
     if (!standard.stopped)
-        standard.room = room;
+        standard.room = PIPE_BUF + room;
     standard.stopped = true;
 }
 
