@@ -10,14 +10,14 @@ struct standard standard;
 void standard_begin(void)
 {
     standard.planned = standard.available = standard.taken = standard.written = 0;
-    standard.ended = standard.stopped = false;
+    standard.ended = standard.stopped = standard.promised = false;
 }
 
 void standard_stop_output(size_t room)
 {
-    /* A reader that stops takes no room away: a pipe that select() found writable stays so. */
+    /* A pipe that select() found writable stays so until it is written to. */
     if (!standard.stopped)
-        standard.room = PIPE_BUF + room;
+        standard.room = standard.promised && room < PIPE_BUF ? PIPE_BUF : room;
     standard.stopped = true;
 }
 
@@ -42,6 +42,7 @@ ssize_t standard_write(const void *bytes, size_t size)
 {
     if (standard.stopped && size > standard.room)
         process_violation("write() to standard output waits, and the server meanwhile");
+    standard.promised = false;
     if (standard.stopped)
         standard.room -= size;
     if (size > sizeof standard.output - standard.written)
@@ -58,5 +59,8 @@ bool standard_is_readable(void)
 
 bool standard_is_writable(void)
 {
-    return !standard.stopped || standard.room >= PIPE_BUF;
+    bool writable = !standard.stopped || standard.room >= PIPE_BUF;
+
+    standard.promised = standard.promised || writable;
+    return writable;
 }

@@ -19,7 +19,8 @@ struct standard {
     bool ended;       /* and the pipe is closed */
     char output[STANDARD_OUTPUT_MAX];
     size_t written;
-    bool stopped; /* nobody reads the output: the pipe has room for `room` more bytes */
+    bool stopped;  /* nobody reads the output: the pipe has room for `room` more bytes */
+    bool promised; /* select() found it writable, and nothing was written since */
     size_t room;
 };
 
