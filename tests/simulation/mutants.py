@@ -25,26 +25,26 @@ SECONDS = int(os.environ.get("MUTANT_SECONDS", "60"))
 # Name: what is replaced by what. White space in the texts stands for any white space.
 MUTANTS = {
     "no-sync": [
-        ("while (fdatasync(journal->file.fd) != 0)", "while (false)"),
+        ("while (fdatasync(self->file.fd) != 0)", "while (false)"),
     ],
     "answer-before-commit": [
         ("round_commit(server); round_answer(server); trace_round(server);",
          "round_answer(server); round_commit(server); trace_round(server);"),
     ],
     "sync-error-ignored": [
-        ("journal->file.regular && !sync_file(journal))",
-         "journal->file.regular && !sync_file(journal) && false)"),
+        ("self->file.regular && !sync_file(self))",
+         "self->file.regular && !sync_file(self) && false)"),
     ],
     "unsynced-batch-left": [
-        ("if (note_torn(journal, journal->batch.size) && cut_back(journal))",
-         "if (journal == NULL)"),
+        ("if (note_torn(self, self->batch.size) && cut_back(self))",
+         "if (self == NULL)"),
     ],
     "short-write-taken": [
         ("break; written += (size_t)count; } return written;",
-         "break; written = journal->batch.size; } return written;"),
+         "break; written = self->batch.size; } return written;"),
     ],
     "torn-not-cut": [
-        ("|| ftruncate(journal->file.fd, end) != 0)", ")"),
+        ("|| ftruncate(fd, end) != 0)", ")"),
     ],
     "refused-batch-answered": [
         ("answer->size = 0; if (answer->messages == 0) continue;",

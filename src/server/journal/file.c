@@ -1,359 +1,479 @@
 #include "server/journal/file.h"
 
 #include "common/buffer.h"
-#include "common/replace_file.h"
+#include "common/clock.h"
 #include "server/journal/lock.h"
-#include "server/journal/recovery.h"
+#include "server/journal/open_file.h"
 #include "server/journal/seq.h"
+#include "server/journal/torn.h"
+#include "server/process/signals.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* How often a file is opened that is renamed each time before it is taken over. */
-enum { OPENS_MAX = 8 };
+/* A larger batch buffer is freed after its commit: a huge message must not hold memory. */
+enum { BATCH_KEPT_MAX = 8 * 1024 * 1024 }; /* bytes */
 
-/* Why a file is refused that no crash of tcpackd can have left. */
-#define FOREIGN_TAIL                                                                               \
-    "it does not end with records of tcpackd; the file is untouched "                              \
-    "(name another file, move it away, or set aside what is not a record: tcpack-journal "         \
-    "--repair)"
+struct file {
+    struct open_file file;
+    struct journal_seq numbers; /* FILE.seq */
+    char *path;
+    bool lost; /* its path leads to another file, or to none */
+    enum journal_format format;
+    bool sync;
+    struct buffer batch;
+    uint64_t seq;           /* of the last record, including the batch that is committed */
+    uint64_t committed_seq; /* of the last record in the file */
+    int64_t sync_us;        /* duration of the last commit's fdatasync(); -1: not called */
+    struct torn torn;
+    bool stopped; /* JOURNAL_STOPPED: the last record in the pipe may be unfinished */
+    struct problem problem;
+    struct problem *note; /* for a warning, while the file is opened */
+};
 
-static bool identify(struct journal_file *file, const char *path, struct problem *problem)
+void *file_new(void)
 {
-    struct stat status;
+    struct file *self = calloc(1, sizeof *self);
 
-    if (fstat(file->fd, &status) != 0)
-        return problem_set(problem, "cannot examine journal %s: %s", path, strerror(errno));
-    file->regular = S_ISREG(status.st_mode);
-    file->named = file->regular && status.st_nlink > 0;
-    file->device = status.st_dev;
-    file->inode = status.st_ino;
-    if (!file->regular && !S_ISCHR(status.st_mode) && !file->borrowed)
-        return problem_set(problem,
-                           "cannot use %s as journal: it is neither a file nor a character device "
-                           "(for a pipe, set file = - and redirect standard output)",
-                           path);
-    return true;
-}
-
-/* Locks the file after its committed bytes. Call it again if the lock may have been lost. */
-static bool lock(const struct journal_file *file, const char *path, struct problem *problem)
-{
-    if (journal_lock_take(file->fd, file->committed))
-        return true;
-    if (errno != EAGAIN)
-        return problem_set(problem, "cannot lock %s: %s", path, strerror(errno));
-    return problem_set(problem, "cannot use %s as journal: another tcpackd is using it", path);
-}
-
-/* Moves the lock: all `end` bytes of the file are committed. */
-static void note_committed(struct journal_file *file, off_t end)
-{
-    if (end > 0)
-        journal_lock_move(file->fd, &file->committed, end);
-}
-
-/* Whether an unfinished line precedes the write position of standard output, a regular file. */
-static bool line_is_open(bool appending)
-{
-    /* Standard output itself is often open for writing only. */
-    int fd = open("/proc/self/fd/1", O_RDONLY | O_CLOEXEC);
-    off_t end = appending ? lseek(fd, 0, SEEK_END) : lseek(STDOUT_FILENO, 0, SEEK_CUR);
-    char last = '\n';
-
-    if (fd < 0)
-        return false; /* it cannot be found out */
-    if (end > 0 && pread(fd, &last, 1, end - 1) != 1)
-        last = '\n'; /* a hole */
-    (void)close(fd); /* it was only read */
-    return last != '\n';
-}
-
-/* Ends a line that a crash left unfinished, so that the first record begins a new line. */
-static bool end_line(struct journal_file *file, bool appending, struct problem *problem)
-{
-    bool open = line_is_open(appending);
-
-    if (!lock(file, "standard output", problem)) /* again: line_is_open() closed a descriptor */
-        return false;
-    if (!open)
-        return true;
-    if (write(file->fd, "\n", 1) != 1)
-        return problem_set(problem, "cannot end the unfinished last line of standard output: %s",
-                           strerror(errno));
-    problem_set(&file->note,
-                "standard output ended with an unfinished line, as after a crash: added a line "
-                "end");
-    return true;
-}
-
-bool journal_file_standard_output(struct journal_file *file, struct problem *problem)
-{
-    int flags = fcntl(STDOUT_FILENO, F_GETFL);
-
-    *file = (struct journal_file){.fd = STDOUT_FILENO, .borrowed = true};
-    if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY)
-        return problem_set(
-            problem, "cannot record on standard output: it is closed, or open for reading only "
-                     "(set file in [journal], or redirect it)");
-    if (!identify(file, "standard output", problem))
-        return false;
-    stream_open(&file->stream, STDOUT_FILENO);
-    if (!file->regular)
-        return true;
-    if (!lock(file, "standard output", problem) ||
-        !end_line(file, (flags & O_APPEND) != 0, problem))
-        return false;
-    note_committed(file, lseek(file->fd, 0, (flags & O_APPEND) != 0 ? SEEK_END : SEEK_CUR));
-    return true;
-}
-
-/* Reads exactly bytes[0..size) at `offset`. False with errno; EIO: the file ends before that. */
-static bool read_at(int fd, unsigned char *bytes, size_t size, off_t offset)
-{
-    while (size > 0) {
-        ssize_t got = pread(fd, bytes, size, offset);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0) {
-            if (got == 0)
-                errno = EIO;
-            return false;
-        }
-        bytes += got;
-        size -= (size_t)got;
-        offset += got;
+    if (self != NULL) {
+        self->file.fd = -1;
+        journal_seq_init(&self->numbers);
     }
-    return true;
+    return self;
 }
 
-/* For struct recovery_source: the context points to the descriptor. */
-static bool read_source(void *context, unsigned char *bytes, size_t size, off_t offset)
+static void file_free(void *file)
 {
-    return read_at(*(const int *)context, bytes, size, offset);
+    struct file *self = file;
+
+    open_file_close(&self->file);
+    journal_seq_drop(&self->numbers);
+    buffer_free(&self->batch);
+    free(self->path);
+    free(self);
 }
 
-static bool refuse_foreign(const char *path, struct problem *problem)
+static bool cut_back(struct file *self)
 {
-    return problem_set(problem, "cannot use %s as journal: " FOREIGN_TAIL, path);
-}
-
-static void note_cut(struct journal_file *file, const char *path, uintmax_t cut, uint64_t salvaged)
-{
-    problem_set(&file->note, "%s: cut %ju bytes of unfinished records, as after a crash", path,
-                cut);
-    if (salvaged > 0)
-        problem_set(&file->note, "%s; kept %" PRIu64 " whole records after them", file->note.text,
-                    salvaged);
-}
-
-/* Appends all bytes. False with errno. */
-static bool append_all(int fd, const struct buffer *bytes)
-{
-    for (size_t at = 0; at < bytes->size;) {
-        ssize_t written = write(fd, bytes->bytes + at, bytes->size - at);
-        if (written < 0 && errno != EINTR)
-            return false;
-        at += written < 0 ? 0 : (size_t)written;
-    }
-    return true;
-}
-
-/* Cuts off what a crash left unfinished, and appends the whole records that followed it. */
-static bool repair(struct journal_file *file, const char *path,
-                   const struct recovery_source *source, const struct recovery *found,
-                   struct problem *problem)
-{
-    struct buffer salvaged = {0};
-    bool repaired = journal_recovery_salvage(source, found, &salvaged);
-
-    if (!repaired)
-        problem_set(problem, "cannot read %s: %s", path, strerror(errno));
-    else if (ftruncate(file->fd, found->keep) != 0 || !append_all(file->fd, &salvaged))
-        repaired = problem_set(problem, "cannot cut the unfinished last record of %s: %s", path,
-                               strerror(errno));
-    else if (fdatasync(file->fd) != 0)
-        repaired = problem_set(problem, "cannot sync %s: %s", path, strerror(errno));
-    else
-        note_cut(file, path, (uintmax_t)(source->size - found->keep) - salvaged.size,
-                 found->salvaged);
-    buffer_free(&salvaged);
-    return repaired;
-}
-
-/* Finds the last record of the file and cuts off what a crash left unfinished. */
-static bool recover(struct journal_file *file, const char *path, off_t size, bool synced,
-                    struct problem *problem)
-{
-    const struct recovery_source source = {read_source, &file->fd, size};
-    struct recovery found;
-    bool recovered = true;
-
-    switch (journal_recovery_examine(&source, synced, &found)) {
-    case RECOVERY_WHOLE:
-        break;
-    case RECOVERY_DAMAGED:
-        recovered = repair(file, path, &source, &found, problem);
-        break;
-    case RECOVERY_FOREIGN:
-        recovered = refuse_foreign(path, problem);
-        break;
-    case RECOVERY_UNREADABLE:
-        recovered = problem_set(problem, "cannot read %s: %s", path, strerror(errno));
-        break;
-    }
-    file->last_seq = found.last_seq;
-    file->has_records = found.last_seq > 0;
-    file->format = found.format;
-    return recovered;
-}
-
-static bool sync_directory(const char *path, struct problem *problem)
-{
-    return sync_directory_of(path) ||
-           problem_set(problem, "cannot sync the directory of %s: %s", path, strerror(errno));
-}
-
-/* Opens the file, or creates it with exactly this mode, whatever the umask. */
-static int open_or_create(const char *path, mode_t mode)
-{
-    const int flags = O_RDWR | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
-    int fd = open(path, flags);
-
-    if (fd < 0 && errno == ENOENT) {
-        mode_t saved = umask(0);
-        fd = open(path, flags | O_CREAT, mode);
-        (void)umask(saved); /* always succeeds */
-    }
-    return fd;
-}
-
-/* Most readers do not expect records of two formats in one file. */
-static bool check_format(const struct journal_file *file, const struct journal_options *options,
-                         struct problem *problem)
-{
-    static const char *const names[] = {"text", "json"};
-
-    if (!file->has_records || file->format == options->format)
-        return true;
-    return problem_set(problem,
-                       "cannot use %s as journal: its records are format = %s, not %s (rename it; "
-                       "tcpackd will create a new one)",
-                       options->file, names[file->format], names[options->format]);
-}
-
-/* Sets the SEQ after which the journal continues. */
-static bool find_seq(struct journal_file *file, const char *path,
-                     const struct journal_seq_note *note, struct problem *problem)
-{
-    char boot[JOURNAL_BOOT_ID_MAX];
-
-    journal_seq_boot(boot);
-    file->last_seq = journal_seq_resume(note, file->last_seq, file->inode, boot);
-    if (file->last_seq < UINT64_MAX)
-        return true;
-    return problem_set(problem,
-                       "cannot use %s as journal: no SEQ is left after its last one (name another "
-                       "file; its numbers begin with 1)",
-                       path);
-}
-
-static bool take_over(struct journal_file *file, const struct journal_options *options,
-                      bool seq_held, struct problem *problem)
-{
-    struct journal_seq_note note = {0};
-    const char *path = options->file;
-    struct stat status;
-
-    if (!lock(file, path, problem) || (!seq_held && !journal_seq_read(path, &note, problem)))
-        return false;
-    if (fstat(file->fd, &status) != 0) /* again: the previous owner of the lock may have written */
-        return problem_set(problem, "cannot examine journal %s: %s", path, strerror(errno));
-    bool synced = note.running ? note.synced : options->sync;
-    if (status.st_size > 0 && !recover(file, path, status.st_size, synced, problem))
-        return false;
-    if (!check_format(file, options, problem) || !find_seq(file, path, &note, problem))
-        return false;
-    if (options->sync && !sync_directory(path, problem))
-        return false;
-    note_committed(file, lseek(file->fd, 0, SEEK_END));
-    return true;
-}
-
-bool journal_file_is_at(const struct journal_file *file, const char *path)
-{
-    struct stat status;
-
-    return stat(path, &status) == 0 && status.st_dev == file->device &&
-           status.st_ino == file->inode;
+    return torn_cut(&self->torn, self->file.fd, self->path, &self->problem);
 }
 
 /*
- * Keeps using the current file: opening and closing it again would lose its lock. Sets *renamed if
- * this failed and the file is no longer at its path.
+ * Whether the file has a name, or never had one. A failed fstat() counts as yes: the batch is in
+ * the file, and its numbers must not be given again.
  */
-static bool keep_current(const struct journal_file *current, const struct journal_options *options,
-                         struct problem *problem, bool *renamed)
+static bool has_name(const struct file *self)
 {
-    const char *path = options->file;
+    struct stat status;
 
-    if (!current->regular ||
-        (lock(current, path, problem) && (!options->sync || sync_directory(path, problem))))
-        return true;
-    *renamed = !journal_file_is_at(current, path);
-    return false;
+    return !self->file.named || fstat(self->file.fd, &status) != 0 || status.st_nlink > 0;
 }
 
-/* Opens a file. Sets *renamed if this failed and the file is no longer at its path. */
-static bool open_path(struct journal_file *file, const struct journal_options *options,
-                      bool seq_held, struct problem *problem, bool *renamed)
+static bool is_lost(const void *file)
 {
-    const char *path = options->file;
+    const struct file *self = file;
 
-    *renamed = false;
-    *file = (struct journal_file){.fd = -1};
-    file->fd = open_or_create(path, (mode_t)options->mode);
+    return self->lost || !has_name(self);
+}
+
+/* Whether the server uses the FILE.seq of `path` and therefore knows the last SEQ. */
+static bool holds_seq(const struct file *self, const char *path)
+{
+    return self->numbers.path != NULL && strcmp(self->numbers.path, path) == 0;
+}
+
+/* Opens standard output as *file; fd -1: it is open already. */
+static bool open_standard_output(struct file *self, struct open_file *file)
+{
+    if (!self->file.borrowed || self->file.fd < 0)
+        return open_file_standard_output(file, &self->problem);
+    *file = (struct open_file){.fd = -1};
+    if (has_name(self))
+        return true;
+    return problem_set(&self->problem,
+                       "the file at standard output was deleted (restart the server)");
+}
+
+/* False if the open file has records of another format than `options`. */
+static bool keeps_format(struct file *self, const struct journal_options *options)
+{
+    struct stat status = {0};
+    bool filled = self->file.regular ? fstat(self->file.fd, &status) != 0 || status.st_size > 0
+                                     : self->file.borrowed && self->committed_seq > 0;
+
+    if (self->format == options->format || !filled)
+        return true;
+    return problem_set(
+        &self->problem,
+        "cannot change format of journal %s: it has records of the other format (rename "
+        "it; tcpackd will create a new one)",
+        self->path);
+}
+
+/* Opens the file that `options` name as *file; fd -1: it is open already. */
+static bool open_named(struct file *self, const struct journal_options *options,
+                       struct open_file *file)
+{
+    bool opened = strcmp(options->file, "-") == 0
+                      ? open_standard_output(self, file)
+                      : open_file_at(file, options, holds_seq(self, options->file), &self->file,
+                                     &self->problem);
+
+    return opened && (file->fd >= 0 || keeps_format(self, options));
+}
+
+/* Reserves numbers in the FILE.seq of `path`: the journal `file`, whose last SEQ is `last`. */
+static bool reserve(struct file *self, const char *path, const struct open_file *file,
+                    uint64_t last, bool synced)
+{
+    struct journal_seq_note note = {.inode = file->inode,
+                                    .from = file->committed > 0 ? 0 : last,
+                                    .last = last,
+                                    .synced = synced};
+    uint64_t needed = self->seq > last ? self->seq : last; /* including the batch */
+
+    journal_seq_boot(note.boot);
+    return journal_seq_reserve(&self->numbers, path, needed, note, &self->problem);
+}
+
+/*
+ * Writes the last SEQ to FILE.seq. A failure is only a note: the reserved number is still in the
+ * file.
+ */
+static void finish_numbers(struct file *self, struct journal_seq *numbers)
+{
+    if (!journal_seq_finish(numbers, self->seq, &self->problem))
+        *self->note = self->problem;
+}
+
+/* Changes to the FILE.seq of `file`, which `options` name. */
+static bool replace_numbers(struct file *self, const struct journal_options *options,
+                            const struct open_file *file)
+{
+    struct journal_seq before = self->numbers;
+    uint64_t seq = file->last_seq > self->seq ? file->last_seq : self->seq;
+
+    if (!file->regular || file->borrowed) {
+        finish_numbers(self, &self->numbers);
+        return true;
+    }
+    bool held = holds_seq(self, options->file);
+    if (!held)
+        journal_seq_init(&self->numbers);
+    if (reserve(self, options->file, file, seq, options->sync)) {
+        if (!held)
+            finish_numbers(self, &before);
+        return true;
+    }
+    if (held) /* the previous reservation holds for any file at this path */
+        *self->note = self->problem;
+    self->numbers = before;
+    return held;
+}
+
+static void replace_journal(struct file *self, const struct open_file *file)
+{
     if (file->fd < 0)
-        return problem_set(problem, "cannot open journal %s: %s", path, strerror(errno));
-    stream_open(&file->stream, file->fd);
-    if (identify(file, path, problem) &&
-        (!file->regular || take_over(file, options, seq_held, problem)))
+        return;
+    /* The old file keeps the torn records, and so their numbers; the failed write was reported. */
+    if (!cut_back(self))
+        self->seq = self->torn.seq;
+    self->torn = (struct torn){0};
+    open_file_close(&self->file);
+    self->file = *file;
+    if (file->regular && !journal_lock_take(file->fd, file->committed)) {
+        /* The lock is lost only if both were one file with two names. */
+    }
+    if (file->last_seq > self->seq)
+        self->seq = file->last_seq;
+    self->committed_seq = self->seq;
+}
+
+/* After a failed reopening: the journal is lost unless its path still leads to its file. */
+static void judge_path(struct file *self)
+{
+    if (self->file.named && !self->file.borrowed && !open_file_is_at(&self->file, self->path))
+        self->lost = true;
+}
+
+static bool open_all(struct file *self, const struct journal_options *options,
+                     struct open_file *file)
+{
+    if (!open_named(self, options, file))
+        return false;
+    if (replace_numbers(self, options, file->fd >= 0 ? file : &self->file))
         return true;
-    *renamed = file->regular && !journal_file_is_at(file, path);
-    journal_file_close(file);
+    open_file_close(file);
     return false;
 }
 
-bool journal_file_open(struct journal_file *file, const struct journal_options *options,
-                       bool seq_held, const struct journal_file *current, struct problem *problem)
+static bool open_journal_file(struct file *self, const struct journal_options *options)
 {
-    bool has_current = current != NULL && current->fd >= 0;
-    bool renamed = true;
+    struct open_file file;
+    char *path = strdup(strcmp(options->file, "-") == 0 ? "standard output" : options->file);
 
-    *file = (struct journal_file){.fd = -1};
-    for (int attempt = 0; renamed && attempt < OPENS_MAX; attempt++) {
-        bool stays = has_current && journal_file_is_at(current, options->file);
-        if (stays ? keep_current(current, options, problem, &renamed)
-                  : open_path(file, options, seq_held, problem, &renamed))
-            return true;
+    if (path == NULL || !open_all(self, options, &file)) {
+        if (path == NULL)
+            problem_set(&self->problem, "cannot open journal %s: %s", options->file,
+                        strerror(errno));
+        free(path);
+        judge_path(self);
+        return false;
     }
-    /* Closing another descriptor of the current file dropped its lock. */
-    if (has_current && current->regular && !journal_lock_take(current->fd, current->committed)) {
-        /* The file stays in use; `problem` says why opening failed. */
-    }
+    if (file.fd >= 0 && file.note.text[0] != '\0')
+        *self->note = file.note;
+    replace_journal(self, &file);
+    free(self->path);
+    self->path = path;
+    self->format = options->format;
+    self->sync = options->sync;
+    self->lost = false;
+    return true;
+}
+
+/* Whether to repeat a write() that failed with errno. False with errno; ECANCELED: told to stop. */
+static bool may_try_again(const struct file *self)
+{
+    if (errno == EINTR)
+        return true;
+    if (errno != EAGAIN || self->file.regular)
+        return false;
+    if (signals_wait_writable(stream_descriptor(&self->file.stream)))
+        return true;
+    errno = ECANCELED;
     return false;
 }
 
-void journal_file_close(struct journal_file *file)
+/*
+ * Writes the batch and returns the number of bytes written; fewer than all: with errno. After a
+ * short write it writes again, which writes the rest or gives the reason (one write() takes at most
+ * 2 GiB).
+ */
+static size_t write_batch(const struct file *self)
 {
-    stream_close(&file->stream);
-    if (file->fd >= 0 && file->borrowed && file->regular)
-        journal_lock_drop(file->fd);
-    else if (file->fd >= 0 && !file->borrowed)
-        (void)close(file->fd); /* each commit has synced what it had to */
-    file->fd = -1;
+    size_t written = 0;
+
+    while (written < self->batch.size) {
+        ssize_t count = stream_write(&self->file.stream, self->batch.bytes + written,
+                                     self->batch.size - written);
+        if (count < 0 && may_try_again(self))
+            continue;
+        if (count == 0)
+            errno = EIO; /* no known system returns 0 for a write of some bytes */
+        if (count <= 0)
+            break;
+        written += (size_t)count;
+    }
+    return written;
 }
+
+/* Notes that the last write() left `written` bytes. False with self->problem set. */
+static bool note_torn(struct file *self, size_t written)
+{
+    return torn_note(&self->torn, self->file.fd, written, self->seq, self->path, &self->problem);
+}
+
+/* A part of the batch may be in the pipe, so nothing may be acknowledged after it. */
+static enum journal_result stop(struct file *self)
+{
+    self->stopped = true;
+    problem_set(&self->problem,
+                "cannot write journal %s: it took no more data until the server was told to stop",
+                self->path);
+    return JOURNAL_STOPPED;
+}
+
+/* Handles a write that took only `written` bytes of the batch. */
+static enum journal_result give_up(struct file *self, size_t written)
+{
+    bool gone = errno == EPIPE || errno == EBADF || errno == EIO;
+
+    if (errno == ECANCELED)
+        return stop(self);
+    problem_set(&self->problem, "cannot write journal %s: %s", self->path, strerror(errno));
+    if (!self->file.regular)
+        return gone || written > 0 ? JOURNAL_BROKEN : JOURNAL_REFUSED;
+    const struct problem why = self->problem;
+    if (!note_torn(self, written))
+        return JOURNAL_BROKEN;
+    if (cut_back(self))
+        self->problem = why;
+    return JOURNAL_REFUSED;
+}
+
+/*
+ * Repeats fdatasync() only if it was interrupted, which is not a failure. After a failure the
+ * kernel may have dropped the data and report success the next time.
+ */
+static bool sync_file(struct file *self)
+{
+    int64_t begin = clock_monotonic_us();
+
+    while (fdatasync(self->file.fd) != 0)
+        if (errno != EINTR)
+            return false;
+    self->sync_us = clock_monotonic_us() - begin;
+    return true;
+}
+
+/* Lets readers see what is committed: everything up to the end of the last write(). */
+static void show_committed(struct file *self)
+{
+    off_t end = self->file.regular ? lseek(self->file.fd, 0, SEEK_CUR) : -1;
+
+    if (end >= 0)
+        journal_lock_move(self->file.fd, &self->file.committed, end);
+}
+
+/*
+ * After a failed sync: the batch can be read back but may never reach the disk. The next server
+ * must not find it: what it appended and acknowledged would be lost with the batch when the power
+ * fails.
+ */
+static enum journal_result take_back_unsynced(struct file *self)
+{
+    struct problem problem;
+
+    problem_set(&problem, "cannot sync journal %s: %s", self->path, strerror(errno));
+    /* If the batch stays, its numbers do, too; the failed sync is what is reported. */
+    if (note_torn(self, self->batch.size) && cut_back(self))
+        journal_seq_written(&self->numbers, self->committed_seq);
+    self->problem = problem;
+    return JOURNAL_BROKEN;
+}
+
+static enum journal_result write_and_sync(struct file *self)
+{
+    self->sync_us = -1;
+    if (self->stopped)
+        return JOURNAL_STOPPED;
+    if (!cut_back(self))
+        return JOURNAL_REFUSED;
+    size_t written = write_batch(self);
+    if (written < self->batch.size)
+        return give_up(self, written);
+    journal_seq_written(&self->numbers, self->seq);
+    if (self->sync && self->file.regular && !sync_file(self))
+        return take_back_unsynced(self);
+    show_committed(self);
+    return JOURNAL_COMMITTED;
+}
+
+/* Reserves more numbers if the batch uses more than were reserved. */
+static bool reserve_more(struct file *self)
+{
+    return self->numbers.path == NULL || self->seq <= self->numbers.reserved ||
+           reserve(self, self->numbers.path, &self->file, self->committed_seq, self->sync);
+}
+
+static enum journal_result refuse_lost(struct file *self, const char *why)
+{
+    self->lost = true;
+    problem_set(&self->problem, "journal %s %s", self->path, why);
+    return JOURNAL_REFUSED;
+}
+
+/* Checks the file's name last: if the file lost it before the write, the batch is gone. */
+static enum journal_result commit_batch(struct file *self)
+{
+    if (self->lost)
+        return refuse_lost(self, "is no longer at its path");
+    if (!reserve_more(self))
+        return JOURNAL_REFUSED;
+    enum journal_result result = write_and_sync(self);
+    if (result != JOURNAL_COMMITTED)
+        return result;
+    if (!has_name(self))
+        return refuse_lost(self, "was deleted, and its records are lost");
+    return JOURNAL_COMMITTED;
+}
+
+static bool file_open(void *file, const struct journal_options *options, uint64_t *seq,
+                      struct problem *note)
+{
+    struct file *self = file;
+
+    self->note = note;
+    self->seq = self->committed_seq = *seq;
+    bool opened = open_journal_file(self, options);
+    *seq = self->seq;
+    return opened;
+}
+
+static bool file_close(void *file, uint64_t seq)
+{
+    struct file *self = file;
+
+    /* Torn records that stay in the file keep their numbers. */
+    bool noted =
+        journal_seq_finish(&self->numbers, cut_back(self) ? seq : self->torn.seq, &self->problem);
+    open_file_close(&self->file); /* now another server may have it */
+    return noted;
+}
+
+static bool append(void *file, const struct record *record)
+{
+    struct file *self = file;
+
+    return record_append(self->format, record, &self->batch);
+}
+
+static size_t size(const void *file)
+{
+    const struct file *self = file;
+
+    return self->batch.size;
+}
+
+static enum journal_result commit(void *file, const struct backend_batch *batch, int64_t *sync_us)
+{
+    struct file *self = file;
+
+    self->seq = batch->last;
+    self->committed_seq = batch->first - 1;
+    enum journal_result result = commit_batch(self);
+    *sync_us = self->sync_us;
+    self->batch.size = 0;
+    if (self->batch.capacity > BATCH_KEPT_MAX)
+        buffer_free(&self->batch);
+    return result;
+}
+
+static bool can_commit(const void *file)
+{
+    return !is_lost(file);
+}
+
+static int64_t file_size(const void *file)
+{
+    const struct file *self = file;
+    struct stat status;
+
+    if (!self->file.regular || fstat(self->file.fd, &status) != 0)
+        return -1;
+    return (int64_t)status.st_size;
+}
+
+static const struct problem *problem(const void *file)
+{
+    const struct file *self = file;
+
+    return &self->problem;
+}
+
+const struct backend file_backend = {
+    .open = file_open,
+    .close = file_close,
+    .free = file_free,
+    .append = append,
+    .size = size,
+    .commit = commit,
+    .is_lost = is_lost,
+    .can_commit = can_commit,
+    .file_size = file_size,
+    .problem = problem,
+    .seq_max = UINT64_MAX,
+};

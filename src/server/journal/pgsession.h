@@ -1,7 +1,6 @@
 /*
- * pgsession.h: a session with PostgreSQL: connecting to one of several hosts, preparing, recording.
- * libpq's non-blocking calls; nothing here waits but pgsession_wait() and, in PQconnectPoll(), the
- * system's resolver for a host name.
+ * pgsession.h: what tcpackd says to PostgreSQL over a connection (pgconnection.h): preparing, and
+ * recording. Nothing here waits but pgsession_wait_ready().
  *
  * The session must see every warning, wait for the standbys that `replicas` asks for, and be the
  * only one of its name: pgsession_proceed() arranges and examines that after each connecting, and
@@ -25,8 +24,7 @@ struct pgsession_options {
 };
 
 enum pgsession_state {
-    PGSESSION_DOWN,       /* not connected; it tries again when it is due */
-    PGSESSION_CONNECTING, /* or preparing */
+    PGSESSION_CONNECTING, /* or preparing; or it tries again when it is due */
     PGSESSION_READY,
     PGSESSION_RECORDING,
 };
@@ -34,12 +32,11 @@ enum pgsession_state {
 /* Of what pgsession_proceed() has done. */
 enum pgsession_event {
     PGSESSION_NOTHING,
-    PGSESSION_CONNECTED, /* READY after being down: pgsession_last_seq() is new */
-    PGSESSION_FAILED,    /* every host was tried in vain, or the connection is lost: DOWN */
+    PGSESSION_CONNECTED, /* READY again: pgsession_last_seq() is new */
+    PGSESSION_FAILED,    /* every host was tried in vain, or the connection is lost */
     PGSESSION_RECORDED,  /* the rows are committed, on the standbys too; READY */
     PGSESSION_REFUSED,   /* the transaction was rolled back; READY */
-    PGSESSION_UNKNOWN,   /* whether the rows are committed, here or there, is unknown; READY or DOWN
-                          */
+    PGSESSION_UNKNOWN,   /* whether the rows are committed, here or there, is unknown */
 };
 
 /* What ends the wait for the session's next step. */

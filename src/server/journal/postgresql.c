@@ -1,7 +1,10 @@
 #include "server/journal/postgresql.h"
 
+#include <stdlib.h>
+
 #ifdef HAVE_LIBPQ
 
+#include "common/clock.h"
 #include "common/numbered.h"
 #include "server/journal/arrays.h"
 #include "server/journal/pgsession.h"
@@ -9,7 +12,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -21,9 +23,9 @@ enum {
 /* The columns of the batch, in the order of the statement's parameters. */
 enum column { PEERS, LISTENERS, NAMES, NUMBERS, MESSAGES, COLUMNS };
 
-struct postgresql {
-    struct pgsession *session;
-    bool committing; /* pgsession_record() was called, and its outcome is still to come */
+struct database {
+    struct pgsession *session; /* NULL: not opened */
+    int64_t begun_us;          /* when the commit began that is under way; 0: none */
     struct array columns[COLUMNS];
     struct problem problem;
 };
@@ -51,266 +53,267 @@ static bool append_columns(struct array columns[COLUMNS], const struct record *r
            append_numbered(columns, record) && array_add(&columns[MESSAGES], message, record->size);
 }
 
-bool postgresql_append(struct postgresql *database, const struct record *record)
+static bool append(void *database, const struct record *record)
 {
-    uint32_t count = database->columns[MESSAGES].count;
+    struct database *self = database;
+    uint32_t count = self->columns[MESSAGES].count;
     size_t sizes[COLUMNS];
 
     for (size_t at = 0; at < COLUMNS; at++)
-        sizes[at] = database->columns[at].bytes.size;
-    if (append_columns(database->columns, record))
+        sizes[at] = self->columns[at].bytes.size;
+    if (append_columns(self->columns, record))
         return true;
     for (size_t at = 0; at < COLUMNS; at++)
-        array_cut(&database->columns[at], count, sizes[at]);
+        array_cut(&self->columns[at], count, sizes[at]);
     return false;
 }
 
-size_t postgresql_size(const struct postgresql *database)
+static size_t size(const void *database)
 {
-    size_t size = 0;
+    const struct database *self = database;
+    size_t bytes = 0;
 
     for (size_t at = 0; at < COLUMNS; at++)
-        size += database->columns[at].bytes.size;
-    return size;
-}
-
-void postgresql_clear(struct postgresql *database)
-{
-    for (size_t at = 0; at < COLUMNS; at++)
-        array_clear(&database->columns[at], ARRAY_KEPT_MAX);
+        bytes += self->columns[at].bytes.size;
+    return bytes;
 }
 
 /* ------------------------------------------------------------------------------------ the commit
  */
 
-static void begin_commit(struct postgresql *database, uint64_t first, const char *time)
+static void begin_commit(struct database *self, const struct backend_batch *batch)
 {
     char seq[SEQ_BYTES];
-    struct pgsession_rows rows = {.values = {seq, time}};
+    struct pgsession_rows rows = {.values = {seq, batch->time}};
 
-    (void)snprintf(seq, sizeof seq, "%" PRIu64, first);
+    (void)snprintf(seq, sizeof seq, "%" PRIu64, batch->first);
     for (size_t at = 0; at < COLUMNS; at++) {
-        array_finish(&database->columns[at]);
-        rows.values[2 + at] = (const char *)database->columns[at].bytes.bytes;
-        rows.lengths[2 + at] = (int)database->columns[at].bytes.size;
+        array_finish(&self->columns[at]);
+        rows.values[2 + at] = (const char *)self->columns[at].bytes.bytes;
+        rows.lengths[2 + at] = (int)self->columns[at].bytes.size;
         rows.formats[2 + at] = 1;
     }
-    pgsession_record(database->session, &rows);
-    database->committing = true;
+    self->begun_us = clock_monotonic_us();
+    pgsession_record(self->session, &rows);
 }
 
 /* Says that `what` failed, and why. */
-static void failed(struct postgresql *database, const char *what)
+static void failed(struct database *self, const char *what)
 {
-    problem_set(&database->problem, "%s: %s", what, pgsession_problem(database->session)->text);
+    problem_set(&self->problem, "%s: %s", what, pgsession_problem(self->session)->text);
 }
 
-static enum journal_result end_commit(struct postgresql *database, enum pgsession_event event)
+static enum journal_result result_of(struct database *self, enum pgsession_event event)
 {
-    database->committing = event == PGSESSION_NOTHING;
     switch (event) {
     case PGSESSION_NOTHING:
         return JOURNAL_PENDING;
     case PGSESSION_RECORDED:
         return JOURNAL_COMMITTED;
     case PGSESSION_REFUSED:
-        failed(database, "cannot record in PostgreSQL");
+        failed(self, "cannot record in PostgreSQL");
         return JOURNAL_REFUSED;
     case PGSESSION_CONNECTED: /* not while a commit is under way */
     case PGSESSION_FAILED:
     case PGSESSION_UNKNOWN:
         break;
     }
-    failed(database, "cannot tell what PostgreSQL has recorded");
+    failed(self, "cannot tell what PostgreSQL has recorded");
     return JOURNAL_UNKNOWN;
 }
 
-enum journal_result postgresql_commit(struct postgresql *database, uint64_t first, const char *time)
+static enum journal_result end_commit(struct database *self, enum journal_result result)
 {
-    if (!database->committing) {
-        if (pgsession_state(database->session) != PGSESSION_READY) {
-            failed(database, "not connected to PostgreSQL");
-            return JOURNAL_REFUSED;
-        }
-        begin_commit(database, first, time);
+    self->begun_us = 0;
+    for (size_t at = 0; at < COLUMNS; at++)
+        array_clear(&self->columns[at], ARRAY_KEPT_MAX);
+    return result;
+}
+
+static enum journal_result commit(void *database, const struct backend_batch *batch,
+                                  int64_t *sync_us)
+{
+    struct database *self = database;
+
+    if (self->begun_us == 0 && pgsession_state(self->session) != PGSESSION_READY) {
+        failed(self, "not connected to PostgreSQL");
+        return end_commit(self, JOURNAL_REFUSED);
     }
-    return end_commit(database, pgsession_proceed(database->session));
+    if (self->begun_us == 0)
+        begin_commit(self, batch);
+    enum journal_result result = result_of(self, pgsession_proceed(self->session));
+    *sync_us = clock_monotonic_us() - self->begun_us;
+    return result == JOURNAL_PENDING ? result : end_commit(self, result);
 }
 
 /* ------------------------------------------------------------------------------------ the session
  */
 
-enum journal_event postgresql_tend(struct postgresql *database)
+/* What the database has can be more than the journal knows of: it was another session's. */
+static void raise_seq(const struct database *self, uint64_t *seq)
 {
-    switch (pgsession_proceed(database->session)) {
+    if (pgsession_last_seq(self->session) > *seq)
+        *seq = pgsession_last_seq(self->session);
+}
+
+static enum journal_event tend(void *database, uint64_t *seq)
+{
+    struct database *self = database;
+
+    switch (pgsession_proceed(self->session)) {
     case PGSESSION_CONNECTED:
+        raise_seq(self, seq);
         return JOURNAL_BACK;
     case PGSESSION_FAILED:
-        failed(database, "not connected to PostgreSQL");
+        failed(self, "not connected to PostgreSQL");
         return JOURNAL_AWAY;
     default:
         return JOURNAL_NO_EVENT;
     }
 }
 
-struct journal_wait postgresql_wait(const struct postgresql *database)
+static struct journal_wait wait_of(const void *database)
 {
-    struct pgsession_wait wait = pgsession_wait(database->session);
+    const struct database *self = database;
+    struct pgsession_wait wait = pgsession_wait(self->session);
 
     return (struct journal_wait){
         .fd = wait.fd, .read = wait.read, .write = wait.write, .due = wait.due};
 }
 
-bool postgresql_can_commit(const struct postgresql *database)
+static bool is_lost(const void *database)
 {
-    return database->committing || pgsession_state(database->session) == PGSESSION_READY;
+    (void)database;
+    return false;
 }
 
-uint64_t postgresql_last_seq(const struct postgresql *database)
+static bool can_commit(const void *database)
 {
-    return pgsession_last_seq(database->session);
+    const struct database *self = database;
+
+    return self->begun_us != 0 || pgsession_state(self->session) == PGSESSION_READY;
 }
 
-const struct problem *postgresql_problem(const struct postgresql *database)
+static const struct problem *problem(const void *database)
 {
-    return &database->problem;
+    const struct database *self = database;
+
+    return &self->problem;
 }
 
-static struct postgresql *new_database(const struct journal_options *options,
-                                       struct problem *problem)
+/* --------------------------------------------------------------------------------- open and close
+ */
+
+void *postgresql_new(void)
 {
     static const enum array_type types[COLUMNS] = {ARRAY_OF_TEXT, ARRAY_OF_TEXT, ARRAY_OF_TEXT,
                                                    ARRAY_OF_BIGINT, ARRAY_OF_BYTEA};
-    struct postgresql *database = calloc(1, sizeof *database);
+    struct database *self = calloc(1, sizeof *self);
+
+    for (size_t at = 0; self != NULL && at < COLUMNS; at++)
+        self->columns[at].type = types[at];
+    return self;
+}
+
+static void close_session(struct database *self)
+{
+    pgsession_free(self->session);
+    self->session = NULL;
+}
+
+static bool connect_first(struct database *self, const struct journal_options *options)
+{
     const struct pgsession_options session = {
         .conninfo = options->postgresql,
         .replicas = options->replicas,
         .timeout_us = (int64_t)options->commit_timeout * US_PER_SECOND,
         .examine_only = options->examine_only,
     };
-
-    if (database == NULL) {
-        problem_set(problem, "%s", strerror(errno));
-        return NULL;
-    }
-    for (size_t at = 0; at < COLUMNS; at++)
-        database->columns[at].type = types[at];
-    database->session = pgsession_new(&session, problem);
-    if (database->session != NULL)
-        return database;
-    postgresql_free(database);
-    return NULL;
-}
-
-struct postgresql *postgresql_open(const struct journal_options *options, struct problem *problem)
-{
     struct problem why;
-    struct postgresql *database =
-        pgsession_check(options->postgresql, &why) ? new_database(options, &why) : NULL;
 
-    if (database != NULL && !pgsession_wait_ready(database->session)) {
-        why = *pgsession_problem(database->session);
-        postgresql_free(database);
-        database = NULL;
+    if (pgsession_check(options->postgresql, &why))
+        self->session = pgsession_new(&session, &why);
+    if (self->session != NULL && !pgsession_wait_ready(self->session)) {
+        why = *pgsession_problem(self->session);
+        close_session(self);
     }
-    if (database == NULL)
-        problem_set(problem, "cannot use PostgreSQL as journal: %s", why.text);
-    return database;
+    return self->session != NULL ||
+           problem_set(&self->problem, "cannot use PostgreSQL as journal: %s", why.text);
 }
 
-void postgresql_free(struct postgresql *database)
+static bool database_open(void *database, const struct journal_options *options, uint64_t *seq,
+                          struct problem *note)
 {
-    if (database == NULL)
-        return;
-    pgsession_free(database->session);
+    struct database *self = database;
+
+    (void)note;
+    if (self->session != NULL) {
+        pgsession_set_timeout(self->session, (int64_t)options->commit_timeout * US_PER_SECOND);
+        return true;
+    }
+    if (!connect_first(self, options))
+        return false;
+    raise_seq(self, seq);
+    return true;
+}
+
+static bool database_close(void *database, uint64_t seq)
+{
+    struct database *self = database;
+
+    (void)seq;
+    close_session(self);
+    return true;
+}
+
+static void database_free(void *database)
+{
+    struct database *self = database;
+
+    close_session(self);
     for (size_t at = 0; at < COLUMNS; at++)
-        array_free(&database->columns[at]);
-    free(database);
+        array_free(&self->columns[at]);
+    free(self);
 }
 
-void postgresql_change(struct postgresql *database, const struct journal_options *options)
-{
-    pgsession_set_timeout(database->session, (int64_t)options->commit_timeout * US_PER_SECOND);
-}
+const struct backend postgresql_backend = {
+    .open = database_open,
+    .close = database_close,
+    .free = database_free,
+    .append = append,
+    .size = size,
+    .commit = commit,
+    .tend = tend,
+    .wait = wait_of,
+    .is_lost = is_lost,
+    .can_commit = can_commit,
+    .problem = problem,
+    .seq_max = INT64_MAX,
+};
 
 #else
 
-/* The configuration refuses `postgresql`: none of these is called but with a NULL database. */
-
-struct postgresql *postgresql_open(const struct journal_options *options, struct problem *problem)
+static bool database_open(void *database, const struct journal_options *options, uint64_t *seq,
+                          struct problem *note)
 {
     (void)options;
-    problem_set(problem, "this tcpackd was built without libpq, PostgreSQL's library");
-    return NULL;
+    (void)seq;
+    (void)note;
+    return problem_set(database, "this tcpackd was built without libpq, PostgreSQL's library");
 }
 
-void postgresql_free(struct postgresql *database)
+static const struct problem *database_problem(const void *database)
 {
-    (void)database;
+    return database;
 }
 
-void postgresql_change(struct postgresql *database, const struct journal_options *options)
+void *postgresql_new(void)
 {
-    (void)database;
-    (void)options;
+    return calloc(1, sizeof(struct problem));
 }
 
-bool postgresql_append(struct postgresql *database, const struct record *record)
-{
-    (void)database;
-    (void)record;
-    return false;
-}
-
-size_t postgresql_size(const struct postgresql *database)
-{
-    (void)database;
-    return 0;
-}
-
-enum journal_result postgresql_commit(struct postgresql *database, uint64_t first, const char *time)
-{
-    (void)database;
-    (void)first;
-    (void)time;
-    return JOURNAL_REFUSED;
-}
-
-void postgresql_clear(struct postgresql *database)
-{
-    (void)database;
-}
-
-enum journal_event postgresql_tend(struct postgresql *database)
-{
-    (void)database;
-    return JOURNAL_NO_EVENT;
-}
-
-struct journal_wait postgresql_wait(const struct postgresql *database)
-{
-    (void)database;
-    return (struct journal_wait){.fd = -1, .due = INT64_MAX};
-}
-
-bool postgresql_can_commit(const struct postgresql *database)
-{
-    (void)database;
-    return false;
-}
-
-uint64_t postgresql_last_seq(const struct postgresql *database)
-{
-    (void)database;
-    return 0;
-}
-
-const struct problem *postgresql_problem(const struct postgresql *database)
-{
-    static const struct problem none = {""};
-
-    (void)database;
-    return &none;
-}
+/* The configuration refuses `postgresql`, too. */
+const struct backend postgresql_backend = {
+    .open = database_open, .free = free, .problem = database_problem};
 
 #endif
