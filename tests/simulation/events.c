@@ -155,6 +155,8 @@ static void reload(const struct event *event)
 
 static void add_fault(const struct fault *fault)
 {
+    if (process.sync_failed)
+        return; /* what it wrote is taken back first: one fault at a time */
     trace_note("event: %s fails after %u calls, %u times, with %s", calls_name(fault->call),
                fault->skip, fault->count,
                fault->error == 0 ? "a short count" : strerror(fault->error));
