@@ -136,7 +136,7 @@ static void jump(unsigned number)
 
 static void end_process(bool power_cut)
 {
-    if (!process.running || (process.sync_failed && !power_cut))
+    if (!process.running)
         return;
     trace_note("event: %s", power_cut ? "power cut" : "kill");
     power_off = power_cut;
@@ -155,8 +155,6 @@ static void reload(const struct event *event)
 
 static void add_fault(const struct fault *fault)
 {
-    if (process.sync_failed)
-        return; /* what it wrote is taken back first: one fault at a time */
     trace_note("event: %s fails after %u calls, %u times, with %s", calls_name(fault->call),
                fault->skip, fault->count,
                fault->error == 0 ? "a short count" : strerror(fault->error));
