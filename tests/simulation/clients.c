@@ -80,24 +80,41 @@ static size_t choose_size(struct client *client)
     return 400 + chance_below(&client->chance, 1200);
 }
 
-/* A byte that the framing carries within a message. */
-static unsigned char choose_byte(struct client *client, uint64_t *bits)
+enum { BYTES = 64 }; /* of which a message is made */
+
+/* Letters, and some bytes that are not, all of which the framing carries within a message. */
+static const unsigned char *bytes_of(enum simulated_framing framing)
 {
     static const unsigned char odd[] = {'\\', '\t', 0x01, 0x7f, 0xff, 0xc3,
                                         0xa9, '"',  '\r', 0,    '\n'};
+    static unsigned char all[FRAMINGS][BYTES];
+    unsigned char *bytes = all[framing];
+    bool has_newline = framing == FRAMED_NUL || framing == FRAMED_OCTET;
 
-    if (*bits == 0)
-        *bits = chance_next(&client->chance);
-    unsigned choice = *bits & 63; /* cheaper than a number of its own for each byte */
-    *bits >>= 6;
+    for (size_t at = 0; bytes[BYTES - 1] == '\0' && at < BYTES; at++) {
+        bytes[at] = at < sizeof odd ? odd[at] : (unsigned char)('a' + at % 26);
+        if (bytes[at] == '\0' && framing == FRAMED_NUL)
+            bytes[at] = 'x';
+        if (bytes[at] == '\n' && !has_newline)
+            bytes[at] = 'y';
+    }
+    return bytes;
+}
 
-    if (choice >= sizeof odd)
-        return (unsigned char)('a' + choice % 26);
-    if (odd[choice] == 0 && client->framing == FRAMED_NUL)
-        return 'x';
-    if (odd[choice] == '\n' && client->framing != FRAMED_NUL && client->framing != FRAMED_OCTET)
-        return 'y';
-    return odd[choice];
+static void put_text(int number, size_t size)
+{
+    struct client *client = &clients[number];
+    unsigned char *to = network_peers[number].stream + client->planned;
+    const unsigned char *from = bytes_of(client->framing);
+    uint64_t bits = 0;
+
+    for (size_t at = 0; at < size; at++) {
+        if (at % 10 == 0) /* ten times six bits */
+            bits = chance_next(&client->chance);
+        to[at] = from[bits % BYTES];
+        bits /= BYTES;
+    }
+    client->planned += size;
 }
 
 /* Plans the next message; false where there is no room for another. */
@@ -112,7 +129,6 @@ static bool plan(int number)
         put(number, RELP_OPEN, sizeof RELP_OPEN - 1);
     struct message *message = &client->messages[client->count++];
     size_t size = choose_size(client);
-    uint64_t bits = 0;
     *message = (struct message){.ending = choose_ending(client)};
     if (message->ending == ENDING_COUNT)
         client->planned += (size_t)snprintf((char *)stream + client->planned, 16, "%zu ", size);
@@ -121,8 +137,7 @@ static bool plan(int number)
             (size_t)snprintf((char *)stream + client->planned, 40, "%zu syslog %zu%s",
                              client->count + 1, size, size > 0 ? " " : "");
     message->begin = client->planned;
-    for (size_t at = 0; at < size; at++)
-        stream[client->planned++] = choose_byte(client, &bits);
+    put_text(number, size);
     if (size > 0 && stream[client->planned - 1] == '\r')
         stream[client->planned - 1] = 'z'; /* it would belong to the ending */
     if (client->framing == FRAMED_SYSLOG)
@@ -204,11 +219,10 @@ void client_connect(int number, uint64_t seed)
     peer->port = (listener->proxied ? PROXY_FIRST_PORT : CLIENT_FIRST_PORT) + number;
     peer->window = windows[configuration.bursty ? 4 : chance_below(&client->chance, 5)];
     peer->reads = true;
-    (void)snprintf(peer->host, sizeof peer->host, "%s",
-                   listener->proxied ? PROXY_HOST
-                   : client->denied  ? DENIED_HOST
-                   : listener->ipv6  ? "::1"
-                                     : "127.0.0.1");
+    peer->host = listener->proxied ? PROXY_HOST
+                 : client->denied  ? DENIED_HOST
+                 : listener->ipv6  ? "::1"
+                                   : "127.0.0.1";
     if (listener->proxied)
         plan_header(number);
     bool connected = network_connect(number, CONFIGURATION_FIRST_PORT + (int)client->listener);
@@ -245,8 +259,7 @@ static bool waits_for_reply(int number)
     const struct peer *peer = &network_peers[number];
 
     return client->classroom && client->count > 0 &&
-           (client->acknowledged < client->count ||
-            peer->delivered < client->messages[client->count - 1].reply_end);
+           (client->acknowledged < client->count || peer->delivered < client_replies_end(number));
 }
 
 void client_send_messages(int number, unsigned count)
@@ -286,11 +299,18 @@ void client_send(int number, size_t bytes)
 size_t client_whole(int number)
 {
     const struct client *client = &clients[number];
-    size_t count = 0;
+    size_t count = client->acknowledged;
 
     while (count < client->count && client->messages[count].whole <= network_peers[number].sent)
         count++;
     return count;
+}
+
+size_t client_replies_end(int number)
+{
+    const struct client *client = &clients[number];
+
+    return client->acknowledged == 0 ? 0 : client->messages[client->acknowledged - 1].reply_end;
 }
 
 /* Makes of the message that is unfinished what the server makes of it at the end of sending. */

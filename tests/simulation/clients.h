@@ -86,6 +86,9 @@ bool client_listens(int number);
 /* Messages that it has sent as a whole. */
 size_t client_whole(int number);
 
+/* Where in the stream of replies the last one to a message ends; a farewell may follow. */
+size_t client_replies_end(int number);
+
 /* The server's kernel took replies to it. */
 void clients_replied(int number);
 

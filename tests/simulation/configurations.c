@@ -16,7 +16,7 @@ void configuration_choose(struct chance *chance)
     configuration = (struct configuration){
         .sync = chance_percent(chance, 80),
         .json = chance_percent(chance, 25),
-        .metrics = chance_percent(chance, 20),
+        .metrics = chance_percent(chance, 10),
         .small_messages = chance_percent(chance, 20),
         .bursty = chance_percent(chance, 3),
         .idle = chance_percent(chance, 8),

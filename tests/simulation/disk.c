@@ -105,6 +105,16 @@ static struct name *find(struct names *names, const char *path)
     return NULL;
 }
 
+/* A path, or "". */
+static void copy_path(char to[DISK_PATH_MAX], const char *from)
+{
+    size_t size = strlen(from);
+
+    if (size >= DISK_PATH_MAX)
+        abort(); /* a history has shorter ones */
+    memcpy(to, from, size + 1);
+}
+
 static void take_out(struct names *names, const char *path)
 {
     struct name *name = find(names, path);
@@ -119,7 +129,7 @@ static void put_in(struct names *names, const char *path, int inode)
     if (names->count == DISK_NAMES)
         abort(); /* a history makes fewer */
     struct name *name = &names->all[names->count++];
-    (void)snprintf(name->path, sizeof name->path, "%s", path);
+    copy_path(name->path, path);
     name->inode = inode;
 }
 
@@ -163,8 +173,8 @@ static void note_change(const char *from, const char *to, int inode)
         disk_sync_folder(NULL); /* the system writes them of its own accord now and then */
     struct change *change = &changes[changes_count++];
     *change = (struct change){.inode = inode};
-    (void)snprintf(change->from, sizeof change->from, "%s", from);
-    (void)snprintf(change->to, sizeof change->to, "%s", to);
+    copy_path(change->from, from);
+    copy_path(change->to, to);
     apply(&now, change);
 }
 

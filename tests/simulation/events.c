@@ -136,7 +136,7 @@ static void jump(unsigned number)
 
 static void end_process(bool power_cut)
 {
-    if (!process.running || (process.sync_failed && !power_cut))
+    if (!process.running)
         return;
     trace_note("event: %s", power_cut ? "power cut" : "kill");
     power_off = power_cut;

@@ -278,7 +278,7 @@ static void check_parting(void)
             continue;
         if (ledger_has_unanswered(number))
             process_violation("peer %d was recorded and not answered before the stop", number);
-        if (peer->was_reset && peer->delivered < peer->replied)
+        if (peer->was_reset && peer->delivered < client_replies_end(number))
             process_violation("peer %d was reset before it had its replies", number);
     }
 }

@@ -46,6 +46,12 @@ static bool take_time(struct rest *rest)
     return true;
 }
 
+static bool is_of_address(unsigned char byte)
+{
+    return (byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'f') || byte == '.' ||
+           byte == ':' || byte == '[' || byte == ']';
+}
+
 /* HOST:PORT, up to a blank or a quote; only the port is of interest. */
 static bool take_peer(struct rest *rest, int *port)
 {
@@ -53,7 +59,7 @@ static bool take_peer(struct rest *rest, int *port)
 
     *port = 0;
     for (; rest->at < rest->end && *rest->at != ' ' && *rest->at != '"'; rest->at++) {
-        if (strchr("0123456789abcdef.:[]", *rest->at) == NULL || *rest->at == '\0')
+        if (!is_of_address(*rest->at))
             return false;
         if (*rest->at == ':') {
             colon = true;
@@ -130,29 +136,57 @@ static bool take_escape(struct rest *rest, struct journal_line *line)
     }
 }
 
+/* Bytes up to the next escape or, in JSON, quote. */
+static bool take_plain(struct rest *rest, bool json, struct journal_line *line)
+{
+    const unsigned char *begin = rest->at;
+
+    while (rest->at < rest->end && *rest->at >= ' ' && *rest->at != '\\' &&
+           !(json && *rest->at == '"'))
+        rest->at++;
+    size_t size = (size_t)(rest->at - begin);
+    if (size > JOURNAL_MESSAGE_MAX - line->size)
+        return false;
+    memcpy(line->message + line->size, begin, size);
+    line->size += size;
+    return true;
+}
+
 /* An escaped text; up to a quote in JSON, to the end otherwise. */
 static bool take_escaped(struct rest *rest, bool json, struct journal_line *line)
 {
-    while (rest->at < rest->end && !(json && *rest->at == '"')) {
-        unsigned char byte = *rest->at++;
-        if (byte == '\\' ? !take_escape(rest, line) : byte < ' ' || !put(line, byte))
+    for (;;) {
+        if (!take_plain(rest, json, line))
+            return false;
+        if (rest->at == rest->end || *rest->at == '"')
+            return true;
+        if (*rest->at++ != '\\' || !take_escape(rest, line))
             return false;
     }
-    return true;
+}
+
+/* The value of a letter of base64 (RFC 4648); -1: it is none. */
+static int base64_digit(unsigned char letter)
+{
+    if (letter >= 'A' && letter <= 'Z')
+        return letter - 'A';
+    if (letter >= 'a' && letter <= 'z')
+        return letter - 'a' + 26;
+    if (letter >= '0' && letter <= '9')
+        return letter - '0' + 52;
+    return letter == '+' ? 62 : letter == '/' ? 63 : -1;
 }
 
 static bool take_base64(struct rest *rest, struct journal_line *line)
 {
-    static const char letters[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     unsigned bits = 0;
     unsigned held = 0;
 
     for (; rest->at < rest->end && *rest->at != '"' && *rest->at != '='; rest->at++) {
-        const char *letter = strchr(letters, *rest->at);
-        if (letter == NULL || *rest->at == '\0')
+        int digit = base64_digit(*rest->at);
+        if (digit < 0)
             return false;
-        bits = (bits << 6 | (unsigned)(letter - letters)) & 0xfffU;
+        bits = (bits << 6 | (unsigned)digit) & 0xfffU;
         held += 6;
         if (held >= 8) {
             held -= 8;

@@ -452,11 +452,8 @@ static int sync_descriptor(const char *name, enum call call, int fd)
         return -1;
     virtual_time_pass(100 + chance_below(&calls_chance, 2000));
     if (calls_fail(call)) {
-        if (errno != EINTR && file->kind == DESCRIPTOR_FILE) {
+        if (errno != EINTR && file->kind == DESCRIPTOR_FILE)
             disk_sync_fails(file->object);
-            process.sync_failed = true;
-            calls_clear_faults();
-        }
         return -1;
     }
     if (file->kind == DESCRIPTOR_FILE)

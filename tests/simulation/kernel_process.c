@@ -110,10 +110,9 @@ static enum process_end run_main(void)
     static char *arguments[PROCESS_ARGUMENTS + 1];
     static int count;
 
-    for (count = 0; count < PROCESS_ARGUMENTS && process_start.arguments[count] != NULL; count++) {
-        (void)snprintf(texts[count], ARGUMENT_BYTES, "%s", process_start.arguments[count]);
-        arguments[count] = texts[count];
-    }
+    for (count = 0; count < PROCESS_ARGUMENTS && process_start.arguments[count] != NULL; count++)
+        arguments[count] =
+            strncpy(texts[count], process_start.arguments[count], ARGUMENT_BYTES - 1);
     arguments[count] = NULL;
     int left = setjmp(escape);
     if (left == 0) {

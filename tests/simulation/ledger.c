@@ -141,7 +141,7 @@ struct file {
     uint64_t first;
 };
 
-/* The number that the file begins with; UINT64_MAX: it has no record. */
+/* The number of the file's first record; UINT64_MAX: it has none. */
 static uint64_t first_seq(int inode)
 {
     static struct journal_line line;
@@ -168,13 +168,12 @@ static size_t find_files(struct file files[FILES_MAX])
     const char *path;
     int inode;
 
-    for (size_t at = 0; (path = disk_name(at, &inode)) != NULL && count < FILES_MAX; at++) {
-        if (!is_journal(path))
-            continue;
-        bool current = strcmp(path, JOURNAL_PATH) == 0;
-        files[count++] = (struct file){inode, current, first_seq(inode)};
-    }
-    if (count > 0)
+    for (size_t at = 0; (path = disk_name(at, &inode)) != NULL && count < FILES_MAX; at++)
+        if (is_journal(path))
+            files[count++] = (struct file){inode, strcmp(path, JOURNAL_PATH) == 0, 0};
+    for (size_t at = 0; count > 1 && at < count; at++)
+        files[at].first = first_seq(files[at].inode);
+    if (count > 1)
         qsort(files, count, sizeof *files, compare);
     return count;
 }
@@ -252,7 +251,8 @@ void ledger_acknowledged(int number, size_t index, uint64_t seq)
 {
     struct message *message = &clients[number].messages[index];
 
-    ledger_update();
+    if (!message->recorded)
+        ledger_update();
     if (!message->recorded)
         process_violation("message %zu of peer %d is answered and not recorded", index, number);
     if (seq != 0 && seq != message->seq)

@@ -64,8 +64,8 @@ MUTANTS = {
          "else return true;"),
     ],
     "no-recovery": [
-        ("if (status.st_size > 0 && !recover(file, path, status.st_size, synced, problem)) "
-         "return false;",
+        ("if (status.st_size > 0 && !recover(file, path, status.st_size, note.running, synced, "
+         "problem)) return false;",
          "(void)recover; (void)synced;"),
     ],
     "no-look-after-attaching": [

@@ -17,6 +17,7 @@ struct listening network_listeners[NETWORK_LISTENERS];
 static unsigned char streams[NETWORK_PEERS][NETWORK_STREAM];
 static unsigned char replies[NETWORK_PEERS][NETWORK_REPLIES];
 static int64_t delay;
+static int in_use; /* peers below this number may be in use */
 
 void network_begin(void)
 {
@@ -27,12 +28,20 @@ void network_begin(void)
         network_peers[at].replies = replies[at];
     }
     delay = 50;
+    in_use = 0;
+}
+
+static void note_use(int number)
+{
+    if (number >= in_use)
+        in_use = number + 1;
 }
 
 struct peer *network_make(int number)
 {
     struct peer *peer = &network_peers[number];
 
+    note_use(number);
     *peer = (struct peer){
         .state = PEER_ACCEPTED,
         .family = FAMILY_IPV4,
@@ -72,6 +81,7 @@ bool network_connect(int number, int port)
 {
     struct peer *peer = &network_peers[number];
 
+    note_use(number);
     for (int at = 0; at < NETWORK_LISTENERS; at++) {
         struct listening *listener = &network_listeners[at];
         if (!serves(listener, peer, port))
@@ -194,7 +204,7 @@ void network_server_closes(int number)
 
 void network_process_ends(bool silent)
 {
-    for (int at = 0; at < NETWORK_PEERS; at++) {
+    for (int at = 0; at < in_use; at++) {
         struct peer *peer = &network_peers[at];
         if (silent && peer->state == PEER_ACCEPTED)
             peer->due = 0; /* nobody sends again what is under way */
@@ -241,7 +251,7 @@ static bool is_due(const struct peer *peer)
 
 void network_arrive(void)
 {
-    for (int at = 0; at < NETWORK_PEERS; at++)
+    for (int at = 0; at < in_use; at++)
         if (is_due(&network_peers[at]))
             arrive(at);
 }
@@ -250,7 +260,7 @@ int64_t network_due(void)
 {
     int64_t first = INT64_MAX;
 
-    for (int at = 0; at < NETWORK_PEERS; at++) {
+    for (int at = 0; at < in_use; at++) {
         const struct peer *peer = &network_peers[at];
         if (peer->due != 0 && peer->due < first && (peer->reads || peer->gone))
             first = peer->due;

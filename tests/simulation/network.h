@@ -45,9 +45,9 @@ enum peer_state {
 struct peer {
     enum peer_state state;
     enum socket_family family;
-    char host[24]; /* its address as text, without brackets */
-    int port;      /* its own */
-    int fd;        /* the server's descriptor */
+    const char *host; /* its address as text, without brackets */
+    int port;         /* its own */
+    int fd;           /* the server's descriptor */
 
     /* What the peer sent. */
     unsigned char *stream;

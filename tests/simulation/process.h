@@ -20,15 +20,14 @@ enum process_end {
 
 struct process {
     bool running;
-    bool ready;       /* it has waited in select() since it started */
-    unsigned number;  /* 1 for the first one of a history, and so on */
-    int status;       /* exit status */
-    bool was_asked;   /* TERM or INT came, */
-    int64_t asked_at; /* first at this time */
-    bool in_stdio;    /* within a call of libc's stdio, which cannot be left */
-    unsigned faults;  /* calls that were made to fail */
-    bool lock_failed; /* a lock that it asked for was not given */
-    bool sync_failed; /* it may take back what it wrote before it is killed: one fault at a time */
+    bool ready;         /* it has waited in select() since it started */
+    unsigned number;    /* 1 for the first one of a history, and so on */
+    int status;         /* exit status */
+    bool was_asked;     /* TERM or INT came, */
+    int64_t asked_at;   /* first at this time */
+    bool in_stdio;      /* within a call of libc's stdio, which cannot be left */
+    unsigned faults;    /* calls that were made to fail */
+    bool lock_failed;   /* a lock that it asked for was not given */
     bool fault_ends_it; /* one of them may end the server */
 };
 

@@ -53,7 +53,7 @@ static void deliver(int number)
     }
     if (number == SIGHUP || number == SIGUSR1)
         process_violation("%s ends the process", strsignal(number));
-    if ((number == SIGTERM || number == SIGINT) && !process.sync_failed)
+    if (number == SIGTERM || number == SIGINT)
         process_kill();
 }
 

@@ -449,7 +449,8 @@ static void inherit(struct config_loader *loader, struct config_place place,
     const char *value = option->value;
 
     if (value == NULL || place.listener != CONFIG_NO_LISTENER) {
-        const struct config_option *from = config_option_find(CONFIG_SERVER, option->key);
+        const struct config_option *from =
+            option->of_listener ? option : config_option_find(CONFIG_SERVER, option->key);
         value = config_option_value(from, &loader->config->server, room);
         if (place.section == CONFIG_CLIENT && option->type == CONFIG_TEXT)
             value = address_to_connect_to(value);

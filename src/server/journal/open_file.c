@@ -13,8 +13,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* How often a file is opened that is renamed each time before it is taken over. */
-enum { OPENS_MAX = 8 };
+enum {
+    OPENS_MAX = 8, /* how often a file is opened that is renamed before it is taken over */
+    BLOCK_SIZE = 16384,
+};
 
 /* Why a file is refused that no crash of tcpackd can have left. */
 #define FOREIGN_TAIL                                                                               \
@@ -175,8 +177,6 @@ static bool repair(struct open_file *file, const char *path, const struct recove
     else if (ftruncate(file->fd, found->keep) != 0 || !append_all(file->fd, &salvaged))
         repaired = problem_set(problem, "cannot cut the unfinished last record of %s: %s", path,
                                strerror(errno));
-    else if (fdatasync(file->fd) != 0)
-        repaired = problem_set(problem, "cannot sync %s: %s", path, strerror(errno));
     else
         note_cut(file, path, (uintmax_t)(source->size - found->keep) - salvaged.size,
                  found->salvaged);
@@ -184,9 +184,62 @@ static bool repair(struct open_file *file, const char *path, const struct recove
     return repaired;
 }
 
-/* Finds the last record of the file and cuts off what a crash left unfinished. */
-static bool recover(struct open_file *file, const char *path, off_t size, bool synced,
-                    struct problem *problem)
+/* Writes the bytes [begin, end) of the file again, in place. False with errno. */
+static bool write_again(int fd, off_t begin, off_t end)
+{
+    unsigned char block[BLOCK_SIZE];
+
+    while (begin < end) {
+        size_t size = end - begin < BLOCK_SIZE ? (size_t)(end - begin) : BLOCK_SIZE;
+        if (!read_at(fd, block, size, begin))
+            return false;
+        ssize_t written = pwrite(fd, block, size, begin);
+        if (written < 0 && errno != EINTR)
+            return false;
+        begin += written < 0 ? 0 : written;
+    }
+    return true;
+}
+
+/* The same for a file that is open for appending, where Linux lets pwrite() append. */
+static bool write_in_place(int fd, off_t begin, off_t end)
+{
+    int flags = fcntl(fd, F_GETFL);
+
+    if (flags < 0 || fcntl(fd, F_SETFL, flags & ~O_APPEND) != 0)
+        return false;
+    bool written = write_again(fd, begin, end);
+    int saved = errno;
+    bool restored = fcntl(fd, F_SETFL, flags) == 0;
+    if (restored)
+        errno = saved;
+    return written && restored;
+}
+
+/*
+ * Makes sure that the file is on the disk as it was found, after a server that did not stop in
+ * order: it may have been killed before its last commit was synced. Syncing alone is not enough:
+ * after a sync that failed, the kernel holds data that is not on the disk for written, until it is
+ * written again. `begin`: bytes that are certainly on the disk.
+ */
+static bool settle(const struct open_file *file, const char *path, off_t begin, off_t end,
+                   struct problem *problem)
+{
+    if (begin < end && !write_in_place(file->fd, begin, end))
+        return problem_set(problem, "cannot write the last records of %s again: %s", path,
+                           strerror(errno));
+    while (fdatasync(file->fd) != 0)
+        if (errno != EINTR)
+            return problem_set(problem, "cannot sync %s: %s", path, strerror(errno));
+    return true;
+}
+
+/*
+ * Finds the last record of the file and cuts off what a crash left unfinished. `running`: the
+ * server before did not stop in order.
+ */
+static bool recover(struct open_file *file, const char *path, off_t size, bool running,
+                    bool synced, struct problem *problem)
 {
     const struct recovery_source source = {read_source, &file->fd, size};
     struct recovery found;
@@ -197,6 +250,7 @@ static bool recover(struct open_file *file, const char *path, off_t size, bool s
         break;
     case RECOVERY_DAMAGED:
         recovered = repair(file, path, &source, &found, problem);
+        running = true;
         break;
     case RECOVERY_FOREIGN:
         recovered = refuse_foreign(path, problem);
@@ -205,6 +259,10 @@ static bool recover(struct open_file *file, const char *path, off_t size, bool s
         recovered = problem_set(problem, "cannot read %s: %s", path, strerror(errno));
         break;
     }
+    /* If commits were not synced, no sync has failed, and the rest may be much. */
+    off_t begin = synced ? found.begin : found.keep;
+    if (recovered && running)
+        recovered = settle(file, path, begin, found.keep, problem);
     file->last_seq = found.last_seq;
     file->has_records = found.last_seq > 0;
     file->format = found.format;
@@ -273,7 +331,7 @@ static bool take_over(struct open_file *file, const struct journal_options *opti
     if (fstat(file->fd, &status) != 0) /* again: the previous owner of the lock may have written */
         return problem_set(problem, "cannot examine journal %s: %s", path, strerror(errno));
     bool synced = note.running ? note.synced : options->sync;
-    if (status.st_size > 0 && !recover(file, path, status.st_size, synced, problem))
+    if (status.st_size > 0 && !recover(file, path, status.st_size, note.running, synced, problem))
         return false;
     if (!check_format(file, options, problem) || !find_seq(file, path, &note, problem))
         return false;

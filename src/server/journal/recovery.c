@@ -249,11 +249,10 @@ enum recovery_result journal_recovery_examine(const struct recovery_source *sour
 {
     struct reader reader;
     enum recovery_result result = RECOVERY_UNREADABLE;
-    off_t begin;
 
     *found = (struct recovery){0};
-    if (open_reader(&reader, source) && find_window(&reader, synced, &begin))
-        result = examine_lines(&reader, synced, begin, found);
+    if (open_reader(&reader, source) && find_window(&reader, synced, &found->begin))
+        result = examine_lines(&reader, synced, found->begin, found);
     free(reader.block);
     return result;
 }

@@ -49,6 +49,7 @@ enum recovery_result {
 };
 
 struct recovery {
+    off_t begin;                /* bytes that are certainly on the disk; the rest was examined */
     off_t keep;                 /* bytes before the first damage */
     uint64_t salvaged;          /* whole records to keep after it; 0 if commits were synced */
     uint64_t last_seq;          /* of the last record to keep; 0: there is none */

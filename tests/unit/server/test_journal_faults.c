@@ -52,14 +52,25 @@ ssize_t write(int fd, const void *bytes, size_t size)
 }
 
 static bool fdatasync_fails;
+static int fdatasync_interrupts; /* so many calls are interrupted by a signal */
 
 /* In place of the library's, for the journal too. */
 int fdatasync(int fd)
 {
-    if (!fdatasync_fails)
+    if (!fdatasync_fails && fdatasync_interrupts == 0)
         return (int)syscall(SYS_fdatasync, fd);
-    errno = EIO;
+    errno = fdatasync_fails ? EIO : EINTR;
+    fdatasync_interrupts -= !fdatasync_fails;
     return -1;
+}
+
+static char put_back[256]; /* the last bytes that pwrite() wrote */
+
+/* In place of the library's, for the journal too. */
+ssize_t pwrite(int fd, const void *bytes, size_t size, off_t offset)
+{
+    (void)snprintf(put_back, sizeof put_back, "%.*s", (int)size, (const char *)bytes);
+    return syscall(SYS_pwrite64, fd, bytes, size, offset);
 }
 
 static bool fstat_fails;
@@ -256,6 +267,35 @@ static void test_batch_that_is_not_synced(void **state)
     assert_non_null(strstr(journal_problem(journal), "cannot sync journal"));
     journal_free(journal);
     check_records(folder->file, "1 one;");
+}
+
+/*
+ * A server may have been killed before its last commit was synced, and after a sync that failed
+ * (the one of the next server's first commit, say), the kernel holds that commit for written. So
+ * the next server writes it again, and syncs it, before it appends to it.
+ */
+static void test_last_commit_after_a_kill(void **state)
+{
+    const struct folder *folder = *state;
+    struct journal *journal = open_journal(folder->file);
+
+    record(journal, 1, "one");
+    record(journal, 2, "two");
+    journal_free(journal); /* killed: it does not close its journal */
+    put_back[0] = '\0';
+    fdatasync_fails = true;
+    check_refused(folder->file, "cannot sync");
+    assert_non_null(strstr(put_back, " two\n"));
+    fdatasync_fails = false;
+    fdatasync_interrupts = 2;
+    journal = open_journal(folder->file);
+    assert_int_equal(fdatasync_interrupts, 0);
+    record(journal, 3, "three");
+    close_journal(journal);
+    check_records(folder->file, "1 one;2 two;3 three;");
+    put_back[0] = '\0';
+    close_journal(open_journal(folder->file));
+    assert_string_equal(put_back, ""); /* after a stop in order nothing is */
 }
 
 /* logrotate may rename the file while the server starts: then a new file is created. */
@@ -525,6 +565,7 @@ int main(void)
         TEST_IN_FOLDER(test_torn_and_a_new_file),
         TEST_IN_FOLDER(test_torn_and_stopped),
         TEST_IN_FOLDER(test_batch_that_is_not_synced),
+        TEST_IN_FOLDER(test_last_commit_after_a_kill),
         TEST_IN_FOLDER(test_file_that_cannot_be_examined),
         TEST_IN_FOLDER(test_renamed_while_it_is_opened),
         TEST_IN_FOLDER(test_cut_by_another_program),
