@@ -42,8 +42,6 @@ void signals_catch(int number, void (*handler)(int))
 
 void signals_install(void)
 {
-    struct sigaction ignore = {.sa_handler = SIG_IGN};
-
     (void)sigemptyset(&taken);
     (void)sigprocmask(SIG_BLOCK, NULL, &mask_to_wait);
     signals_catch(SIGINT, take_interrupt);
@@ -51,7 +49,6 @@ void signals_install(void)
     signals_catch(SIGHUP, take_interrupt);
     signals_catch(SIGWINCH, take_change);
     signals_catch(SIGCONT, take_change);
-    (void)sigaction(SIGPIPE, &ignore, NULL);
 }
 
 const sigset_t *signals_mask_to_wait(void)

@@ -9,8 +9,8 @@
 #include <stdbool.h>
 
 /*
- * Installs handlers for INT, TERM, HUP, WINCH and CONT, except those that are ignored at the start,
- * and ignores PIPE. Called once.
+ * Installs handlers for INT, TERM, HUP, WINCH and CONT, except those that are ignored at the start.
+ * Called once.
  */
 void signals_install(void);
 

@@ -258,7 +258,7 @@ int main(int argc, char **argv)
     struct arguments arguments;
     struct config config;
 
-    descriptors_open_standard();
+    descriptors_prepare_standard();
     set_locale();
     if (!arguments_parse(argc, argv, &arguments, &problem)) {
         log_error("%s (try: tcpack -h)", problem.text);

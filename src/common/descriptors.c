@@ -1,6 +1,7 @@
 #include "common/descriptors.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -106,10 +107,11 @@ uint64_t descriptors_raise_limit(uint64_t wanted)
     return limit.rlim_cur;
 }
 
-void descriptors_open_standard(void)
+void descriptors_prepare_standard(void)
 {
     int fd;
 
+    (void)signal(SIGPIPE, SIG_IGN); /* cannot fail */
     do
         fd = open("/dev/null", O_RDONLY);
     while (fd >= 0 && fd <= STDERR_FILENO);

@@ -56,10 +56,11 @@ fd_set *descriptor_set_for_select(struct descriptor_set *set);
 uint64_t descriptors_raise_limit(uint64_t wanted);
 
 /*
- * Opens /dev/null, for reading only, for each standard descriptor that is closed: otherwise the
- * next socket or file would take its number and receive what the program prints. Call it first in
- * main().
+ * Makes the standard descriptors safe to use; call it first in main(). For each that is closed,
+ * opens /dev/null for reading only: otherwise the next socket or file would take its number and
+ * receive what the program prints. Ignores SIGPIPE: a write to a pipe without a reader fails with
+ * EPIPE, so that the program ends with the exit status of its error, which it could not print.
  */
-void descriptors_open_standard(void);
+void descriptors_prepare_standard(void);
 
 #endif

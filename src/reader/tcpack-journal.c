@@ -278,7 +278,7 @@ int main(int argc, char **argv)
     struct arguments arguments;
     int status = EX_USAGE;
 
-    descriptors_open_standard();
+    descriptors_prepare_standard();
     log_open("tcpack-journal", LOG_LEVEL_INFO, LOG_TO_STDERR);
     if (!arguments_parse(argc, argv, &arguments, &problem))
         log_error("%s (try: tcpack-journal -h)", problem.text);

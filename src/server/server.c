@@ -145,8 +145,11 @@ static void log_start(const struct server *server)
     recording_log(&server->recording, server->settings);
     if (!readiness_uses_signals(server->readiness))
         log_notice("sockets send no signals here (no F_SETSIG): select() watches every socket");
-    for (size_t at = 0; at < server->listeners.count; at++)
+    for (size_t at = 0; at < server->listeners.count; at++) {
         listener_log_start(&server->listeners.all[at]);
+        if (listener_overrides(&server->listeners.all[at]))
+            listener_warn_overridden(&server->listeners.all[at]);
+    }
     scrape_log_start(server);
 }
 

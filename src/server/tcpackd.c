@@ -267,7 +267,7 @@ int main(int argc, char **argv)
     int status;
 
     signals_hold();
-    descriptors_open_standard();
+    descriptors_prepare_standard();
     log_open("tcpackd", LOG_LEVEL_INFO, LOG_TO_STDERR);
     struct command_line line = parse_command_line(argc, argv);
     line.source.journal_file = state_journal(journal_file);

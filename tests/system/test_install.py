@@ -84,6 +84,40 @@ def test_an_edited_configuration_stays(root):
     assert edited.read_text() == "[server]\nport = 9001\n"
 
 
+def install_for_real(root, *settings):
+    """make install without DESTDIR, into a prefix of the test's."""
+    return run("make", "install", f"prefix={root}", f"sysconfdir={root}/etc",
+               f"localstatedir={root}/var", *settings)
+
+
+def test_a_configuration_that_the_new_version_refuses_is_said(root):
+    """And the installation goes on: the administrator learns it before the next start."""
+    (root / "etc" / "tcpack").mkdir(parents=True)
+    edited, instance = root / "etc" / "tcpack.ini", root / "etc" / "tcpack" / "one.ini"
+    edited.write_text("[server]\nport = 9001\n[journal]\npostgresql = host=192.0.2.1 dbname=x\n")
+    said = install_for_real(root)
+    assert "tcpackd: " not in said and "will not start" not in said  # it asked no database
+    edited.write_text("[server]\nprot = 9001\n")
+    instance.write_text("[journal]\nsync = perhaps\n")
+    said = install_for_real(root)
+    for file, wrong in (edited, "unknown key"), (instance, "sync: "):
+        assert f"tcpackd: error: {file}:2: {wrong}" in said
+        assert f"tcpackd will not start with {file}: correct it before you restart tcpackd\n" in said
+    assert edited.read_text() == "[server]\nprot = 9001\n"
+    assert "sbin/tcpackd" in files(root)
+
+
+@pytest.mark.parametrize("way", ["a package", "another machine"])
+def test_what_is_installed_for_another_machine_does_not_run(root, way):
+    """A program for it cannot run here, and its configuration is not this machine's."""
+    for folder in root / "etc", Path(f"{root}{root}", "etc"):
+        folder.mkdir(parents=True)
+        (folder / "tcpack.ini").write_text("[server]\nprot = 9001\n")
+    setting = "cross_compiling=yes" if way == "another machine" else f"DESTDIR={root}"
+    said = install_for_real(root, setting)
+    assert "tcpack.ini.new" in said and "unknown key" not in said and "will not" not in said
+
+
 def test_a_second_configure_reaches_what_was_built(tmp_path):
     """Another prefix, other flags: the same make, and the programs and pages follow."""
     source = tmp_path / "source"  # a source folder in which was built takes no other build

@@ -78,6 +78,11 @@ def by_dangling_link(journal):
     journal.symlink_to(journal.parent / "no" / "file")
 
 
+def by_device(journal):
+    journal.unlink()
+    journal.symlink_to("/dev/null")
+
+
 def clear(journal):
     """Take away whatever is at the path, and make its directory again."""
     if journal.is_dir():
@@ -87,7 +92,7 @@ def clear(journal):
     journal.parent.mkdir(exist_ok=True)
 
 
-TAKEN = [by_rmdir, by_foreign, by_directory, by_fifo, by_dangling_link]
+TAKEN = [by_rmdir, by_foreign, by_directory, by_fifo, by_dangling_link, by_device]
 
 
 @pytest.mark.parametrize("take", TAKEN)
@@ -110,6 +115,7 @@ def test_nothing_is_acknowledged_until_there_is_a_journal_again(one, journal, ta
     (by_foreign, "cannot use .* as journal: it does not end with records"),
     (by_directory, "cannot open journal .*: Is a directory"),
     (by_fifo, "cannot use .* as journal: it is neither a file"),
+    (by_device, "cannot use .* as journal: there is a device now where the file was"),
 ])
 def test_the_log_says_why_it_cannot_be_opened_again(one, journal, take, reason):
     """Once, and whenever an administrator tries by HUP; not only that it was deleted."""
@@ -154,7 +160,7 @@ def test_idle_and_deleted(one, journal):
     assert len(read_journal(journal, first=2)) == 1
 
 
-@pytest.mark.parametrize("take", [by_foreign, by_directory, by_fifo])
+@pytest.mark.parametrize("take", [by_foreign, by_directory, by_fifo, by_device])
 def test_renamed_and_not_to_be_opened_again(one, journal, take):
     """As logrotate does that gives the new file to another user; the old one gets compressed."""
     old = journal.with_name("journal.1")

@@ -88,7 +88,7 @@ def test_live_unix_socket_is_refused(server, tmp_path):
 def test_file_that_is_no_socket_is_refused(tmp_path):
     path = tmp_path / "notes"
     path.write_text("precious")
-    refused(tmp_path, path, why="File exists")
+    refused(tmp_path, path, why="File exists (it is not a socket: remove it, or set another host)")
     assert path.read_text() == "precious"
 
 

@@ -5,6 +5,7 @@ undoes what the program does right. So: both protocols are spoken to peers that 
 and the units are judged by systemd's own tools.
 """
 
+import itertools
 import os
 import re
 import signal
@@ -134,12 +135,16 @@ def test_passed_sockets_belong_to_their_sections(tmp_path):
             assert client.say(b"hello") == REPLY
         with Client((socket.AF_UNIX, str(tmp_path / "third"))) as client:
             assert client.say(b"hello") == REPLY
+        ignored = (r"warning: host and port of \[{}\] have no effect: the service manager opened "
+                   + re.escape(str(tmp_path)) + "/{}$").format
+        assert len(one.log.matches(ignored("server", "first"))) == 1
+        assert len(one.log.matches(ignored("listener special", "second"))) == 1
         one.settings["server.port"] = 1
         one.config.write_text(ini(one.settings))
         one.send_signal(signal.SIGHUP)
         one.log.wait("the configuration was read again")
-        one.log.wait(r"host and port of \[server\] have no effect: the service manager opened "
-                     + re.escape(str(tmp_path / "first")))
+        one.log.wait(ignored("server", "first"), count=2)
+        assert len(one.log.matches(ignored("listener special", "second"))) == 1  # not changed
         with Client((socket.AF_UNIX, str(paths["tcpackd.socket"]))) as client:
             assert client.say(b"hello") == REPLY
         one.stop()
@@ -167,6 +172,30 @@ def test_passed_tcp_socket(server, tmp_path):
             output, _ = process.communicate(timeout=DEADLINE)
         assert process.returncode == 0
         assert output.endswith(b" hello\n")
+
+
+@pytest.mark.parametrize("settings, said", [
+    ("", False), ("port = {}\n", False), ("host = *\nport = {}\n", False), ("port = 1\n", True),
+    ("host = 127.0.0.2\n", True), ("host = localhost\nport = {}\n", True)])
+def test_an_address_without_effect_is_said_at_the_start(tmp_path, settings, said):
+    """Where the configuration sets one, and it is not that of the socket."""
+    script = 'exec 3<&"$0"; LISTEN_FDS=1 LISTEN_PID=$$ exec "$@"'
+    with socket.create_server(("0.0.0.0" if "*" in settings else "127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        config = tmp_path / "one.ini"
+        config.write_text("[server]\n" + settings.format(port))
+        process = subprocess.Popen(
+            ["/bin/bash", "-c", script, str(listener.fileno()), programs.tcpackd(), "-c", config],
+            pass_fds=[listener.fileno()], stderr=subprocess.PIPE, encoding="utf-8")
+        try:
+            lines = list(itertools.takewhile(lambda line: line.rstrip() != READY, process.stderr))
+        finally:
+            process.terminate()
+            process.communicate(timeout=DEADLINE)
+    assert process.returncode == 0
+    warnings = [line for line in lines if "warning" in line]
+    assert warnings == [f"tcpackd: warning: host and port of [server] have no effect: the service "
+                        f"manager opened 127.0.0.1:{port}\n"] * said
 
 
 def test_passed_socket_for_both_families(tmp_path):

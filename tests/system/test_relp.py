@@ -94,6 +94,16 @@ def test_without_open_nothing_is_taken(relp):
     assert one.messages() == []
 
 
+def test_a_long_open_is_not_called_a_message(relp):
+    """max_message, which an administrator would raise, has nothing to do with it."""
+    one = relp()
+    with Client(one) as client:
+        client.send(command(1, b"open", b"x" * 40000))
+        assert client.receive_all() == b""
+    one.log.wait("refused .*: malformed relp framing")
+    assert not one.log.matches("max_message")
+
+
 def test_acknowledged_after_the_commit_only(relp, tmp_path):
     """A message that cannot be recorded is never answered 500: a sender would drop it."""
     one = relp(**{"journal.file": "/dev/full", "journal.sync": "no"})

@@ -15,6 +15,7 @@ ROOT = programs.SOURCE
 SOURCES = {path.relative_to(ROOT / "src").as_posix(): path.read_text(encoding="utf-8")
            for path in sorted((ROOT / "src").rglob("*.[ch]"))}
 LINES_MAX = 60  # of a function, with its braces
+README_WIDTH = 88
 
 # The layers of the server, highest last. A file includes its own layer and those below.
 BASE, PARTS, ROUND, TOP = 1, 2, 3, 4
@@ -158,7 +159,8 @@ def test_no_function_is_longer_than_a_screen():
 
 # ------------------------------------------------------------------------------- the README files
 
-READMES = [path for path in (ROOT / "src/README", ROOT / "tests/README") if path.exists()]
+READMES = [path for path in (ROOT / "README", ROOT / "src/README", ROOT / "tests/README")
+           if path.exists()]
 TREE = {"/" + path.relative_to(ROOT).as_posix() + ("/" if path.is_dir() else "")
         for top in ("src", "tests", "man", "etc", "doc") for path in (ROOT / top).rglob("*")} | \
        {"/" + path.name for path in ROOT.iterdir() if path.is_file()}
@@ -204,12 +206,24 @@ def test_every_source_file_is_named_in_the_paragraph_of_its_folder():
     assert {name for name in SOURCES if stem(name) not in words.get(folder(name), [])} == set()
 
 
-def test_every_part_named_in_a_paragraph_is_a_file():
-    """Names stand before a colon at the beginning of a sentence (`buffer, number: small tools.`).
-
-    What begins with a capital letter there is a heading.
+def named_parts():
     """
-    named = {f"{name}/{part}" for name, text in folder_paragraphs().items()
-             for names in re.findall(r"(?:^|\. )([a-z][\w, -]*): ", " ".join(text.split()))
-             for part in names.split(", ")}
-    assert named - {name[:-2] for name in SOURCES} == set()
+    The parts that the map names, as in server/round/wait. Names stand before a colon at the
+    beginning of a sentence (`buffer, number: small tools.`); what begins with a capital letter there
+    is a heading.
+    """
+    return [f"{name}/{part}" for name, text in folder_paragraphs().items()
+            for names in re.findall(r"(?:^|\. )([a-z][\w, -]*): ", " ".join(text.split()))
+            for part in names.split(", ")]
+
+
+def test_every_part_named_in_a_paragraph_is_a_file_and_named_once():
+    named = named_parts()
+    assert set(named) - {name[:-2] for name in SOURCES} == set()
+    assert [name for name in named if named.count(name) > 1] == []
+
+
+@pytest.mark.parametrize("readme", READMES, ids=lambda path: path.parent.name)
+def test_a_readme_is_wrapped(readme):
+    text = readme.read_text(encoding="utf-8")
+    assert [line for line in text.splitlines() if len(line) > README_WIDTH] == []

@@ -267,3 +267,16 @@ def test_slow_reader(tmp_path, kind):
         assert records.rstrip(b"\r\n").endswith(b" unix " + b"m" * 200000)
         one.log.wait("1 messages")  # the line of figures
         one.stop()
+
+
+@pytest.mark.parametrize("program", [programs.tcpackd, programs.tcpack, programs.tcpack_journal])
+@pytest.mark.parametrize("wrong, status", [(["-?"], 64), (["-c", "wrong.ini"], 78)])
+def test_an_error_that_nobody_can_read_keeps_its_exit_status(tmp_path, program, wrong, status):
+    """A script that has closed the pipe tells by the status what was wrong, not by a signal."""
+    (tmp_path / "wrong.ini").write_text("[server]\nport = x\n")
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    result = subprocess.run([program(), *wrong], stdin=subprocess.DEVNULL, stderr=write_end,
+                            cwd=tmp_path, timeout=DEADLINE, check=False)
+    os.close(write_end)
+    assert result.returncode == status

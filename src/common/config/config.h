@@ -23,6 +23,7 @@ struct config_listener {
     char *name; /* "" for [server] */
     char *host;
     uint64_t port;        /* 0: the kernel chooses */
+    bool address_given;   /* the section itself sets host or port */
     uint64_t backlog;     /* connections */
     uint64_t buffer_size; /* bytes */
     uint64_t framing;     /* enum framing */

@@ -428,16 +428,9 @@ void config_loader_override(struct config_loader *loader, const char *override)
     loader->override = NULL;
 }
 
-/* The one key whose default depends on how the program was started. */
-static bool is_journal_file(const struct config_option *option)
+static bool is_key(const struct config_option *option, enum config_section section, const char *key)
 {
-    return option == config_option_find(CONFIG_JOURNAL, "file");
-}
-
-/* Whether the journal is in PostgreSQL; also before that key has got its default. */
-static bool has_database(const struct config *config)
-{
-    return config->journal.postgresql != NULL && *config->journal.postgresql != '\0';
+    return option == config_option_find(section, key);
 }
 
 /* Gives a key that was not set its default, or the value of [server]. */
@@ -447,6 +440,7 @@ static void inherit(struct config_loader *loader, struct config_place place,
     struct problem problem;
     char room[CONFIG_VALUE_SIZE];
     const char *value = option->value;
+    const char *database = loader->config->journal.postgresql; /* NULL: not set yet */
 
     if (value == NULL || place.listener != CONFIG_NO_LISTENER) {
         const struct config_option *from =
@@ -455,10 +449,22 @@ static void inherit(struct config_loader *loader, struct config_place place,
         if (place.section == CONFIG_CLIENT && option->type == CONFIG_TEXT)
             value = address_to_connect_to(value);
     }
-    if (is_journal_file(option) && loader->journal_file != NULL && !has_database(loader->config))
+    /* The one key whose default depends on how the program was started. */
+    if (is_key(option, CONFIG_JOURNAL, "file") && loader->journal_file != NULL &&
+        (database == NULL || *database == '\0'))
         value = loader->journal_file;
     if (!config_option_set(option, home_of(loader, place, option), value, &problem))
         config_loader_wrong_file(loader, &problem); /* out of memory: the value itself is valid */
+}
+
+/* For the parts that must know whether a value is only the default. */
+static void note_given(struct config_loader *loader, struct config_place place,
+                       const struct config_option *option)
+{
+    if (is_key(option, CONFIG_JOURNAL, "file"))
+        loader->config->journal.file_given = true;
+    if (is_key(option, CONFIG_SERVER, "host") || is_key(option, CONFIG_SERVER, "port"))
+        ((struct config_listener *)home_of(loader, place, option))->address_given = true;
 }
 
 static void inherit_all(struct config_loader *loader, struct config_place place)
@@ -466,10 +472,9 @@ static void inherit_all(struct config_loader *loader, struct config_place place)
     for (size_t i = 0; i < config_options_count && !loader->failed; i++) {
         if (!has_option(place, &config_options[i]))
             continue;
-        bool given = config_where_is_set(config_loader_seen(loader, place)->keys[i]);
-        if (is_journal_file(&config_options[i]))
-            loader->config->journal.file_given = given;
-        if (!given)
+        if (config_where_is_set(config_loader_seen(loader, place)->keys[i]))
+            note_given(loader, place, &config_options[i]);
+        else
             inherit(loader, place, &config_options[i]);
     }
 }

@@ -82,6 +82,8 @@ static enum framing_result relp_next(struct framing_state *state, const unsigned
     enum framing_result result =
         relp_command_parse(bytes, size, max_message + 1, OTHER_DATA_MAX, &command);
 
+    if (result == FRAMING_TOO_LONG && !relp_command_is(&command, "syslog"))
+        return FRAMING_MALFORMED; /* it is no message: max_message does not apply */
     if (result == FRAMING_UNFINISHED && ended && size > 0)
         return FRAMING_MALFORMED;
     return result == FRAMING_MESSAGE ? obey(state, &command, max_message, frame) : result;

@@ -365,6 +365,21 @@ static bool keep_current(const struct open_file *current, const struct journal_o
     return false;
 }
 
+/*
+ * With `seq_held`, a regular file at this path was the journal until now: what is written to a
+ * device in its place would be lost.
+ */
+static bool is_still_a_file(const struct open_file *file, const char *path, bool seq_held,
+                            struct problem *problem)
+{
+    if (file->regular || !seq_held)
+        return true;
+    return problem_set(problem,
+                       "cannot use %s as journal: there is a device now where the file was "
+                       "(remove it; tcpackd will create a new file)",
+                       path);
+}
+
 /* Opens a file. Sets *renamed if this failed and the file is no longer at its path. */
 static bool open_path(struct open_file *file, const struct journal_options *options, bool seq_held,
                       struct problem *problem, bool *renamed)
@@ -377,7 +392,7 @@ static bool open_path(struct open_file *file, const struct journal_options *opti
     if (file->fd < 0)
         return problem_set(problem, "cannot open journal %s: %s", path, strerror(errno));
     stream_open(&file->stream, file->fd);
-    if (identify(file, path, problem) &&
+    if (identify(file, path, problem) && is_still_a_file(file, path, seq_held, problem) &&
         (!file->regular || take_over(file, options, seq_held, problem)))
         return true;
     *renamed = file->regular && !open_file_is_at(file, path);

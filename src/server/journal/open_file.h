@@ -37,7 +37,8 @@ bool open_file_standard_output(struct open_file *file, struct problem *problem) 
 /*
  * Opens `options->file`, creates it if it is absent, locks it, cuts off what a crash left
  * unfinished, and finds the last SEQ. Reads FILE.seq unless `seq_held`, which means that the caller
- * knows the last SEQ. Syncs the directory if `options->sync` is set.
+ * knows the last SEQ, and that the journal at this path was a regular file: it must be one again.
+ * Syncs the directory if `options->sync` is set.
  *
  * If the file is `current` (may be NULL), stores fd -1 in *file and only locks the file again.
  *

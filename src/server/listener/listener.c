@@ -68,6 +68,38 @@ void listener_log_start(const struct listener *listener)
                    config_listener_title(section, title));
 }
 
+/* Whether the section's host and port are the address of the socket. */
+static bool has_wanted_address(const struct listener *listener)
+{
+    const struct config_listener *section = listener->settings->config;
+    const struct address bound = listener_bound_address(listener);
+    struct address_list list;
+    struct problem problem;
+    bool found = false;
+
+    if (!address_resolve(section->host, (unsigned)section->port, ADDRESS_TO_LISTEN_NOW, &list,
+                         &problem))
+        return false;
+    for (size_t at = 0; at < list.count; at++)
+        found = found || address_equal(&list.addresses[at], &bound);
+    address_list_free(&list);
+    return found;
+}
+
+bool listener_overrides(const struct listener *listener)
+{
+    return listener->passed_as != NULL && listener->settings->config->address_given &&
+           !has_wanted_address(listener);
+}
+
+void listener_warn_overridden(const struct listener *listener)
+{
+    char title[CONFIG_TITLE_SIZE];
+
+    log_warning("host and port of %s have no effect: the service manager opened %s",
+                config_listener_title(listener->settings->config, title), listener->address);
+}
+
 static void warn_unchanged(const struct listener *listener, const char *what)
 {
     log_warning("cannot change %s of %s, which stays as it was: %s", what, listener->address,

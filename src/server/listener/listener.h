@@ -43,6 +43,15 @@ struct address listener_note_address(struct listener *listener);
 /* Logs that the listener is open, and its section if that has a name. */
 void listener_log_start(const struct listener *listener);
 
+/*
+ * Whether the socket was passed, and its section sets another host or port, which have no effect. A
+ * host that is a name counts as another one.
+ */
+bool listener_overrides(const struct listener *listener) MUST_USE;
+
+/* Warns that the section's host and port have no effect. */
+void listener_warn_overridden(const struct listener *listener);
+
 /* Applies the settings to the open sockets: backlog, keepalive, permissions. Logs failures. */
 void listeners_refresh(const struct listeners *listeners);
 

@@ -228,6 +228,12 @@ static size_t give_up_port(struct listeners *listeners, size_t at, const struct 
     return at;
 }
 
+/* What to do about an error that the address itself causes. */
+static const char *advice(int error)
+{
+    return error == EEXIST ? " (it is not a socket: remove it, or set another host)" : "";
+}
+
 /* Opens the listeners that are only planned. */
 static bool open_planned(struct listeners *listeners, const struct listeners *current,
                          struct problem *problem)
@@ -249,7 +255,8 @@ static bool open_planned(struct listeners *listeners, const struct listeners *cu
             at = give_up_port(listeners, at, current);
             continue;
         }
-        problem_set(problem, "cannot listen on %s: %s", listener->address, strerror(error));
+        problem_set(problem, "cannot listen on %s: %s%s", listener->address, strerror(error),
+                    advice(error));
         if (!drop_unsupported(listeners, at, error))
             return false;
     }

@@ -71,7 +71,7 @@ void signals_hold(void)
 int signals_open(void)
 {
     static const int noted[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1};
-    static const int ignored[] = {SIGPIPE, SIGXFSZ};
+    static const int ignored[] = {SIGXFSZ};
     struct sigaction action = {.sa_handler = note, .sa_flags = SA_RESTART};
     sigset_t unblocked;
 

@@ -171,15 +171,12 @@ static void warn_restart(const struct config *before, const struct config *now)
 /* A socket passed by the service manager keeps its address, whatever its section says. */
 static void warn_passed(const struct settings *before, const struct listeners *listeners)
 {
-    char title[CONFIG_TITLE_SIZE];
-
     for (size_t at = 0; at < listeners->count; at++) {
         const struct config_listener *section = listeners->all[at].settings->config;
         const struct listener_settings *old = settings_find(before, section->name);
-        if (listeners->all[at].passed_as != NULL && old != NULL &&
+        if (listener_overrides(&listeners->all[at]) && old != NULL &&
             (strcmp(old->config->host, section->host) != 0 || old->config->port != section->port))
-            log_warning("host and port of %s have no effect: the service manager opened %s",
-                        config_listener_title(section, title), listeners->all[at].address);
+            listener_warn_overridden(&listeners->all[at]);
     }
 }
 

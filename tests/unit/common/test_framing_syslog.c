@@ -163,7 +163,7 @@ static void relp_judges_the_length_before_the_data(void **state)
     check_relp("2 syslog 11 0123456789\n\n", 10, FRAMING_UNFINISHED,
                "[0123456789]2 rsp 6 200 OK\n");
     check_relp("2 syslog 11 0123456789a\n", 10, FRAMING_TOO_LONG, "");
-    check_relp("2 foo 32769 ", 10, FRAMING_TOO_LONG, "");
+    check_relp("2 foo 32769 ", 10, FRAMING_MALFORMED, ""); /* max_message does not apply */
 }
 
 static void relp_refuses_what_is_no_frame(void **state)
