@@ -53,10 +53,13 @@ static char input[256 * 1024];
 
 static size_t count_newlines(const char *bytes, size_t size)
 {
+    const char *end = bytes + size;
     size_t lines = 0;
 
-    for (size_t at = 0; at < size; at++)
-        lines += bytes[at] == '\n';
+    while ((bytes = memchr(bytes, '\n', (size_t)(end - bytes))) != NULL) {
+        lines++;
+        bytes++;
+    }
     return lines;
 }
 
