@@ -48,6 +48,8 @@ size_t escape_plain(const unsigned char *bytes, size_t size)
         at += BLOCK;
     while (size - at >= WORD && not_plain(bytes + at) == 0)
         at += WORD;
+    if (size >= WORD && size - at < WORD && not_plain(bytes + size - WORD) == 0)
+        return size; /* the last word overlaps the one before it */
     while (at < size && is_plain(bytes[at]))
         at++;
     return at;
@@ -227,6 +229,8 @@ enum escape_result escape_append(const struct escape_form forms[256], enum escap
 
 bool escape_text(const void *bytes, size_t size, struct buffer *out)
 {
+    if (escape_plain(bytes, size) == size) /* most messages */
+        return buffer_append(out, bytes, size);
     return escape_append(text_forms, ESCAPE_INVALID_TAKEN, bytes, size, out) == ESCAPE_DONE;
 }
 

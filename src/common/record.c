@@ -33,13 +33,26 @@ void record_time_set(struct record_time *time, int64_t wall_us)
     put_digits(time->text + 20, (unsigned)microsecond, 6);
 }
 
+/* Reserves once for the line as it is if nothing in the message is escaped. */
 static bool append_as_text(const struct record_line *record, const void *message, size_t size,
                            struct buffer *out)
 {
-    return buffer_append_decimal(out, record->seq) && buffer_append(out, " ", 1) &&
-           buffer_append(out, record->time, RECORD_TIME_LENGTH) && buffer_append(out, " ", 1) &&
-           buffer_append(out, record->peer, record->peer_size) && buffer_append(out, " ", 1) &&
-           escape_text(message, size, out) && buffer_append(out, "\n", 1);
+    if (!buffer_append_decimal(out, record->seq))
+        return false;
+    unsigned char *to =
+        buffer_reserve(out, strlen(" ") + RECORD_TIME_LENGTH + strlen(" ") + record->peer_size +
+                                strlen(" ") + size + strlen("\n"));
+    if (to == NULL)
+        return false;
+    *to++ = ' ';
+    memcpy(to, record->time, RECORD_TIME_LENGTH);
+    to += RECORD_TIME_LENGTH;
+    *to++ = ' ';
+    memcpy(to, record->peer, record->peer_size);
+    to += record->peer_size;
+    *to++ = ' ';
+    out->size = (size_t)(to - out->bytes);
+    return escape_text(message, size, out) && buffer_append(out, "\n", 1);
 }
 
 static bool append_as_json(const struct record_line *record, const void *message, size_t size,

@@ -123,7 +123,7 @@ static bool allocate(struct server *server, struct config *config, int *status)
         *status = EX_OSERR;
         return false;
     }
-    server->scratch_size = settings_buffer_size(server->settings);
+    server->scratch_size = settings_scratch_size(server->settings);
     server->scratch = malloc(server->scratch_size);
     server->readiness = readiness_new();
     server->connections.deadlines = deadlines_new();

@@ -81,12 +81,12 @@ const struct listener_settings *settings_find(const struct settings *settings, c
     return NULL;
 }
 
-size_t settings_buffer_size(const struct settings *settings)
+size_t settings_scratch_size(const struct settings *settings)
 {
     size_t largest = 0;
 
     for (size_t at = 0; at < settings->count; at++)
         if (settings->sections[at].config->buffer_size > largest)
             largest = settings->sections[at].config->buffer_size;
-    return largest;
+    return 2 * largest;
 }

@@ -45,7 +45,8 @@ void settings_release(struct settings *settings);
 /* The section with this name ("": [server]); NULL: there is none. */
 const struct listener_settings *settings_find(const struct settings *settings, const char *name);
 
-/* The largest buffer_size of all sections, in bytes. */
-size_t settings_buffer_size(const struct settings *settings);
+/* Bytes of scratch that connection_receive() needs for any section: twice the largest buffer_size.
+ */
+size_t settings_scratch_size(const struct settings *settings);
 
 #endif

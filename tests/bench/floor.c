@@ -1,10 +1,12 @@
 /*
  * floor.c: the least that answering a line can cost: a bare epoll loop that only reads, counts
- * newlines and writes as many "+PONG" back. It keeps nothing, checks nothing and survives nothing;
- * `make bench` measures it beside tcpackd and redis, to show how much of the price is the kernel's.
+ * newlines and writes as many "+PONG" back. It checks nothing and survives nothing, and keeps
+ * nothing either; with FILE, it appends the bytes as they came to FILE before it answers. `make
+ * bench` measures it beside the others, to show how much of the price is the kernel's.
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -15,9 +17,17 @@
 #include <unistd.h>
 
 #define REPLY "+PONG\r\n"
-enum { REPLY_SIZE = sizeof REPLY - 1, BUFFER_SIZE = 16384, BACKLOG = 4096, EVENTS = 1024 };
+enum {
+    REPLY_SIZE = sizeof REPLY - 1,
+    BUFFER_SIZE = 16384,
+    FILE_BUFFER_SIZE = 256 * 1024, /* with FILE: larger ones make it no faster */
+    BACKLOG = 4096,
+    EVENTS = 1024,
+};
 
-static char replies[BUFFER_SIZE * REPLY_SIZE]; /* as many as one full buffer can ask for */
+static char buffer[FILE_BUFFER_SIZE];
+static char replies[FILE_BUFFER_SIZE * REPLY_SIZE]; /* as many as one full buffer can ask for */
+static int file = -1;
 
 static void stop(const char *what)
 {
@@ -60,19 +70,30 @@ static void accept_all(int epoll, int listener)
         stop("floor: accept");
 }
 
+static size_t count_newlines(const char *bytes, size_t size)
+{
+    const char *end = bytes + size;
+    size_t lines = 0;
+
+    while ((bytes = memchr(bytes, '\n', (size_t)(end - bytes))) != NULL) {
+        lines++;
+        bytes++;
+    }
+    return lines;
+}
+
 static void answer(int fd)
 {
-    char buffer[BUFFER_SIZE];
-    ssize_t got = read(fd, buffer, sizeof buffer);
-    size_t lines = 0;
+    ssize_t got = read(fd, buffer, file < 0 ? BUFFER_SIZE : FILE_BUFFER_SIZE);
 
     if (got <= 0) {
         if (got == 0 || errno != EAGAIN)
             close(fd);
         return;
     }
-    for (ssize_t i = 0; i < got; i++)
-        lines += buffer[i] == '\n';
+    if (file >= 0 && write(file, buffer, (size_t)got) != got)
+        stop("floor: write");
+    size_t lines = count_newlines(buffer, (size_t)got);
     if (lines > 0 && write(fd, replies, lines * REPLY_SIZE) != (ssize_t)(lines * REPLY_SIZE))
         close(fd); /* a client that does not read is none of the floor's business */
 }
@@ -81,10 +102,12 @@ int main(int argc, char **argv)
 {
     struct epoll_event events[EVENTS];
 
-    if (argc != 2) {
-        (void)fputs("usage: floor PORT\n", stderr);
+    if (argc != 2 && argc != 3) {
+        (void)fputs("usage: floor PORT [FILE]\n", stderr);
         return EXIT_FAILURE;
     }
+    if (argc == 3 && (file = open(argv[2], O_WRONLY | O_CREAT | O_APPEND, 0600)) < 0)
+        stop("floor: FILE");
     for (size_t i = 0; i < sizeof replies; i += REPLY_SIZE)
         memcpy(replies + i, REPLY, REPLY_SIZE);
     int listener = listen_at((in_port_t)strtoul(argv[1], NULL, 10));

@@ -16,6 +16,18 @@ import time
 
 from servers import BenchError, stop
 
+# The Debian package of each program that is run.
+PACKAGES = {
+    "gnuplot": "gnuplot-nox",
+    "logger": "bsdutils",
+    "redis-benchmark": "redis-tools",
+    "redis-cli": "redis-tools",
+    "redis-server": "redis-server",
+    "rsyslogd": "rsyslog",
+    "socat": "socat",
+    "valgrind": "valgrind",
+}
+
 LOAD_SECONDS = 300  # no single load takes as long; redis-benchmark never gives up by itself
 
 
@@ -186,6 +198,8 @@ def wait_for_lines(path, count):
 
 def omrelp(machine, server, lines, output):
     """Messages a second from rsyslog's omrelp until they are in `output`; CPU us a message."""
+    if not glob.glob("/usr/lib*/rsyslog/omrelp.so") + glob.glob("/usr/lib/*/rsyslog/omrelp.so"):
+        raise BenchError("omrelp.so: not installed (Debian: rsyslog-relp)")
     source, config = machine.path("omrelp.lines"), machine.path("omrelp.conf")
     work = machine.path("omrelp")
     os.makedirs(work)
@@ -216,22 +230,3 @@ def tcpack_load(machine, server, clients, messages):
     command = [machine.tcpack_path, "-c", os.devnull, "-p", str(server.port), "-f", "line"]
     command += ["--load", str(messages), "--clients", str(clients), "--size", "4"]
     return float(re.search(r" s: (\d+)/s", run([*command, "--no-progress"]))[1])
-
-
-def missing():
-    """The programs that are not here, with the Debian package of each."""
-    packages = {
-        "redis-server": "redis-server",
-        "redis-benchmark": "redis-tools",
-        "redis-cli": "redis-tools",
-        "logger": "bsdutils",
-        "rsyslogd": "rsyslog",
-        "gnuplot": "gnuplot-nox",
-        "valgrind": "valgrind",
-    }
-    lacking = [
-        f"{name} ({package})" for name, package in packages.items() if not shutil.which(name)
-    ]
-    if not glob.glob("/usr/lib*/rsyslog/omrelp.so") + glob.glob("/usr/lib/*/rsyslog/omrelp.so"):
-        lacking.append("omrelp.so (rsyslog-relp)")
-    return lacking

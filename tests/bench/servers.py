@@ -72,11 +72,12 @@ class Server:
         return os.listdir(f"/proc/{self.pid}/task")
 
     def cpu_ns(self):
-        """CPU time used so far, user and system, of all its threads."""
+        """CPU time used so far, user and system, of all its threads and of children that ended."""
+        children = read(f"/proc/{self.pid}/stat").rpartition(")")[2].split()[13:15]
         return sum(
             int(read(f"/proc/{self.pid}/task/{thread}/schedstat").split()[0])
             for thread in self._threads()
-        )
+        ) + sum(map(int, children)) * 1_000_000_000 // os.sysconf("SC_CLK_TCK")
 
     def wakeups(self):
         """How often one of its threads has been put on a CPU so far."""
@@ -88,6 +89,10 @@ class Server:
     def resident_bytes(self):
         status = read(f"/proc/{self.pid}/smaps_rollup")
         return 1024 * int(re.search(r"^Rss:\s+(\d+) kB", status, re.M).group(1))
+
+    def resident_bytes_most(self):
+        status = read(f"/proc/{self.pid}/status")
+        return 1024 * int(re.search(r"^VmHWM:\s+(\d+) kB", status, re.M).group(1))
 
     def settle(self, quiet=0.3, share=0.03, most=15.0):
         """Waits until what it was last asked to do is done: until it uses less than `share` of a
@@ -212,9 +217,11 @@ class Machine:
         command = ["rsyslogd", "-n", "-f", config, "-i", self.path("imrelp.pid")]
         return run(command, port, self.scratch)
 
-    def floor(self, under=()):
+    def floor(self, under=(), output=None):
+        """With `output`, it writes what it gets to that file."""
         port = free_port()
-        return run([*under, self.program("floor"), str(port)], port, self.scratch)
+        command = [*under, self.program("floor"), str(port)]
+        return run(command + ([output] if output else []), port, self.scratch)
 
 
 def end_on_signals():

@@ -67,7 +67,7 @@ static enum framing_result nul_next(struct framing_state *state, const unsigned 
 bool framing_delimited_wrap(uint64_t ending, const void *text, size_t size, struct buffer *out)
 {
     static const struct {
-        const char *bytes;
+        char bytes[2];
         size_t size;
     } delimiters[] = {
         [FRAMING_ENDING_NONE] = {"", 0},
@@ -79,12 +79,12 @@ bool framing_delimited_wrap(uint64_t ending, const void *text, size_t size, stru
         errno = EINVAL;
         return false;
     }
-    unsigned char *room = buffer_reserve(out, size + delimiters[ending].size);
+    unsigned char *room = buffer_reserve(out, size + sizeof delimiters[ending].bytes);
     if (room == NULL)
         return false;
     if (size > 0)
         memcpy(room, text, size);
-    memcpy(room + size, delimiters[ending].bytes, delimiters[ending].size);
+    memcpy(room + size, delimiters[ending].bytes, sizeof delimiters[ending].bytes);
     out->size += size + delimiters[ending].size;
     return true;
 }

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -84,61 +85,77 @@ static enum connection_received received(struct connection *connection, ssize_t 
     return CONNECTION_RESET;
 }
 
-/*
- * Receives more of an unfinished message. While it is short, the bytes go through `scratch`, so
- * that the message takes memory in proportion to its own size, not to buffer_size.
- */
-static enum connection_received receive_rest(struct connection *connection, unsigned char *scratch)
+/* Receives more of an unfinished message that is at least as long as buffer_size. */
+static enum connection_received receive_in_place(struct connection *connection, size_t room)
 {
-    size_t room = connection->settings->config->buffer_size;
-    bool in_place = connection->in.size >= room;
-    unsigned char *free_bytes = in_place ? buffer_reserve(&connection->in, room) : scratch;
+    unsigned char *end = buffer_reserve(&connection->in, room);
 
-    if (free_bytes == NULL)
+    if (end == NULL)
         return CONNECTION_NO_MEMORY;
-    ssize_t count = recv(connection->fd, free_bytes, room, 0);
-    if (count > 0 && in_place)
+    ssize_t count = recv(connection->fd, end, room, 0);
+    if (count > 0)
         connection->in.size += (size_t)count;
-    else if (count > 0 && !buffer_append(&connection->in, scratch, (size_t)count))
-        return CONNECTION_NO_MEMORY;
+    return received(connection, count, room);
+}
+
+/*
+ * Receives after the bytes of a short unfinished message, or after none. They move to `scratch`,
+ * not the new ones to `in`: most new bytes are whole messages, which are copied no further.
+ */
+static enum connection_received receive_in_scratch(struct connection *connection, size_t room,
+                                                   unsigned char *scratch, size_t *size)
+{
+    size_t before = connection->in.size;
+
+    if (before > 0)
+        memcpy(scratch, connection->in.bytes, before);
+    ssize_t count = recv(connection->fd, scratch + before, room, 0);
+    *size = before + (count > 0 ? (size_t)count : 0);
     return received(connection, count, room);
 }
 
 enum connection_received connection_receive(struct connection *connection, unsigned char *scratch,
                                             const unsigned char **bytes, size_t *size)
 {
+    size_t room = connection->settings->config->buffer_size;
     enum connection_received result = CONNECTION_RECEIVED;
+    bool in_scratch = !connection->ended && !connection->more && connection->in.size < room;
 
-    if (connection->in.size == 0 && !connection->ended) {
-        size_t room = connection->settings->config->buffer_size;
-        ssize_t count = recv(connection->fd, scratch, room, 0);
-        *bytes = scratch;
-        *size = count > 0 ? (size_t)count : 0;
-        result = received(connection, count, room);
-    } else {
-        if (connection->ended)
-            result = CONNECTION_ENDED;
-        else if (connection->more)
-            connection->undrained = true; /* more may have arrived meanwhile */
-        else
-            result = receive_rest(connection, scratch);
-        *bytes = connection->in.bytes;
-        *size = connection->in.size;
-    }
+    if (in_scratch)
+        result = receive_in_scratch(connection, room, scratch, size);
+    else if (connection->ended)
+        result = CONNECTION_ENDED;
+    else if (connection->more)
+        connection->undrained = true; /* more may have arrived meanwhile */
+    else
+        result = receive_in_place(connection, room);
+    *bytes = in_scratch ? scratch : connection->in.bytes;
+    *size = in_scratch ? *size : connection->in.size;
     connection->more = false;
     if (result == CONNECTION_ENDED)
         connection->ended = true;
     return result;
 }
 
+/* The same for bytes in `scratch`, which begin with those in `in`. */
+static bool keep_scratch(struct connection *connection, const unsigned char *bytes, size_t size,
+                         size_t used)
+{
+    size_t kept = used == 0 ? connection->in.size : 0;
+
+    connection->in.size = kept;
+    return buffer_append(&connection->in, bytes + used + kept, size - used - kept);
+}
+
 bool connection_keep(struct connection *connection, const unsigned char *bytes, size_t size,
                      size_t used)
 {
-    if (bytes != connection->in.bytes)
-        return used == size || buffer_append(&connection->in, bytes + used, size - used);
-    buffer_consume(&connection->in, used);
-    if (connection->in.size == 0)
+    if (used == size)
         buffer_free(&connection->in);
+    else if (bytes != connection->in.bytes)
+        return keep_scratch(connection, bytes, size, used);
+    else
+        buffer_consume(&connection->in, used);
     return true;
 }
 

@@ -82,7 +82,7 @@ enum connection_received {
 /*
  * Makes one recv() of at most buffer_size bytes (from the settings), unless `more` or `ended` is
  * set. Sets *bytes and *size to all bytes after the last message; they are in `scratch`, which has
- * room for buffer_size bytes, or in `in`. The caller reads messages from them and then calls
+ * room for twice buffer_size, or in `in`. The caller reads messages from them and then calls
  * connection_keep().
  */
 enum connection_received connection_receive(struct connection *connection, unsigned char *scratch,

@@ -6,7 +6,7 @@
  * leave the journal intact. A second line therefore states what must hold for the journal's last
  * record to be the last SEQ, so that no number is skipped:
  *
- *   100007
+ *   1000007
  *   inode 131 from 7 last 00000000000000000019 synced yes boot BOOT_ID
  *
  * INODE is the journal's; FROM is the last SEQ before the line was written, if the journal was
@@ -26,9 +26,9 @@
 #include <sys/types.h>
 
 enum {
-    JOURNAL_SEQ_AHEAD = 100000, /* numbers reserved in advance */
-    JOURNAL_SEQ_TEXT_MAX = 256, /* bytes of FILE.seq and a NUL */
-    JOURNAL_BOOT_ID_MAX = 64,   /* bytes of a BOOT_ID and a NUL */
+    JOURNAL_SEQ_AHEAD = 1000000, /* numbers reserved in advance */
+    JOURNAL_SEQ_TEXT_MAX = 256,  /* bytes of FILE.seq and a NUL */
+    JOURNAL_BOOT_ID_MAX = 64,    /* bytes of a BOOT_ID and a NUL */
 };
 
 struct journal_seq_note {

@@ -43,13 +43,13 @@ static struct settings *read_settings(const struct server *server)
 
 static bool make_scratch(struct server *server, const struct settings *settings)
 {
-    size_t size = settings_buffer_size(settings);
+    size_t size = settings_scratch_size(settings);
 
     if (size <= server->scratch_size)
         return true;
     unsigned char *scratch = realloc(server->scratch, size);
     if (scratch == NULL) {
-        log_error("out of memory for buffer_size = %zu", size);
+        log_error("out of memory for buffer_size = %zu", size / 2);
         return false;
     }
     server->scratch = scratch;

@@ -36,7 +36,7 @@ struct server {
     struct peer_counts peers; /* admitted connections by address */
     struct accepting accepting;
     unsigned char *scratch; /* for one recv() */
-    size_t scratch_size;    /* bytes: the largest buffer_size */
+    size_t scratch_size;    /* bytes: settings_scratch_size() */
     size_t read_share;      /* bytes that each ready connection may be read in this round */
     struct recording recording;
     struct answers answers; /* of this round */

@@ -23,7 +23,7 @@
 
 #include <cmocka.h>
 
-enum { SECOND = 1000000, NOW = 1000 * SECOND };
+enum { SECOND = 1000000, NOW = 1000 * SECOND, BUFFER_SIZE_MAX = 64 };
 
 /* A connection of the server and its peer, over TCP on loopback. */
 struct pair {
@@ -31,7 +31,7 @@ struct pair {
     struct settings all; /* the test holds it, too: the connection must not free it */
     struct listener_settings settings;
     struct connection *connection;
-    unsigned char scratch[64];
+    unsigned char scratch[2 * BUFFER_SIZE_MAX];
     int peer;
 };
 
@@ -64,7 +64,7 @@ static struct pair *pair_new(size_t buffer_size)
     int accepted = -1;
 
     assert_non_null(pair);
-    assert_true(buffer_size <= sizeof pair->scratch);
+    assert_true(buffer_size <= BUFFER_SIZE_MAX);
     pair->config.buffer_size = buffer_size;
     pair->all.holders = 1;
     pair->settings.all = &pair->all;
@@ -185,7 +185,7 @@ static void test_receive_byte_by_byte(void **state)
 /* A short unfinished message takes little memory even if buffer_size is large. */
 static void test_unfinished_takes_memory_for_its_size(void **state)
 {
-    struct pair *pair = pair_new(sizeof pair->scratch);
+    struct pair *pair = pair_new(BUFFER_SIZE_MAX);
 
     (void)state;
     say(pair, "half");
@@ -194,7 +194,37 @@ static void test_unfinished_takes_memory_for_its_size(void **state)
     say(pair, " a message");
     await_readable(pair->connection->fd);
     check_receive(pair, CONNECTION_RECEIVED, "half a message", 0);
-    assert_true(pair->connection->in.capacity <= sizeof pair->scratch);
+    assert_true(pair->connection->in.capacity <= BUFFER_SIZE_MAX);
+    pair_free(pair);
+}
+
+/* What is kept of many bytes is only the unfinished message after them. */
+static void test_whole_messages_are_not_kept(void **state)
+{
+    struct pair *pair = pair_new(BUFFER_SIZE_MAX);
+    char half[BUFFER_SIZE_MAX + 1] = "";
+
+    (void)state;
+    memset(half, 'x', sizeof half - 1);
+    for (int times = 0; times < 3; times++) {
+        say(pair, "1234567");
+        await_readable(pair->connection->fd);
+        check_receive(pair, CONNECTION_RECEIVED, "1234567", 0);
+        say(pair, half);
+        await_readable(pair->connection->fd);
+        const unsigned char *bytes;
+        size_t size;
+        assert_int_equal(connection_receive(pair->connection, pair->scratch, &bytes, &size),
+                         CONNECTION_RECEIVED);
+        assert_int_equal(size, 7 + BUFFER_SIZE_MAX);
+        assert_memory_equal(bytes, "1234567", 7);
+        assert_true(connection_keep(pair->connection, bytes, size, size - 1));
+        assert_int_equal(pair->connection->in.size, 1);
+        assert_true(pair->connection->in.capacity <= BUFFER_SIZE_MAX);
+        say(pair, "y");
+        await_readable(pair->connection->fd);
+        check_receive(pair, CONNECTION_RECEIVED, "xy", 2);
+    }
     pair_free(pair);
 }
 
@@ -489,6 +519,7 @@ int main(void)
         cmocka_unit_test(test_receive),
         cmocka_unit_test(test_receive_byte_by_byte),
         cmocka_unit_test(test_unfinished_takes_memory_for_its_size),
+        cmocka_unit_test(test_whole_messages_are_not_kept),
         cmocka_unit_test(test_receive_more),
         cmocka_unit_test(test_end_of_sending),
         cmocka_unit_test(test_reset),

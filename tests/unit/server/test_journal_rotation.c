@@ -249,7 +249,7 @@ static void test_renamed_and_not_opened_again(void **state)
 
 /* --------------------------------------------------------------------- killed, and then changed */
 
-enum { BEYOND = 100000 }; /* numbers reserved in advance */
+enum { BEYOND = 1000000 }; /* numbers reserved in advance */
 
 /* Three records, and the server is killed. */
 static void kill_after_three(const struct folder *folder)
