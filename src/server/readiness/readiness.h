@@ -18,7 +18,8 @@
  *   READY_MORE then tells the caller to read until nothing is left.
  * - A read stops at urgent data, even if bytes follow it. A socket that ever received urgent data
  *   is always read until nothing is left.
- * - A full signal queue loses signals and reports that. All sockets then count as ready.
+ * - A full signal queue loses signals and reports that. The next waits ask select() about all
+ *   sockets, some of them in each wait.
  * - The system reuses a descriptor's number after close(). A signal of the old socket makes the new
  *   one count as ready, and a read finds nothing.
  * - A ready descriptor stays ready until readiness_next() has returned it. Every wait takes the
@@ -93,8 +94,8 @@ void readiness_hold(struct readiness *readiness, bool held);
 int readiness_next(struct readiness *readiness, unsigned *events);
 
 /*
- * Asks select() about the signalled sockets among the next 1,024 descriptors, to find one that is
- * ready though no signal reported it. Call it now and then.
+ * Asks select() about the signalled sockets among the next descriptors (1,024; of more than 65,536 a
+ * 64th part), to find one that is ready though no signal reported it. Call it now and then.
  */
 void readiness_look(struct readiness *readiness);
 

@@ -369,6 +369,47 @@ static void a_full_queue_loses_no_socket(void **state)
     assert_true(reads_to_the_end(ours[0], 4));
 }
 
+/*
+ * Of very many sockets, one wait looks only at a part; the next waits do not block and look at the
+ * others.
+ */
+static void a_full_queue_loses_no_socket_of_very_many(void **state)
+{
+    enum { FAR = 17000 }; /* not among those of the first wait */
+    struct rlimit descriptors;
+    struct rlimit limit;
+    struct rlimit none;
+    int found = 0;
+
+    (void)state;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &descriptors), 0);
+    if (descriptors.rlim_max <= FAR)
+        return; /* not here */
+    descriptors.rlim_cur = descriptors.rlim_max;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &descriptors), 0);
+    assert_int_equal(dup2(ours[0], FAR), FAR);
+    assert_true(readiness_add_socket(readiness, FAR));
+    (void)find(FAR);
+    add_quietly(1);
+    assert_int_equal(getrlimit(RLIMIT_SIGPENDING, &limit), 0);
+    none = limit;
+    none.rlim_cur = 0;
+    assert_int_equal(setrlimit(RLIMIT_SIGPENDING, &none), 0);
+    say(0);
+    say(1);
+    assert_int_equal(setrlimit(RLIMIT_SIGPENDING, &limit), 0);
+    for (int wait = 0; wait < 3 && found < 2; wait++) {
+        unsigned events;
+        int fd;
+        assert_true(readiness_wait(readiness, -1)); /* would block forever */
+        while ((fd = readiness_next(readiness, &events)) >= 0)
+            found += (int)take_bytes(fd);
+    }
+    assert_int_equal(found, 2);
+    assert_int_equal(find(FAR), 0);
+    assert_int_equal(close(FAR), 0);
+}
+
 /* The lost signal may have announced the end of the stream. */
 static void a_lost_signal_may_have_been_the_end(void **state)
 {
@@ -657,6 +698,7 @@ int main(void)
         EVERY_WAY(a_number_used_again_is_another_socket),
         EVERY_WAY(forgotten_is_not_found),
         EVERY_WAY(a_full_queue_loses_no_socket),
+        EVERY_WAY(a_full_queue_loses_no_socket_of_very_many),
         cmocka_unit_test_setup_teardown(a_lost_signal_may_have_been_the_end, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_look_finds_what_no_signal_reported, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_look_leaves_others_alone, set_up, tear_down),
