@@ -22,9 +22,14 @@
 
 static void speak(const int *fds, size_t count)
 {
-    for (size_t i = 0; i < count; i++) {
-        clients_send(fds[i]);
-        clients_receive(fds[i]);
+    enum { AT_ONCE = 100 };
+
+    for (size_t begin = 0; begin < count; begin += AT_ONCE) {
+        size_t end = count - begin < AT_ONCE ? count : begin + AT_ONCE;
+        for (size_t i = begin; i < end; i++)
+            clients_send(fds[i]);
+        for (size_t i = begin; i < end; i++)
+            clients_receive(fds[i]);
     }
 }
 

@@ -26,7 +26,7 @@ from rows import IDLE_MOST, Figure
 
 HOLDERS = 4  # processes that hold the clients
 SPARE = 100  # descriptors of a process that are no clients
-KERNEL_BYTES = 7000  # of memory for both ends of a connection, and some of it for the programs
+KERNEL_BYTES = 9000  # of memory for both ends of a connection, and some of it for the programs
 MESSAGES = 20_000
 AT_ONCE = 1000  # clients that wake
 LOOK_MS = 50  # what a look at a million clients may take, besides reading the ready ones
@@ -120,6 +120,17 @@ class Holder:
         self.process.stdin.flush()
 
 
+def wait_for_all(server, count):
+    """A client is connected before the server has accepted it, or even if that fails."""
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        found = len(os.listdir(f"/proc/{server.pid}/fd"))
+        if found > count:
+            return
+        time.sleep(0.1)
+    raise servers.BenchError(f"the server has only {found:,} descriptors for {count:,} clients")
+
+
 @contextlib.contextmanager
 def held(machine, server, count):
     """Connects `count` clients; yields their holders and the seconds that it took."""
@@ -129,6 +140,7 @@ def held(machine, server, count):
     try:
         for holder in holders:
             holder.expect("opened")
+        wait_for_all(server, count)
         yield holders, time.monotonic() - start
     finally:
         for holder in holders:

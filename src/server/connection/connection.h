@@ -34,7 +34,6 @@ enum connection_state {
 struct connection {
     int fd;              /* non-blocking; owned */
     int broken;          /* errno of a failed send(), which recv() does not report again; or 0 */
-    unsigned interest;   /* last passed to readiness_watch() */
     uint32_t accepted_s; /* when it was accepted: seconds, monotonic */
     enum connection_state state : 8;
     enum framing framing : 8; /* a reload does not change it */
@@ -47,6 +46,8 @@ struct connection {
     bool ended;               /* the peer has finished sending; `in` may still hold messages */
     bool more;                /* `in` may hold whole messages, left for the next round */
     bool undrained;           /* the kernel may have more bytes without signalling them */
+    bool writing;             /* watched for room to write, not for reading */
+    bool roomy;               /* the kernel took some of the replies: it may have room for more */
     unsigned char futile;     /* reads in a row that returned nothing though there were bytes */
     const struct listener_settings *settings; /* held: connection_adopt() */
     struct framing_state framing_state;

@@ -25,9 +25,10 @@ enum {
     WATCHED = 2,    /* attached, and watched for reading */
     FOUND_READ = 4, /* ready, and not yet returned */
     FOUND_WRITE = 8,
-    FOUND_MORE = 16, /* to be returned with READY_MORE */
-    QUEUED = 32,     /* in the queue, though perhaps no longer ready */
-    URGENT = 64,     /* received urgent data: a read may stop at it */
+    FOUND_MORE = 16,     /* to be returned with READY_MORE */
+    QUEUED = 32,         /* in the queue, though perhaps no longer ready */
+    URGENT = 64,         /* received urgent data: a read may stop at it */
+    WATCHED_WRITE = 128, /* attached, and watched for writing */
 };
 
 struct readiness {
@@ -192,20 +193,34 @@ static bool is_selected(const struct readiness *readiness, int fd)
     return descriptor_set_has(&readiness->read, fd) || descriptor_set_has(&readiness->write, fd);
 }
 
+/* The same for a socket that reports by a signal. It may be ready though none will come. */
+static void watch_attached(struct readiness *readiness, int fd, bool reading, bool writing)
+{
+    unsigned before = readiness->states[fd];
+
+    drop_state(readiness, fd, WATCHED | WATCHED_WRITE);
+    if (reading)
+        add_state(readiness, fd, WATCHED);
+    if (writing)
+        add_state(readiness, fd, WATCHED_WRITE);
+    if (reading && (before & WATCHED) == 0)
+        add_found(readiness, fd, FOUND_READ | FOUND_MORE);
+    if (writing && (before & WATCHED_WRITE) == 0)
+        add_found(readiness, fd, FOUND_WRITE);
+}
+
 bool readiness_watch(struct readiness *readiness, int fd, unsigned interest)
 {
     if (!make_room(readiness, fd))
         return false;
     bool reading = (interest & READY_READ) != 0;
     bool writing = (interest & READY_WRITE) != 0;
-    bool attached = (readiness->states[fd] & ATTACHED) != 0;
-    bool watched = (readiness->states[fd] & WATCHED) != 0;
-    drop_state(readiness, fd, WATCHED | (reading ? 0U : FOUND_READ) | (writing ? 0U : FOUND_WRITE));
-    if (attached && reading)
-        add_state(readiness, fd, WATCHED);
-    if (attached && reading && !watched)
-        add_found(readiness, fd, FOUND_READ | FOUND_MORE);
-    set_member(&readiness->read, fd, !attached && reading);
+    drop_state(readiness, fd, (reading ? 0U : FOUND_READ) | (writing ? 0U : FOUND_WRITE));
+    if ((readiness->states[fd] & ATTACHED) != 0) {
+        watch_attached(readiness, fd, reading, writing);
+        return true;
+    }
+    set_member(&readiness->read, fd, reading);
     set_member(&readiness->write, fd, writing);
     if (is_selected(readiness, fd) && readiness->beyond <= fd)
         readiness->beyond = fd + 1;
@@ -238,6 +253,11 @@ void readiness_again(struct readiness *readiness, int fd)
     add_found(readiness, fd, FOUND_READ);
 }
 
+void readiness_write_again(struct readiness *readiness, int fd)
+{
+    add_found(readiness, fd, FOUND_WRITE);
+}
+
 static void add_event(struct readiness *readiness, const struct sigio_event *event)
 {
     unsigned state = state_of(readiness, event->fd);
@@ -245,8 +265,10 @@ static void add_event(struct readiness *readiness, const struct sigio_event *eve
 
     if (event->urgent && (state & ATTACHED) != 0)
         add_state(readiness, event->fd, URGENT);
-    if ((state & WATCHED) != 0)
+    if ((state & WATCHED) != 0 && !event->room_only)
         add_found(readiness, event->fd, FOUND_READ | (more ? FOUND_MORE : 0U));
+    if ((state & WATCHED_WRITE) != 0 && !event->data_only && !event->urgent)
+        add_found(readiness, event->fd, FOUND_WRITE);
 }
 
 static void take_signals(struct readiness *readiness)
@@ -348,6 +370,8 @@ static int choose_looked(struct readiness *readiness, size_t from, size_t end)
     int beyond = 0;
 
     for (size_t fd = from; fd < end; fd++) {
+        if ((readiness->states[fd] & WATCHED_WRITE) != 0)
+            add_found(readiness, (int)fd, FOUND_WRITE); /* a send() will tell: they are few */
         if ((readiness->states[fd] & WATCHED) == 0)
             continue;
         if ((readiness->states[fd] & FOUND_READ) != 0) {
