@@ -45,8 +45,9 @@ void clients_make_room(size_t count)
     }
 }
 
-static int open_one(const struct sockaddr_in *address)
+static int open_one(const struct sockaddr_in *address, in_addr_t source)
 {
+    const struct sockaddr_in from = {.sin_family = AF_INET, .sin_addr = {.s_addr = htonl(source)}};
     struct linger reset = {.l_onoff = 1, .l_linger = 0};
     int one = 1;
     int fd = socket(AF_INET, SOCK_STREAM, 0);
@@ -56,19 +57,26 @@ static int open_one(const struct sockaddr_in *address)
     if (setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset) != 0 ||
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one) != 0)
         clients_fail("setsockopt");
+    /* connect() chooses the port: one that is free for this destination */
+    if (source != INADDR_ANY &&
+        (setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof one) != 0 ||
+         bind(fd, (const struct sockaddr *)&from, sizeof from) != 0))
+        clients_fail("bind");
     if (connect(fd, (const struct sockaddr *)address, sizeof *address) != 0)
         clients_fail("connect");
     return fd;
 }
 
-void clients_open(in_port_t port, int *fds, size_t count)
+void clients_open(in_port_t port, in_addr_t source, int *fds, size_t count)
 {
+    enum { PER_SOURCE = 4000 }; /* few enough of its ports to find a free one at once */
     struct sockaddr_in address = {.sin_family = AF_INET,
                                   .sin_port = htons(port),
                                   .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
 
     for (size_t i = 0; i < count; i++)
-        fds[i] = open_one(&address);
+        fds[i] = open_one(&address,
+                          source == INADDR_ANY ? source : source + (in_addr_t)(i / PER_SOURCE));
 }
 
 void clients_send(int fd)

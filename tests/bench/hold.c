@@ -1,12 +1,19 @@
 /*
  * hold.c: connections that are there and do nothing, for `make bench`: opens COUNT connections as
  * fast as one client can, waits until the last of them is answered (then the server has accepted
- * them all), prints "opened SECONDS", and holds them. On its standard input, "speak" makes each of
- * them send one line and wait for the answer, and prints "spoken"; the end of input ends it. Fails,
- * saying so, if a connection was refused, reset, closed or left unanswered.
+ * them all), prints "opened SECONDS", and holds them. They come from the address SOURCE and those
+ * after it (clients.h), or all from 127.0.0.1. Commands on its standard input:
+ *
+ *     speak    each connection sends one line and waits for the answer; prints "spoken"
+ *     wake N   N of them, evenly spread, send a line at once; prints "sent", and "woken" when all
+ *              of them are answered
+ *
+ * The end of input ends it. Fails, saying so, if a connection was refused, reset, closed or left
+ * unanswered.
  */
 #include "clients.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,10 +22,41 @@
 
 static void speak(const int *fds, size_t count)
 {
-    for (size_t i = 0; i < count; i++) {
-        clients_send(fds[i]);
-        clients_receive(fds[i]);
+    enum { AT_ONCE = 100 };
+
+    for (size_t begin = 0; begin < count; begin += AT_ONCE) {
+        size_t end = count - begin < AT_ONCE ? count : begin + AT_ONCE;
+        for (size_t i = begin; i < end; i++)
+            clients_send(fds[i]);
+        for (size_t i = begin; i < end; i++)
+            clients_receive(fds[i]);
     }
+}
+
+static void wake(const int *fds, size_t count, size_t most)
+{
+    for (size_t i = 0; i < most; i++)
+        clients_send(fds[i * count / most]);
+    puts("sent");
+    (void)fflush(stdout);
+    for (size_t i = 0; i < most; i++)
+        clients_receive(fds[i * count / most]);
+    puts("woken");
+}
+
+static void obey(char *command, const int *fds, size_t count)
+{
+    command[strcspn(command, "\n")] = '\0';
+    if (strcmp(command, "speak") == 0) {
+        speak(fds, count);
+        puts("spoken");
+    } else if (strncmp(command, "wake ", 5) == 0) {
+        wake(fds, count, clients_number("wake", command + 5, count));
+    } else {
+        errno = EINVAL;
+        clients_fail("command");
+    }
+    (void)fflush(stdout);
 }
 
 static void check_open(const int *fds, size_t count)
@@ -37,10 +75,10 @@ static void check_open(const int *fds, size_t count)
 
 int main(int argc, char **argv)
 {
-    char command[16];
+    char command[32];
 
-    if (argc != 3) {
-        (void)fputs("usage: hold PORT COUNT\n", stderr);
+    if (argc < 3 || argc > 4) {
+        (void)fputs("usage: hold PORT COUNT [SOURCE]\n", stderr);
         return EXIT_FAILURE;
     }
     in_port_t port = (in_port_t)clients_number("port", argv[1], 65535);
@@ -48,23 +86,17 @@ int main(int argc, char **argv)
     int *fds = calloc(count + 1, sizeof *fds);
     if (fds == NULL)
         clients_fail("memory");
+    in_addr_t source = argc == 4 ? ntohl(inet_addr(argv[3])) : INADDR_ANY;
     clients_make_room(count);
 
     uint64_t start = clients_now();
-    clients_open(port, fds, count);
+    clients_open(port, source, fds, count);
     if (count > 0)
         speak(fds + count - 1, 1);
     printf("opened %.6f\n", (double)(clients_now() - start) / 1e9);
     (void)fflush(stdout);
-    while (fgets(command, sizeof command, stdin) != NULL) {
-        if (strcmp(command, "speak\n") != 0) {
-            errno = EINVAL;
-            clients_fail("command");
-        }
-        speak(fds, count);
-        puts("spoken");
-        (void)fflush(stdout);
-    }
+    while (fgets(command, sizeof command, stdin) != NULL)
+        obey(command, fds, count);
     check_open(fds, count);
     free(fds);
     return EXIT_SUCCESS;

@@ -100,7 +100,7 @@ static void start(struct load *load, in_port_t port, size_t busy, size_t idle)
     if (fds == NULL || load->clients == NULL || load->busy == NULL || load->epoll < 0)
         clients_fail("memory");
     clients_make_room(count);
-    clients_open(port, fds, count);
+    clients_open(port, INADDR_ANY, fds, count);
     for (size_t i = 0; i < count; i++) {
         struct epoll_event event = {.events = EPOLLIN, .data = {.u32 = (uint32_t)i}};
         load->clients[i] = (struct client){.fd = fds[i], .busy = i < busy};

@@ -185,6 +185,7 @@ static enum connection_sent send_unsent(struct connection *connection)
 
     if (count < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
         return send_failed(connection);
+    connection->roomy = count > 0;
     if (count > 0) {
         connection->sent += (size_t)count;
         buffer_consume(&connection->out, (size_t)count);
@@ -212,6 +213,7 @@ enum connection_sent connection_send(struct connection *connection, const void *
             return send_failed(connection);
         count = 0;
     }
+    connection->roomy = count > 0;
     const char *rest = (const char *)replies + count;
     if (!buffer_append(&connection->out, rest, size - (size_t)count))
         return CONNECTION_FAILED;

@@ -27,22 +27,29 @@ enum connection_state {
     CONNECTION_PROXY,      /* the first state: waits for the PROXY header */
 };
 
+/*
+ * There may be a million of them, most of them idle: no padding, and 8 bytes for the allocator make
+ * it 256 on 64-bit systems.
+ */
 struct connection {
-    int fd; /* non-blocking; owned */
-    enum connection_state state;
-    bool admitted;        /* its address was checked and is counted */
-    bool refused;         /* counted as refused (`refusal`), not as ended */
-    bool began;           /* its first message was looked at */
-    bool is_unix;         /* the peer is on this machine: it cannot vanish without an end */
-    bool ended;           /* the peer has finished sending; `in` may still hold messages */
-    unsigned char futile; /* reads in a row that returned nothing though there were bytes */
-    int broken;           /* errno of a failed send(), which recv() does not report again; or 0 */
-    bool more;            /* `in` may hold whole messages, left for the next round */
-    bool undrained;       /* the kernel may have more bytes without signalling them */
-    unsigned interest;    /* last passed to readiness_watch() */
-    uint32_t accepted_s;  /* when it was accepted: seconds, monotonic */
+    int fd;              /* non-blocking; owned */
+    int broken;          /* errno of a failed send(), which recv() does not report again; or 0 */
+    uint32_t accepted_s; /* when it was accepted: seconds, monotonic */
+    enum connection_state state : 8;
+    enum framing framing : 8; /* a reload does not change it */
+    enum metrics_refusal refusal : 8;
+    enum metrics_end end : 8; /* why it ends; valid once it ends */
+    bool admitted;            /* its address was checked and is counted */
+    bool refused;             /* counted as refused (`refusal`), not as ended */
+    bool began;               /* its first message was looked at */
+    bool is_unix;             /* the peer is on this machine: it cannot vanish without an end */
+    bool ended;               /* the peer has finished sending; `in` may still hold messages */
+    bool more;                /* `in` may hold whole messages, left for the next round */
+    bool undrained;           /* the kernel may have more bytes without signalling them */
+    bool writing;             /* watched for room to write, not for reading */
+    bool roomy;               /* the kernel took some of the replies: it may have room for more */
+    unsigned char futile;     /* reads in a row that returned nothing though there were bytes */
     const struct listener_settings *settings; /* held: connection_adopt() */
-    enum framing framing;                     /* a reload does not change it */
     struct framing_state framing_state;
     uint64_t messages; /* taken from it so far */
     struct buffer in;  /* unfinished message; holds no memory while empty */
@@ -55,9 +62,7 @@ struct connection {
     int64_t sent_since;       /* of the last confirmation of replies; 0: all are confirmed */
     uint64_t sent;            /* bytes of replies that the kernel took */
     uint64_t confirmed;       /* of these, confirmed by the peer's kernel at the last look */
-    enum metrics_refusal refusal;
-    enum metrics_end end; /* why it ends; valid once it ends */
-    struct peer_key key;  /* the address of the peer; in state PROXY, of the proxy */
+    struct peer_key key;      /* the address of the peer; in state PROXY, of the proxy */
     char peer[ADDRESS_PEER_SIZE];
 };
 

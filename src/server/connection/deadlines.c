@@ -12,7 +12,7 @@ struct deadlines {
     struct entry *heap; /* heap[0] is due first; children of N are 2N + 1 and 2N + 2 */
     size_t count;
     size_t capacity;
-    size_t *places; /* by descriptor: its index in the heap + 1; 0: it has no deadline */
+    uint32_t *places; /* by descriptor: its index in the heap + 1; 0: it has no deadline */
     size_t places_count;
 };
 
@@ -38,7 +38,7 @@ static size_t place_of(const struct deadlines *deadlines, int fd)
 static void put(struct deadlines *deadlines, size_t at, struct entry entry)
 {
     deadlines->heap[at] = entry;
-    deadlines->places[entry.fd] = at + 1;
+    deadlines->places[entry.fd] = (uint32_t)(at + 1); /* at most one for each descriptor */
 }
 
 static void move_up(struct deadlines *deadlines, size_t at, struct entry entry)
@@ -78,7 +78,7 @@ static bool make_room(struct deadlines *deadlines, int fd)
 {
     if ((size_t)fd >= deadlines->places_count) {
         size_t count = 2 * (size_t)fd + 64;
-        size_t *places = realloc(deadlines->places, count * sizeof *places);
+        uint32_t *places = realloc(deadlines->places, count * sizeof *places);
         if (places == NULL)
             return false;
         for (size_t at = deadlines->places_count; at < count; at++)

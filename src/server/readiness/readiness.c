@@ -14,7 +14,9 @@ enum {
     FAILURES_MAX = 16,     /* failures of select() in a row, for lack of memory, before giving up */
     TAKES_MAX = 64,        /* calls of sigio_take() in one wait, before the sockets are served */
     SIGNALS_ALONE_MAX = 8, /* waits in a row that take signals only, before one calls select() */
-    LOOK_RANGE = 1024,     /* descriptors of one readiness_look(): some 100 us */
+    LOOK_RANGE = 1024,     /* descriptors of one look, or more of many: some 100 us */
+    LOOKS_MAX = 64,        /* looks that cover all descriptors */
+    LOST_RANGE = 16384,    /* descriptors to look at in one wait after a loss: some 3 ms */
 };
 
 /* The state of a descriptor. */
@@ -23,9 +25,10 @@ enum {
     WATCHED = 2,    /* attached, and watched for reading */
     FOUND_READ = 4, /* ready, and not yet returned */
     FOUND_WRITE = 8,
-    FOUND_MORE = 16, /* to be returned with READY_MORE */
-    QUEUED = 32,     /* in the queue, though perhaps no longer ready */
-    URGENT = 64,     /* received urgent data: a read may stop at it */
+    FOUND_MORE = 16,     /* to be returned with READY_MORE */
+    QUEUED = 32,         /* in the queue, though perhaps no longer ready */
+    URGENT = 64,         /* received urgent data: a read may stop at it */
+    WATCHED_WRITE = 128, /* attached, and watched for writing */
 };
 
 struct readiness {
@@ -35,6 +38,7 @@ struct readiness {
     struct descriptor_set write_found;
     struct descriptor_set looked; /* empty except during readiness_look() */
     size_t look_next;             /* the first descriptor of the next look */
+    size_t looks_owed;            /* signals were lost: so many looks are due at once */
     int beyond;                   /* one more than the highest descriptor that select() watches */
     int signals;                  /* the signalfd of sigio.h; -1: select() watches every socket */
     bool signals_often;           /* the last take found several: more may have arrived by now */
@@ -94,6 +98,25 @@ bool readiness_uses_signals(const struct readiness *readiness)
     return readiness->signals >= 0;
 }
 
+/* Descriptors of one look. select() copies whole sets: few large looks cost less than many. */
+static size_t look_range(const struct readiness *readiness)
+{
+    size_t range = readiness->size / LOOKS_MAX;
+
+    return range > LOOK_RANGE ? range : LOOK_RANGE;
+}
+
+size_t readiness_looks(const struct readiness *readiness)
+{
+    return (readiness->size + look_range(readiness) - 1) / look_range(readiness);
+}
+
+/* Signals were lost: every watched socket may be ready. One more look: the next may be any part. */
+static void owe_looks(struct readiness *readiness)
+{
+    readiness->looks_owed = readiness_looks(readiness) + 1;
+}
+
 /* Makes room for descriptor `fd` in the states and in the queue. */
 static bool grow(struct readiness *readiness, int fd)
 {
@@ -117,6 +140,8 @@ static bool grow(struct readiness *readiness, int fd)
     readiness->queue = queue;
     readiness->size = size;
     readiness->first = 0;
+    if (readiness->looks_owed > 0)
+        owe_looks(readiness); /* of another size */
     return true;
 }
 
@@ -168,20 +193,34 @@ static bool is_selected(const struct readiness *readiness, int fd)
     return descriptor_set_has(&readiness->read, fd) || descriptor_set_has(&readiness->write, fd);
 }
 
+/* The same for a socket that reports by a signal. It may be ready though none will come. */
+static void watch_attached(struct readiness *readiness, int fd, bool reading, bool writing)
+{
+    unsigned before = readiness->states[fd];
+
+    drop_state(readiness, fd, WATCHED | WATCHED_WRITE);
+    if (reading)
+        add_state(readiness, fd, WATCHED);
+    if (writing)
+        add_state(readiness, fd, WATCHED_WRITE);
+    if (reading && (before & WATCHED) == 0)
+        add_found(readiness, fd, FOUND_READ | FOUND_MORE);
+    if (writing && (before & WATCHED_WRITE) == 0)
+        add_found(readiness, fd, FOUND_WRITE);
+}
+
 bool readiness_watch(struct readiness *readiness, int fd, unsigned interest)
 {
     if (!make_room(readiness, fd))
         return false;
     bool reading = (interest & READY_READ) != 0;
     bool writing = (interest & READY_WRITE) != 0;
-    bool attached = (readiness->states[fd] & ATTACHED) != 0;
-    bool watched = (readiness->states[fd] & WATCHED) != 0;
-    drop_state(readiness, fd, WATCHED | (reading ? 0U : FOUND_READ) | (writing ? 0U : FOUND_WRITE));
-    if (attached && reading)
-        add_state(readiness, fd, WATCHED);
-    if (attached && reading && !watched)
-        add_found(readiness, fd, FOUND_READ | FOUND_MORE);
-    set_member(&readiness->read, fd, !attached && reading);
+    drop_state(readiness, fd, (reading ? 0U : FOUND_READ) | (writing ? 0U : FOUND_WRITE));
+    if ((readiness->states[fd] & ATTACHED) != 0) {
+        watch_attached(readiness, fd, reading, writing);
+        return true;
+    }
+    set_member(&readiness->read, fd, reading);
     set_member(&readiness->write, fd, writing);
     if (is_selected(readiness, fd) && readiness->beyond <= fd)
         readiness->beyond = fd + 1;
@@ -214,6 +253,11 @@ void readiness_again(struct readiness *readiness, int fd)
     add_found(readiness, fd, FOUND_READ);
 }
 
+void readiness_write_again(struct readiness *readiness, int fd)
+{
+    add_found(readiness, fd, FOUND_WRITE);
+}
+
 static void add_event(struct readiness *readiness, const struct sigio_event *event)
 {
     unsigned state = state_of(readiness, event->fd);
@@ -221,16 +265,10 @@ static void add_event(struct readiness *readiness, const struct sigio_event *eve
 
     if (event->urgent && (state & ATTACHED) != 0)
         add_state(readiness, event->fd, URGENT);
-    if ((state & WATCHED) != 0)
+    if ((state & WATCHED) != 0 && !event->room_only)
         add_found(readiness, event->fd, FOUND_READ | (more ? FOUND_MORE : 0U));
-}
-
-/* Signals were lost: every watched socket may be ready. */
-static void add_all_watched(struct readiness *readiness)
-{
-    for (size_t fd = 0; fd < readiness->size; fd++)
-        if ((readiness->states[fd] & WATCHED) != 0)
-            add_found(readiness, (int)fd, FOUND_READ | FOUND_MORE);
+    if ((state & WATCHED_WRITE) != 0 && !event->data_only && !event->urgent)
+        add_found(readiness, event->fd, FOUND_WRITE);
 }
 
 static void take_signals(struct readiness *readiness)
@@ -247,7 +285,7 @@ static void take_signals(struct readiness *readiness)
             add_event(readiness, &events[at]);
     }
     if (lost)
-        add_all_watched(readiness);
+        owe_looks(readiness);
 }
 
 static void add_all_found(struct readiness *readiness, const struct descriptor_set *set,
@@ -285,7 +323,7 @@ static void leave_out_found(struct readiness *readiness)
 static bool find_ready(struct readiness *readiness, int64_t timeout)
 {
     struct timeval limit = {0};
-    bool may_block = readiness->queued == 0 || readiness->held;
+    bool may_block = (readiness->queued == 0 && readiness->looks_owed == 0) || readiness->held;
 
     if (timeout > 0 && may_block) {
         limit.tv_sec = (time_t)(timeout / 1000000);
@@ -323,9 +361,66 @@ static bool take_signals_alone(struct readiness *readiness)
     return readiness->queued > queued;
 }
 
+/*
+ * Puts the sockets from `from` to `end` that may be ready without a signal into the set `looked`.
+ * Returns one more than the last; 0 if there is none.
+ */
+static int choose_looked(struct readiness *readiness, size_t from, size_t end)
+{
+    int beyond = 0;
+
+    for (size_t fd = from; fd < end; fd++) {
+        if ((readiness->states[fd] & WATCHED_WRITE) != 0)
+            add_found(readiness, (int)fd, FOUND_WRITE); /* a send() will tell: they are few */
+        if ((readiness->states[fd] & WATCHED) == 0)
+            continue;
+        if ((readiness->states[fd] & FOUND_READ) != 0) {
+            add_state(readiness, (int)fd, FOUND_MORE); /* not all of it was signalled, perhaps */
+            continue;
+        }
+        descriptor_set_add(&readiness->looked, (int)fd);
+        beyond = (int)fd + 1;
+    }
+    return beyond;
+}
+
+/* Asks select() about the next sockets. False if it failed; the next look tries again. */
+static bool look(struct readiness *readiness)
+{
+    size_t from = readiness->look_next < readiness->size ? readiness->look_next : 0;
+    size_t range = look_range(readiness);
+    size_t end = readiness->size - from > range ? from + range : readiness->size;
+    int beyond = choose_looked(readiness, from, end);
+    struct timeval no_wait = {0};
+    int found = beyond == 0 ? 0
+                            : select(beyond, descriptor_set_for_select(&readiness->looked), NULL,
+                                     NULL, &no_wait);
+
+    for (int fd = (int)from; fd < beyond; fd++) {
+        if (found > 0 && descriptor_set_has(&readiness->looked, fd))
+            add_found(readiness, fd, FOUND_READ | FOUND_MORE);
+        descriptor_set_remove(&readiness->looked, fd);
+    }
+    if (found >= 0)
+        readiness->look_next = end;
+    return found >= 0;
+}
+
+/* Finds sockets whose signals were lost; other sockets are served between two parts of this. */
+static void look_for_lost(struct readiness *readiness)
+{
+    size_t range = look_range(readiness);
+
+    for (size_t looked = 0; looked < LOST_RANGE && readiness->looks_owed > 0; looked += range) {
+        if (!look(readiness))
+            break;
+        readiness->looks_owed--;
+    }
+}
+
 bool readiness_wait(struct readiness *readiness, int64_t timeout)
 {
-    if (!readiness->held && take_signals_alone(readiness)) {
+    if (!readiness->held && readiness->looks_owed == 0 && take_signals_alone(readiness)) {
         readiness->busy = true;
         readiness->left = readiness->queued;
         return true;
@@ -336,6 +431,8 @@ bool readiness_wait(struct readiness *readiness, int64_t timeout)
         return false;
     if (readiness->signals >= 0 && readiness_take(readiness, readiness->signals))
         take_signals(readiness);
+    if (!readiness->held)
+        look_for_lost(readiness);
     readiness->left = readiness->queued;
     return true;
 }
@@ -348,33 +445,9 @@ bool readiness_was_busy(struct readiness *readiness)
     return busy;
 }
 
-size_t readiness_looks(const struct readiness *readiness)
-{
-    return (readiness->size + LOOK_RANGE - 1) / LOOK_RANGE;
-}
-
 void readiness_look(struct readiness *readiness)
 {
-    size_t from = readiness->look_next < readiness->size ? readiness->look_next : 0;
-    size_t end = readiness->size - from > LOOK_RANGE ? from + LOOK_RANGE : readiness->size;
-    int beyond = 0; /* 0: nothing to look at */
-    struct timeval no_wait = {0};
-
-    readiness->look_next = end;
-    for (size_t fd = from; fd < end; fd++)
-        if ((readiness->states[fd] & WATCHED) != 0 && (readiness->states[fd] & FOUND_READ) == 0) {
-            descriptor_set_add(&readiness->looked, (int)fd);
-            beyond = (int)fd + 1;
-        }
-    /* A failure finds nothing; the next look tries again. */
-    int found = beyond == 0 ? 0
-                            : select(beyond, descriptor_set_for_select(&readiness->looked), NULL,
-                                     NULL, &no_wait);
-    for (int fd = (int)from; fd < beyond; fd++) {
-        if (found > 0 && descriptor_set_has(&readiness->looked, fd))
-            add_found(readiness, fd, FOUND_READ | FOUND_MORE);
-        descriptor_set_remove(&readiness->looked, fd);
-    }
+    (void)look(readiness); /* a failure finds nothing */
 }
 
 int readiness_next(struct readiness *readiness, unsigned *events)

@@ -4,21 +4,26 @@
  *
  * select() examines every descriptor in its sets on each call: with ten thousand idle clients that
  * takes milliseconds. Connected sockets are therefore not in its sets. They queue a signal when
- * something arrives (sigio.h); select() watches the signalfd, the listeners, and the few sockets
- * that wait for room to write. Its cost does not grow with the number of clients. select() watches
- * every socket if the system has no F_SETSIG, or if TCPACKD_READINESS=plain is in the environment.
+ * something arrives, or when there is room to write again (sigio.h); select() watches the signalfd,
+ * the listeners, and a few others. Its cost does not grow with the number of clients. select()
+ * watches every socket if the system has no F_SETSIG, or if TCPACKD_READINESS=plain is in the
+ * environment.
  *
- * Eight rules keep a signal from being lost or acted on too late:
+ * Nine rules keep a signal from being lost or acted on too late:
  *
  * - A socket queues no signal for what arrived before it was attached. It counts as ready when it
  *   is added, and when it is watched for reading again.
  * - A signal reports a change, not a state. A reader that may have left bytes unread calls
  *   readiness_again().
+ * - Room to write is signalled only after a write that took nothing. A socket counts as ready when
+ *   it is watched for writing; a writer whose bytes were taken in part calls
+ * readiness_write_again().
  * - Bytes and the end of the stream may both have arrived, and one recv() returns only one of them.
  *   READY_MORE then tells the caller to read until nothing is left.
  * - A read stops at urgent data, even if bytes follow it. A socket that ever received urgent data
  *   is always read until nothing is left.
- * - A full signal queue loses signals and reports that. All sockets then count as ready.
+ * - A full signal queue loses signals and reports that. The next waits ask select() about all
+ *   sockets, some of them in each wait.
  * - The system reuses a descriptor's number after close(). A signal of the old socket makes the new
  *   one count as ready, and a read finds nothing.
  * - A ready descriptor stays ready until readiness_next() has returned it. Every wait takes the
@@ -73,6 +78,12 @@ void readiness_forget(struct readiness *readiness, int fd);
 void readiness_again(struct readiness *readiness, int fd);
 
 /*
+ * The same for writing. Call it whenever a write took some of the bytes: it may take more, and a
+ * signal comes only after one that took nothing.
+ */
+void readiness_write_again(struct readiness *readiness, int fd);
+
+/*
  * Waits until a descriptor is ready, a signal arrives, or `timeout` microseconds have passed
  * (negative: no limit). Returns true even if nothing is ready. False with errno if select() failed
  * for another reason than a passing lack of memory.
@@ -93,8 +104,8 @@ void readiness_hold(struct readiness *readiness, bool held);
 int readiness_next(struct readiness *readiness, unsigned *events);
 
 /*
- * Asks select() about the signalled sockets among the next 1,024 descriptors, to find one that is
- * ready though no signal reported it. Call it now and then.
+ * Asks select() about the signalled sockets among the next descriptors (1,024; of more than 65,536
+ * a 64th part), to find one that is ready though no signal reported it. Call it now and then.
  */
 void readiness_look(struct readiness *readiness);
 

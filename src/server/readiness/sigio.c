@@ -43,11 +43,14 @@ size_t sigio_take(int signals, struct sigio_event *events, bool *lost)
     if (size < 0 && errno != EAGAIN)
         *lost = true; /* not known to happen; the events are still queued */
     for (size_t at = 0; size > 0 && at < (size_t)size / sizeof *queued; at++) {
+        int code = queued[at].ssi_code;
         if (queued[at].ssi_signo == SIGIO)
             *lost = true;
         else
-            events[count++] = (struct sigio_event){
-                queued[at].ssi_fd, queued[at].ssi_code == POLL_IN, queued[at].ssi_code == POLL_PRI};
+            events[count++] = (struct sigio_event){.fd = queued[at].ssi_fd,
+                                                   .data_only = code == POLL_IN,
+                                                   .urgent = code == POLL_PRI,
+                                                   .room_only = code == POLL_OUT};
     }
     return count;
 }

@@ -32,6 +32,7 @@ struct sigio_event {
     int fd;
     bool data_only; /* one thing has arrived: bytes, or the end of the stream */
     bool urgent;    /* urgent data is announced */
+    bool room_only; /* there is room to write; nothing has arrived */
 };
 
 enum { SIGIO_EVENTS_MAX = 256 }; /* events of one sigio_take() */

@@ -45,7 +45,6 @@ struct connection *connections_add(struct server *server, int fd,
         readiness_forget(server->readiness, fd);
         return NULL;
     }
-    connection->interest = READY_READ;
     table->all[fd] = connection;
     if (++table->count > table->peak)
         table->peak = table->count;
@@ -54,15 +53,18 @@ struct connection *connections_add(struct server *server, int fd,
 
 void connections_settle(struct server *server, struct connection *connection)
 {
-    unsigned interest = connection->out.size > 0 ? READY_WRITE : READY_READ;
+    bool writing = connection->out.size > 0;
 
-    if (interest != connection->interest) {
-        if (!readiness_watch(server->readiness, connection->fd, interest)) {
+    if (writing != connection->writing) {
+        if (!readiness_watch(server->readiness, connection->fd,
+                             writing ? READY_WRITE : READY_READ)) {
             /* Cannot fail: there has been room since it was accepted. */
         }
-        connection->interest = interest;
+        connection->writing = writing;
     }
-    if ((connection->more || connection->undrained) && interest == READY_READ)
+    if (writing && connection->roomy)
+        readiness_write_again(server->readiness, connection->fd);
+    if (!writing && (connection->more || connection->undrained))
         readiness_again(server->readiness, connection->fd);
     int64_t due = connection_overdue(connection, server->now).due;
     if (due < deadlines_of(server->connections.deadlines, connection->fd) &&

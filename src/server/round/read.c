@@ -380,7 +380,7 @@ static void read_connection(struct server *server, struct connection *connection
         continue;
 }
 
-/* A connection waits for one thing at a time: its state and interest say which. */
+/* A connection waits for one thing at a time: its state and `writing` say which. */
 static void serve(struct server *server, struct connection *connection, unsigned events)
 {
     const struct answer unsent = {.connection = connection};
@@ -392,7 +392,7 @@ static void serve(struct server *server, struct connection *connection, unsigned
             connections_settle(server, connection);
         else
             connections_close(server, connection, NULL);
-    } else if (connection->interest == READY_READ) {
+    } else if (!connection->writing) {
         read_connection(server, connection);
     } else if (!answers_add(&server->answers, unsent)) {
         close_starved(server, connection, "out of memory for its replies");

@@ -269,6 +269,93 @@ static void finds_room_to_write(void **state)
     assert_int_equal(readiness_next(readiness, &events), -1);
 }
 
+/* Writes until nothing more fits. */
+static void fill(int at)
+{
+    char bytes[4096] = {0};
+
+    while (send(ours[at], bytes, sizeof bytes, 0) > 0)
+        continue;
+    assert_int_equal(errno, EAGAIN);
+}
+
+/* The peer reads all of it. */
+static void drain(int at)
+{
+    char bytes[4096];
+
+    while (recv(theirs[at], bytes, sizeof bytes, MSG_DONTWAIT) > 0)
+        continue;
+}
+
+static bool finds_writable(int at)
+{
+    unsigned events = 0;
+
+    assert_true(readiness_wait(readiness, 0));
+    int ready = readiness_next(readiness, &events);
+    assert_true(ready == -1 || (ready == ours[at] && events == READY_WRITE));
+    return ready == ours[at];
+}
+
+/* Watches a full socket, and tries once, as after each readiness. */
+static void watch_full(int at)
+{
+    add_quietly(at);
+    fill(at);
+    assert_true(readiness_watch(readiness, ours[at], READY_WRITE));
+    if (finds_writable(at))
+        fill(at);
+    assert_false(finds_writable(at));
+}
+
+static void finds_room_when_the_peer_has_read(void **state)
+{
+    (void)state;
+    for (int at = 0; at < 2; at++) {
+        watch_full(at);
+        for (int round = 0; round < 3; round++) {
+            drain(at);
+            assert_true(finds_writable(at));
+            fill(at);
+            assert_false(finds_writable(at));
+        }
+        assert_true(readiness_watch(readiness, ours[at], READY_READ));
+        (void)find(ours[at]);
+        drain(at);
+        assert_int_equal(find(ours[at]), 0);
+    }
+}
+
+static void finds_room_that_came_before_it_was_watched(void **state)
+{
+    (void)state;
+    add_quietly(0);
+    fill(0);
+    drain(0);
+    assert_true(readiness_watch(readiness, ours[0], READY_WRITE));
+    assert_true(finds_writable(0));
+}
+
+/* A write fails then, which is how the writer learns it. */
+static void finds_the_end_of_the_reader(void **state)
+{
+    (void)state;
+    watch_full(0);
+    assert_int_equal(close(theirs[0]), 0);
+    assert_true(finds_writable(0));
+    theirs[0] = -1;
+}
+
+static void write_again_counts_once(void **state)
+{
+    (void)state;
+    watch_full(0);
+    readiness_write_again(readiness, ours[0]);
+    assert_true(finds_writable(0));
+    assert_false(finds_writable(0));
+}
+
 static void again_counts_once_and_does_not_block(void **state)
 {
     (void)state;
@@ -367,6 +454,63 @@ static void a_full_queue_loses_no_socket(void **state)
     assert_int_equal(take_bytes(ours[0]), 3);
     readiness_again(readiness, ours[0]); /* as READY_MORE asks */
     assert_true(reads_to_the_end(ours[0], 4));
+}
+
+/*
+ * Of very many sockets, one wait looks only at a part; the next waits do not block and look at the
+ * others.
+ */
+static void a_full_queue_loses_no_socket_of_very_many(void **state)
+{
+    enum { FAR = 17000 }; /* not among those of the first wait */
+    struct rlimit descriptors;
+    struct rlimit limit;
+    struct rlimit none;
+    int found = 0;
+
+    (void)state;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &descriptors), 0);
+    if (descriptors.rlim_max <= FAR)
+        return; /* not here */
+    descriptors.rlim_cur = descriptors.rlim_max;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &descriptors), 0);
+    assert_int_equal(dup2(ours[0], FAR), FAR);
+    assert_true(readiness_add_socket(readiness, FAR));
+    (void)find(FAR);
+    add_quietly(1);
+    assert_int_equal(getrlimit(RLIMIT_SIGPENDING, &limit), 0);
+    none = limit;
+    none.rlim_cur = 0;
+    assert_int_equal(setrlimit(RLIMIT_SIGPENDING, &none), 0);
+    say(0);
+    say(1);
+    assert_int_equal(setrlimit(RLIMIT_SIGPENDING, &limit), 0);
+    for (int wait = 0; wait < 3 && found < 2; wait++) {
+        unsigned events;
+        int fd;
+        assert_true(readiness_wait(readiness, -1)); /* would block forever */
+        while ((fd = readiness_next(readiness, &events)) >= 0)
+            found += (int)take_bytes(fd);
+    }
+    assert_int_equal(found, 2);
+    assert_int_equal(find(FAR), 0);
+    assert_int_equal(close(FAR), 0);
+}
+
+static void a_full_queue_loses_no_writer(void **state)
+{
+    struct rlimit limit;
+    struct rlimit none;
+
+    (void)state;
+    watch_full(0);
+    assert_int_equal(getrlimit(RLIMIT_SIGPENDING, &limit), 0);
+    none = limit;
+    none.rlim_cur = 0;
+    assert_int_equal(setrlimit(RLIMIT_SIGPENDING, &none), 0);
+    drain(0);
+    assert_int_equal(setrlimit(RLIMIT_SIGPENDING, &limit), 0);
+    assert_true(finds_writable(0));
 }
 
 /* The lost signal may have announced the end of the stream. */
@@ -651,12 +795,18 @@ int main(void)
         EVERY_WAY(finds_the_end_that_came_while_it_was_not_watched),
         EVERY_WAY(keeps_what_came_while_it_was_not_watched),
         EVERY_WAY(finds_room_to_write),
+        EVERY_WAY(finds_room_when_the_peer_has_read),
+        EVERY_WAY(finds_room_that_came_before_it_was_watched),
+        EVERY_WAY(finds_the_end_of_the_reader),
+        EVERY_WAY(write_again_counts_once),
         EVERY_WAY(again_counts_once_and_does_not_block),
         EVERY_WAY(the_rest_comes_first_in_the_next_round),
         EVERY_WAY(finds_all_of_many),
         EVERY_WAY(a_number_used_again_is_another_socket),
         EVERY_WAY(forgotten_is_not_found),
         EVERY_WAY(a_full_queue_loses_no_socket),
+        EVERY_WAY(a_full_queue_loses_no_writer),
+        EVERY_WAY(a_full_queue_loses_no_socket_of_very_many),
         cmocka_unit_test_setup_teardown(a_lost_signal_may_have_been_the_end, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_look_finds_what_no_signal_reported, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_look_leaves_others_alone, set_up, tear_down),
