@@ -23,7 +23,7 @@ enum {
     RECEIVE_SIZE_OF_REPLY = 64, /* a usual reply; recv() asks for as many as the window holds */
 };
 
-bool exchange_init(struct exchange *exchange, const struct exchange_settings *settings,
+void exchange_init(struct exchange *exchange, const struct exchange_settings *settings,
                    struct totals *totals)
 {
     *exchange = (struct exchange){
@@ -32,7 +32,7 @@ bool exchange_init(struct exchange *exchange, const struct exchange_settings *se
         .connection = {.fd = -1},
     };
     replies_init(&exchange->replies, settings->framing);
-    return window_init(&exchange->window, settings->framing, settings->window);
+    window_init(&exchange->window, settings->framing, settings->window, settings->window_bytes);
 }
 
 void exchange_free(struct exchange *exchange)

@@ -43,11 +43,12 @@ static bool take_acknowledgement(void *context, const struct acknowledgement *ac
                                 &transfer->output.pending);
 }
 
-bool transfer_init(struct transfer *transfer, const struct transfer_settings *settings)
+void transfer_init(struct transfer *transfer, const struct transfer_settings *settings)
 {
     const struct exchange_settings exchange_settings = {
         .framing = settings->framing,
         .window = settings->window,
+        .window_bytes = settings->window_bytes,
         .timeout_us = settings->target.timeout_us,
         .resend = settings->resend,
         .acknowledged = take_acknowledgement,
@@ -63,10 +64,7 @@ bool transfer_init(struct transfer *transfer, const struct transfer_settings *se
     output_init(&transfer->output, STDOUT_FILENO);
     retry_init(&transfer->retry, &settings->target, settings->resend, settings->retries);
     transfer->totals.begin_us = clock_monotonic_us();
-    if (exchange_init(&transfer->exchange, &exchange_settings, &transfer->totals))
-        return true;
-    (void)failed(transfer, "cannot allocate a window of that many messages (-w)");
-    return false;
+    exchange_init(&transfer->exchange, &exchange_settings, &transfer->totals);
 }
 
 void transfer_free(struct transfer *transfer)
