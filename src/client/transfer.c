@@ -122,11 +122,13 @@ static const char *why_unsendable(const struct transfer *transfer, const unsigne
 {
     enum framing framing = transfer->settings.framing;
     bool is_line = transfer->input >= 0 && !transfer->lines.nul;
+    bool ends_with_newline = framing == FRAMING_AUTO || framing == FRAMING_LINE;
 
+    if (is_line && ends_with_newline)
+        return NULL; /* without looking for a newline again */
     if (!framing_can_carry(framing, text, size))
         return size == 0 ? "an empty message" : framing == FRAMING_NUL ? "a NUL" : "a newline";
-    if ((framing == FRAMING_AUTO || framing == FRAMING_LINE) && !is_line && size > 0 &&
-        text[size - 1] == '\r')
+    if (ends_with_newline && size > 0 && text[size - 1] == '\r')
         return "a carriage return at its end";
     return NULL;
 }
