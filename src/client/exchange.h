@@ -73,7 +73,7 @@ bool exchange_has_room(const struct exchange *exchange);
 bool exchange_add(struct exchange *exchange, uint64_t line, int64_t start_us, int64_t now_us,
                   const void *text, size_t size) MUST_USE;
 
-/* Whether to wait until the connection is writable. */
+/* Whether to wait until the connection is writable. For use after exchange_send(). */
 bool exchange_wants_to_send(const struct exchange *exchange);
 
 /* When exchange_tick() is due; WAIT_FOREVER (wait_set.h) if never. */
