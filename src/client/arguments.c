@@ -15,7 +15,6 @@ const char arguments_help[] =
     "to tcpackd, and prints its acknowledgements. Defaults are in [brackets].\n"
     "  tcpack -H 192.0.2.7 hello world       send one message\n"
     "  tcpack -r <readings.txt               send each line of a file\n"
-    "\n"
     "Server:\n"
     "  -H, --host HOST [127.0.0.1]           -p, --port PORT [8001]\n"
     "  -f, --framing auto|line|nul|octet|syslog|relp [auto]\n"
@@ -24,8 +23,9 @@ const char arguments_help[] =
     "Messages:\n"
     "  -r, --resend     reconnect, resend    -0, --null       end with NUL, not LF\n"
     "  --retries N      like -r, N in a row  --from LINE      begin with it [1]\n"
-    "  -w, --window N   in flight [1024]     --id NAME        number the messages\n"
-    "  --position FILE  note what is sent    --number N       of the first [its line]\n"
+    "  -w, --window N, --window-bytes SIZE   at most in flight [65536, 1M]\n"
+    "  --id NAME        number the messages  --number N       of the first [its line]\n"
+    "  --position FILE  note what is sent\n"
     "Output:\n"
     "  -q, --quiet      no replies           -v, --verbose    details, and a summary\n"
     "  --json           replies as JSON      --progress, --no-progress\n"
@@ -44,7 +44,8 @@ static uint64_t limit(enum config_section section, const char *key)
 
 /* Options without a short form. */
 enum {
-    OPTION_RETRIES = 256,
+    OPTION_WINDOW_BYTES = 256,
+    OPTION_RETRIES,
     OPTION_FROM,
     OPTION_ID,
     OPTION_NUMBER,
@@ -65,6 +66,7 @@ static const struct option long_options[] = {
     {"config", required_argument, NULL, 'c'},
     {"framing", required_argument, NULL, 'f'},
     {"window", required_argument, NULL, 'w'},
+    {"window-bytes", required_argument, NULL, OPTION_WINDOW_BYTES},
     {"timeout", required_argument, NULL, 't'},
     {"resend", no_argument, NULL, 'r'},
     {"null", no_argument, NULL, '0'},
@@ -128,6 +130,18 @@ static bool take_seconds(int64_t *microseconds, struct problem *problem)
     return right;
 }
 
+/* Parses a size as the configuration does: bytes, or with K, M or G. */
+static bool take_window_bytes(uint64_t *bytes, struct problem *problem)
+{
+    struct config home;
+    struct problem why;
+
+    if (!config_option_set(config_option_find(CONFIG_CLIENT, "window_bytes"), &home, optarg, &why))
+        return problem_set(problem, "--window-bytes: %s", why.text);
+    *bytes = home.client.window_bytes;
+    return true;
+}
+
 static bool take_framing(int *framing, struct problem *problem)
 {
     for (int i = 0; framing_names[i] != NULL; i++) {
@@ -179,6 +193,8 @@ static bool take_numbering(int option, struct arguments *arguments, struct probl
 static bool take_long_option(int option, struct arguments *arguments, struct problem *problem)
 {
     switch (option) {
+    case OPTION_WINDOW_BYTES:
+        return take_window_bytes(&arguments->window_bytes, problem);
     case OPTION_RETRIES:
         arguments->is_no_load = true;
         arguments->resend = true;

@@ -13,23 +13,24 @@ enum arguments_switch { SWITCH_UNSET, SWITCH_ON, SWITCH_OFF };
 
 /* Options not given are NULL, 0 or false unless stated otherwise. Strings point into argv. */
 struct arguments {
-    const char *config;   /* -c */
-    const char *host;     /* -H */
-    uint64_t port;        /* -p */
-    int framing;          /* -f, enum framing; -1: not given */
-    uint64_t window;      /* -w */
-    int64_t timeout_us;   /* -t; -1: not given; 0: no limit */
-    bool resend;          /* -r, --retries */
-    uint64_t retries;     /* --retries; default: UINT64_MAX */
-    uint64_t from;        /* --from; default: 1 */
-    bool nul;             /* -0 */
-    bool quiet;           /* -q */
-    bool verbose;         /* -v */
-    bool json;            /* --json */
-    bool no_history;      /* --no-history */
-    const char *id;       /* --id */
-    uint64_t number;      /* --number; 0: not given */
-    const char *position; /* --position */
+    const char *config;    /* -c */
+    const char *host;      /* -H */
+    uint64_t port;         /* -p */
+    int framing;           /* -f, enum framing; -1: not given */
+    uint64_t window;       /* -w */
+    uint64_t window_bytes; /* --window-bytes */
+    int64_t timeout_us;    /* -t; -1: not given; 0: no limit */
+    bool resend;           /* -r, --retries */
+    uint64_t retries;      /* --retries; default: UINT64_MAX */
+    uint64_t from;         /* --from; default: 1 */
+    bool nul;              /* -0 */
+    bool quiet;            /* -q */
+    bool verbose;          /* -v */
+    bool json;             /* --json */
+    bool no_history;       /* --no-history */
+    const char *id;        /* --id */
+    uint64_t number;       /* --number; 0: not given */
+    const char *position;  /* --position */
     enum arguments_switch progress;
 
     uint64_t load;     /* --load: messages */

@@ -23,7 +23,7 @@ enum {
     RECEIVE_SIZE_OF_REPLY = 64, /* a usual reply; recv() asks for as many as the window holds */
 };
 
-bool exchange_init(struct exchange *exchange, const struct exchange_settings *settings,
+void exchange_init(struct exchange *exchange, const struct exchange_settings *settings,
                    struct totals *totals)
 {
     *exchange = (struct exchange){
@@ -32,7 +32,7 @@ bool exchange_init(struct exchange *exchange, const struct exchange_settings *se
         .connection = {.fd = -1},
     };
     replies_init(&exchange->replies, settings->framing);
-    return window_init(&exchange->window, settings->framing, settings->window);
+    window_init(&exchange->window, settings->framing, settings->window, settings->window_bytes);
 }
 
 void exchange_free(struct exchange *exchange)
@@ -75,7 +75,6 @@ void exchange_begin(struct exchange *exchange, const struct client_connection *c
     exchange->rejected = false;
     exchange->answered = 0;
     exchange->totals->resent += window_rewind(&exchange->window);
-    window_allow(&exchange->window, allowance(exchange));
     replies_restart(&exchange->replies);
 }
 
@@ -96,10 +95,7 @@ bool exchange_add(struct exchange *exchange, uint64_t line, int64_t start_us, in
 {
     if (exchange->window.count == 0)
         exchange->progress_us = now_us;
-    if (!window_add(&exchange->window, line, start_us, text, size))
-        return false;
-    window_allow(&exchange->window, allowance(exchange));
-    return true;
+    return window_add(&exchange->window, line, start_us, text, size);
 }
 
 bool exchange_wants_to_send(const struct exchange *exchange)
@@ -182,6 +178,7 @@ void exchange_send(struct exchange *exchange, int64_t now_us)
     size_t size;
     const unsigned char *bytes;
 
+    window_allow(&exchange->window, allowance(exchange));
     while (exchange_wants_to_send(exchange)) {
         bytes = window_unsent(&exchange->window, &size);
         ssize_t sent = send(exchange->connection.fd, bytes, size, MSG_NOSIGNAL);
@@ -201,9 +198,9 @@ void exchange_send(struct exchange *exchange, int64_t now_us)
     }
 }
 
-static bool acknowledge(struct exchange *exchange, const struct frame *reply, int64_t now_us)
+static bool acknowledge(struct exchange *exchange, const struct frame *reply, uint64_t txnr,
+                        int64_t now_us)
 {
-    uint64_t txnr = framing_transaction(exchange->settings.framing, exchange->window.number);
     size_t size;
     const unsigned char *bytes = window_oldest(&exchange->window, &size); /* they stay for now */
     struct window_message message = window_acknowledge(&exchange->window);
@@ -222,7 +219,6 @@ static bool acknowledge(struct exchange *exchange, const struct frame *reply, in
     exchange->totals->acknowledged++;
     exchange->totals->end_us = exchange->received_us;
     latency_record(&exchange->totals->latency, acknowledgement.latency_us);
-    window_allow(&exchange->window, allowance(exchange));
     return exchange->settings.acknowledged(exchange->settings.context, &acknowledgement);
 }
 
@@ -314,7 +310,7 @@ static enum outcome take_reply(struct exchange *exchange, const struct frame *re
         return lost(exchange, "the server sent a response out of order");
     if (!framing_accepts(framing, reply->message, reply->size))
         return lost_by_rejection(exchange, reply);
-    return acknowledge(exchange, reply, now_us) ? OUTCOME_DONE : OUTCOME_FAILED;
+    return acknowledge(exchange, reply, txnr, now_us) ? OUTCOME_DONE : OUTCOME_FAILED;
 }
 
 /* Checks the bytes left over when no message is waiting for a reply. */

@@ -21,9 +21,10 @@
 
 struct exchange_settings {
     enum framing framing;
-    size_t window;      /* messages in flight at once */
-    int64_t timeout_us; /* for an acknowledgement; 0: no limit */
-    bool resend;        /* the caller replaces a lost connection */
+    size_t window;       /* messages in flight at once, at least 1 */
+    size_t window_bytes; /* and bytes, at least 1 */
+    int64_t timeout_us;  /* for an acknowledgement; 0: no limit */
+    bool resend;         /* the caller replaces a lost connection */
 
     /* Called for each acknowledgement. Returns false with errno if it fails. */
     bool (*acknowledged)(void *context, const struct acknowledgement *acknowledgement);
@@ -51,12 +52,9 @@ struct exchange {
     struct problem problem;
 };
 
-/*
- * Returns false with errno ENOMEM. Otherwise the caller calls exchange_free() later, which also
- * closes the connection.
- */
-bool exchange_init(struct exchange *exchange, const struct exchange_settings *settings,
-                   struct totals *totals) MUST_USE;
+/* The caller calls exchange_free() later, which also closes the connection. */
+void exchange_init(struct exchange *exchange, const struct exchange_settings *settings,
+                   struct totals *totals);
 void exchange_free(struct exchange *exchange);
 
 /* Takes over an open connection. All messages in flight will be sent over it. */
@@ -75,7 +73,7 @@ bool exchange_has_room(const struct exchange *exchange);
 bool exchange_add(struct exchange *exchange, uint64_t line, int64_t start_us, int64_t now_us,
                   const void *text, size_t size) MUST_USE;
 
-/* Whether to wait until the connection is writable. */
+/* Whether to wait until the connection is writable. For use after exchange_send(). */
 bool exchange_wants_to_send(const struct exchange *exchange);
 
 /* When exchange_tick() is due; WAIT_FOREVER (wait_set.h) if never. */

@@ -11,11 +11,7 @@ enum { CUTS = 1 << LATENCY_CUT_BITS };
 
 static unsigned shift_of(uint64_t value)
 {
-    unsigned shift = 0;
-
-    while (value >> shift >= 2 * CUTS)
-        shift++;
-    return shift;
+    return value < 2 * CUTS ? 0 : 63 - LATENCY_CUT_BITS - (unsigned)__builtin_clzll(value);
 }
 
 static size_t bucket_of(uint64_t value)

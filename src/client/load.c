@@ -86,14 +86,14 @@ static enum outcome open_client(struct load *load, struct load_client *client)
     const struct exchange_settings settings = {
         .framing = load->settings->framing,
         .window = load->settings->window,
+        .window_bytes = load->settings->window_bytes,
         .timeout_us = load->settings->target.timeout_us,
         .acknowledged = ignore_acknowledgement,
     };
     struct buffer problems = {0};
     struct client_connection connection;
 
-    if (!exchange_init(&client->exchange, &settings, load->totals))
-        return failed("cannot allocate a window of that many messages (-w)");
+    exchange_init(&client->exchange, &settings, load->totals);
     load->opened++;
     enum outcome outcome = connect_open(&load->settings->target, &connection, &problems);
     if (outcome == OUTCOME_DONE) {

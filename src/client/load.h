@@ -18,7 +18,8 @@
 struct load_settings {
     struct connect_target target;
     enum framing framing;
-    size_t window;    /* messages in flight on each connection */
+    size_t window; /* messages in flight on each connection */
+    size_t window_bytes;
     uint64_t count;   /* messages in total */
     uint64_t clients; /* connections, at least 1 */
     size_t size;      /* bytes per message */

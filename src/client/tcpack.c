@@ -96,6 +96,8 @@ static struct transfer_settings settings_of(const struct arguments *arguments,
             },
         .framing = (enum framing)framing,
         .window = arguments->window > 0 ? arguments->window : config->client.window,
+        .window_bytes =
+            arguments->window_bytes > 0 ? arguments->window_bytes : config->client.window_bytes,
         .resend = arguments->resend,
         .retries = arguments->retries,
         .nul = arguments->nul,
@@ -125,6 +127,7 @@ static enum outcome run_load(const struct arguments *arguments,
         .target = settings->target,
         .framing = settings->framing,
         .window = arguments->window > 0 ? arguments->window : 1,
+        .window_bytes = settings->window_bytes,
         .count = arguments->load,
         .clients = arguments->clients,
         .size = arguments->size,
@@ -205,8 +208,7 @@ static enum outcome run_transfer(const struct arguments *arguments, const struct
 {
     struct transfer transfer;
 
-    if (!transfer_init(&transfer, settings))
-        return OUTCOME_FAILED;
+    transfer_init(&transfer, settings);
     enum outcome outcome = transfer_connect(&transfer);
     if (outcome == OUTCOME_DONE) {
         if (arguments->words_count > 0)

@@ -43,11 +43,12 @@ static bool take_acknowledgement(void *context, const struct acknowledgement *ac
                                 &transfer->output.pending);
 }
 
-bool transfer_init(struct transfer *transfer, const struct transfer_settings *settings)
+void transfer_init(struct transfer *transfer, const struct transfer_settings *settings)
 {
     const struct exchange_settings exchange_settings = {
         .framing = settings->framing,
         .window = settings->window,
+        .window_bytes = settings->window_bytes,
         .timeout_us = settings->target.timeout_us,
         .resend = settings->resend,
         .acknowledged = take_acknowledgement,
@@ -63,10 +64,7 @@ bool transfer_init(struct transfer *transfer, const struct transfer_settings *se
     output_init(&transfer->output, STDOUT_FILENO);
     retry_init(&transfer->retry, &settings->target, settings->resend, settings->retries);
     transfer->totals.begin_us = clock_monotonic_us();
-    if (exchange_init(&transfer->exchange, &exchange_settings, &transfer->totals))
-        return true;
-    (void)failed(transfer, "cannot allocate a window of that many messages (-w)");
-    return false;
+    exchange_init(&transfer->exchange, &exchange_settings, &transfer->totals);
 }
 
 void transfer_free(struct transfer *transfer)
@@ -124,11 +122,13 @@ static const char *why_unsendable(const struct transfer *transfer, const unsigne
 {
     enum framing framing = transfer->settings.framing;
     bool is_line = transfer->input >= 0 && !transfer->lines.nul;
+    bool ends_with_newline = framing == FRAMING_AUTO || framing == FRAMING_LINE;
 
+    if (is_line && ends_with_newline)
+        return NULL; /* without looking for a newline again */
     if (!framing_can_carry(framing, text, size))
         return size == 0 ? "an empty message" : framing == FRAMING_NUL ? "a NUL" : "a newline";
-    if ((framing == FRAMING_AUTO || framing == FRAMING_LINE) && !is_line && size > 0 &&
-        text[size - 1] == '\r')
+    if (ends_with_newline && size > 0 && text[size - 1] == '\r')
         return "a carriage return at its end";
     return NULL;
 }

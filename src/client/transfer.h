@@ -23,7 +23,8 @@
 struct transfer_settings {
     struct connect_target target;
     enum framing framing;
-    size_t window;    /* messages */
+    size_t window; /* messages */
+    size_t window_bytes;
     bool resend;      /* see retry.h */
     uint64_t retries; /* see retry.h */
     bool nul;         /* messages on standard input end with NUL, not LF */
@@ -55,11 +56,8 @@ struct transfer {
     enum outcome ending; /* outcome once all messages in flight are acknowledged */
 };
 
-/*
- * Returns false if out of memory, which has been logged. Otherwise the caller calls transfer_free()
- * later.
- */
-bool transfer_init(struct transfer *transfer, const struct transfer_settings *settings) MUST_USE;
+/* The caller calls transfer_free() later. */
+void transfer_init(struct transfer *transfer, const struct transfer_settings *settings);
 void transfer_free(struct transfer *transfer);
 
 /*

@@ -1,12 +1,18 @@
 #include "client/window.h"
 
 #include <stdlib.h>
+#include <string.h>
 
-bool window_init(struct window *window, enum framing framing, size_t capacity)
+enum { SLOTS_MIN = 16 };
+
+void window_init(struct window *window, enum framing framing, size_t limit, size_t limit_bytes)
 {
-    *window = (struct window){.framing = framing, .capacity = capacity, .number = 1};
-    window->ring = calloc(capacity, sizeof *window->ring);
-    return window->ring != NULL;
+    *window = (struct window){
+        .framing = framing,
+        .limit = limit,
+        .limit_bytes = limit_bytes,
+        .number = 1,
+    };
 }
 
 void window_free(struct window *window)
@@ -23,7 +29,28 @@ size_t window_bytes(const struct window *window)
 
 bool window_has_room(const struct window *window)
 {
-    return window->count < window->capacity && window_bytes(window) < WINDOW_BYTES_MAX;
+    return window->count < window->limit && window_bytes(window) < window->limit_bytes;
+}
+
+/* The message at position `at` from the oldest. */
+static struct window_message *message_at(const struct window *window, size_t at)
+{
+    return &window->ring[(window->first + at) & (window->slots - 1)];
+}
+
+/* Doubles the slots of a full ring, so that its messages continue after the old end. */
+static bool grow_ring(struct window *window)
+{
+    size_t slots = window->slots == 0 ? SLOTS_MIN : window->slots * 2;
+    struct window_message *ring = realloc(window->ring, slots * sizeof *ring);
+
+    if (ring == NULL)
+        return false;
+    if (window->first > 0)
+        memcpy(ring + window->slots, ring, window->first * sizeof *ring);
+    window->ring = ring;
+    window->slots = slots;
+    return true;
 }
 
 /* Moves the bytes to the front once they are at most half of the buffer: amortized O(1) per byte.
@@ -42,14 +69,14 @@ bool window_add(struct window *window, uint64_t line, int64_t start_us, const vo
                 size_t size)
 {
     drop_acknowledged(window);
+    if (window->count == window->slots && !grow_ring(window))
+        return false;
     size_t before = window->bytes.size;
     if (!framing_wrap_message(window->framing, window->number + window->count, text, size,
                               &window->bytes))
         return false;
-    size_t place = window->first + window->count;
-    if (place >= window->capacity)
-        place -= window->capacity;
-    window->ring[place] = (struct window_message){line, start_us, window->bytes.size - before};
+    *message_at(window, window->count) =
+        (struct window_message){line, start_us, window->bytes.size - before};
     window->count++;
     return true;
 }
@@ -59,8 +86,7 @@ void window_allow(struct window *window, size_t count)
     if (count > window->count)
         count = window->count;
     for (; window->allowed < count; window->allowed++)
-        window->allowed_end +=
-            window->ring[(window->first + window->allowed) % window->capacity].size;
+        window->allowed_end += message_at(window, window->allowed)->size;
 }
 
 const unsigned char *window_unsent(const struct window *window, size_t *size)
@@ -92,7 +118,7 @@ static size_t count_whole(const struct window *window, size_t *rest)
 
     *rest = window->sent - window->begin;
     while (count < window->count) {
-        size_t size = window->ring[(window->first + count) % window->capacity].size;
+        size_t size = message_at(window, count)->size;
         if (size > *rest)
             break;
         *rest -= size;
@@ -133,8 +159,7 @@ struct window_message window_acknowledge(struct window *window)
     window->allowed--;
     if (window->tried > 0)
         window->tried--;
-    if (++window->first == window->capacity)
-        window->first = 0;
+    window->first = (window->first + 1) & (window->slots - 1);
     return message;
 }
 
@@ -145,7 +170,7 @@ static void renumber(struct window *window)
     window->number = 1;
     for (size_t i = 0; i < window->count; i++) {
         framing_renumber(window->framing, window->number + i, window->bytes.bytes + at);
-        at += window->ring[(window->first + i) % window->capacity].size;
+        at += message_at(window, i)->size;
     }
 }
 

@@ -3,6 +3,10 @@
  * framed bytes in one buffer, oldest first. One send() can therefore send all unsent bytes, and a
  * new connection can resend them all. Acknowledgements arrive in order. Pure; a message needs no
  * allocation of its own.
+ *
+ * Two limits bound it, whichever is reached first: a number of messages and a number of bytes. Its
+ * memory grows with what is in flight, and does not shrink: at most four times the limit of bytes
+ * (while a message that exceeds it is not in flight), and 48 bytes for each message.
  */
 #ifndef TCPACK_CLIENT_WINDOW_H
 #define TCPACK_CLIENT_WINDOW_H
@@ -24,8 +28,10 @@ struct window_message {
 /* Other parts may read the fields; only these functions change them. */
 struct window {
     enum framing framing;
+    size_t limit;       /* messages */
+    size_t limit_bytes; /* with their framing */
     struct window_message *ring;
-    size_t capacity;     /* messages */
+    size_t slots;        /* of the ring: a power of two, or 0 */
     size_t first;        /* position of the oldest message in the ring */
     size_t count;        /* messages */
     uint64_t number;     /* of the oldest message in its stream, which begins with 1 */
@@ -37,22 +43,14 @@ struct window {
     size_t tried;        /* messages, from the oldest, that were sent over an earlier connection */
 };
 
-/*
- * The window counts as full with this many bytes in flight, whatever its capacity. This bounds the
- * memory; large messages do not need many in flight.
- */
-enum { WINDOW_BYTES_MAX = 4 * 1024 * 1024 };
-
-/*
- * Makes room for `capacity` messages, at least 1. Returns false with errno ENOMEM. Otherwise the
- * caller calls window_free() later.
- */
-bool window_init(struct window *window, enum framing framing, size_t capacity) MUST_USE;
+/* An empty window with these limits, each at least 1. The caller calls window_free() later. */
+void window_init(struct window *window, enum framing framing, size_t limit, size_t limit_bytes);
 void window_free(struct window *window);
 
 /* Bytes in flight, with their framing. */
 size_t window_bytes(const struct window *window);
 
+/* Whether both limits allow one more message, which may then exceed the limit of bytes. */
 bool window_has_room(const struct window *window);
 
 /*

@@ -167,7 +167,7 @@ CLIENT_MUTANTS = {
     "client-loss-is-reply": [
         ("exchange->refused = window_sent_one(&exchange->window); if (error == 0)",
          "struct frame reply = {0}; "
-         "if (window_awaits(&exchange->window) && !acknowledge(exchange, &reply, now_us)) "
+         "if (window_awaits(&exchange->window) && !acknowledge(exchange, &reply, 0, now_us)) "
          "return OUTCOME_FAILED; if (error == 0)"),
     ],
     "client-no-timeout": [

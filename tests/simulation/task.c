@@ -11,7 +11,8 @@ enum { OPTION_BYTES = 48 };
 
 struct task task;
 
-static char timeout[OPTION_BYTES], window[OPTION_BYTES], retries[OPTION_BYTES];
+static char timeout[OPTION_BYTES], window[OPTION_BYTES], window_bytes[OPTION_BYTES];
+static char retries[OPTION_BYTES];
 static char word[OPTION_BYTES];
 static size_t arguments;
 static bool counted, resumable;
@@ -58,6 +59,7 @@ static void choose_options(struct chance *chance)
     static const char *const framings[] = {"auto", "line", "nul", "octet", "relp"};
     static const char *const timeouts[] = {"0", "0.5", "1", "5", "5"};
     static const unsigned windows[] = {1, 1, 2, 7, 16, 64, 64, 1000};
+    static const unsigned bytes[] = {1, 50, 300, 2000};
     unsigned choice = chance_below(chance, 5);
 
     arguments = 0;
@@ -71,6 +73,10 @@ static void choose_options(struct chance *chance)
     (void)snprintf(window, sizeof window, "-w%u", windows[chance_below(chance, 8)]);
     if (chance_percent(chance, 80))
         add_argument(window);
+    (void)snprintf(window_bytes, sizeof window_bytes, "--window-bytes=%u",
+                   bytes[chance_below(chance, 4)]);
+    if (chance_percent(chance, 30))
+        add_argument(window_bytes);
     if (task.resend && !task.limited)
         add_argument("-r");
     (void)snprintf(retries, sizeof retries, "--retries=%u", chance_below(chance, 6));

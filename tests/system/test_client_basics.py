@@ -292,6 +292,8 @@ def test_a_server_that_speaks_first_acknowledges_nothing():
     (["-p", "0", "x"], "-p takes a number from 1 to 65535, not '0'"),
     (["-p", "80x", "x"], "not '80x'"),
     (["-w", "0", "x"], "-w takes a number from 1 to 65536"),
+    (["--window-bytes", "0", "x"], '--window-bytes: "0" is out of range: 1 to 1073741824'),
+    (["--window-bytes", "1k", "x"], '"1k" is not a number from 1 to 1073741824, which may end with K'),
     (["-t", "-1", "x"], "-t takes seconds"),
     (["-t", "1.", "x"], "-t takes seconds"),
     (["-t", ".", "x"], "-t takes seconds"),

@@ -58,8 +58,11 @@ class Feeder:
         return self.sent
 
 
-@pytest.mark.parametrize("window", [16, 100])
-def test_server_killed_over_and_over(tmp_path, free_port, long, window):
+@pytest.mark.parametrize("option, window", [
+    ("-w16", 16), ("-w100", 100),
+    ("--window-bytes=700", 101),  # the shortest line has 7 bytes
+])
+def test_server_killed_over_and_over(tmp_path, free_port, long, option, window):
     """
     SIGKILL in the middle of a stream of lines. A kill loses what is in flight, and then perhaps one
     message more: the kernel may close the listener last, and take a connection until then.
@@ -68,7 +71,7 @@ def test_server_killed_over_and_over(tmp_path, free_port, long, window):
     settings = {"server.port": free_port, "server.framing": "line", "server.reply": "{seq}",
                 "journal.file": tmp_path / "journal"}
     one = Server(tmp_path, settings).start()
-    client = start(one, "-r", "-w", window, "-f", "line", "-v")
+    client = start(one, "-r", option, "-f", "line", "-v")
     replies, log, feeder = Lines(client.stdout), Lines(client.stderr), Feeder(client.stdin)
     for _ in range(kills):
         replies.wait(len(replies.lines) + 200)

@@ -43,6 +43,45 @@ def test_as_many_as_the_window_are_under_way():
     assert (result.status, result.replies) == (0, [b"ok"] * 10)
 
 
+def check_under_way(count, size, *options):
+    """Of 3000 messages of `size` bytes, with the newline, tcpack sends `count` and then waits."""
+    def serve(connection):
+        data = receive_until(connection, lambda data: len(data) >= count * size)
+        connection.settimeout(0.3)
+        with pytest.raises(socket.timeout):
+            connection.recv(1)
+        connection.settimeout(DEADLINE)
+        received, answered = len(data), 0
+        while answered < 3000:
+            connection.sendall(b"ok\n" * (received // size - answered))
+            answered = received // size
+            received += len(connection.recv(1 << 20))
+
+    with Peer(serve) as peer:
+        result = tcpack(peer, "-f", "line", "-q", *options, data=(b"x" * (size - 1) + b"\n") * 3000)
+    assert result.status == 0
+
+
+@pytest.mark.parametrize("count, size, options", [
+    (50, 10, ["--window-bytes", 500]),
+    (51, 10, ["--window-bytes", 501]),
+    (103, 10, ["--window-bytes", "1K"]),
+    (7, 10, ["--window-bytes", 500, "-w", 7]),  # what is reached first counts
+    (2000, 10, ["-w", 2000]),
+    (1, 10, ["--window-bytes", 1]),
+    (2048, 512, []),  # the default: 1 MiB
+])
+def test_bytes_limit_the_window(count, size, options):
+    check_under_way(count, size, *options)
+
+
+def test_window_bytes_of_the_configuration(tmp_path):
+    (tmp_path / "ini").write_text("[client]\nwindow_bytes = 1K\n")
+    configured = ["-c", tmp_path / "ini"]
+    check_under_way(11, 100, *configured)
+    check_under_way(1, 100, *configured, "--window-bytes", 100)
+
+
 @pytest.mark.parametrize("framing", ["line", "nul", "octet", "auto"])
 @pytest.mark.parametrize("window", [1, 2, 1000])
 def test_replies_belong_to_messages(server, framing, window):
@@ -88,7 +127,7 @@ def test_no_deadlock_when_both_directions_are_full():
 
     with Peer(serve, receive_buffer=16384) as peer:
         sent = [b"%d" % number + b"x" * 1000 for number in range(count)]
-        result = tcpack(peer, "-f", "line", "-w", 65536, data=b"\n".join(sent) + b"\n")
+        result = tcpack(peer, "-f", "line", "--window-bytes", "4M", data=b"\n".join(sent) + b"\n")
     assert result.status == 0
     assert result.replies == [b"reply to " + line * 3 for line in sent]
 

@@ -212,7 +212,7 @@ def test_nodes_come_and_go_under_load(network, tmp_path, pem, kill, rounds):
             with open(tmp_path / "replies", "wb") as replies:
                 client = subprocess.Popen(
                     [*network.inside("client"), programs.tcpack(), "-c", "/dev/null",
-                     "-H", network.gateway("client"), "-p", "8001", "-f", "line", "-r", "-t", "2",
+                     "-H", network.gateway("client"), "-p", "8001", "-f", "line", "-r", "-t", "2", "-w", "1024",
                      "--no-progress"],
                     stdin=subprocess.PIPE, stdout=replies)
             try:

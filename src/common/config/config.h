@@ -86,6 +86,7 @@ struct config {
         uint64_t framing;
         uint64_t timeout; /* seconds */
         uint64_t window;  /* messages */
+        uint64_t window_bytes;
         char *prompt;
     } client;
 };

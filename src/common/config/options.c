@@ -194,7 +194,8 @@ const struct config_option config_options[] = {
     {CLIENT(port), OF_CLIENT, NUMBER(0, 65535)},
     {CLIENT(framing), OF_CLIENT, NAME(framing_names)},
     {CLIENT(timeout), OF_CLIENT, SECONDS(1, DAY), .value = "5"},
-    {CLIENT(window), OF_CLIENT, NUMBER(1, 65536), .value = "1024"},
+    {CLIENT(window), OF_CLIENT, NUMBER(1, 65536), .value = "65536"},
+    {CLIENT(window_bytes), OF_CLIENT, SIZE(1, 1073741824), .value = "1048576"},
     {CLIENT(prompt), OF_CLIENT, FREE_TEXT, .value = "Please input msg:"},
 };
 /* clang-format on */

@@ -30,7 +30,7 @@ static void add(struct window *window, uint64_t line, const char *text)
 {
     assert_true(window_has_room(window));
     assert_true(window_add(window, line, (int64_t)line * 10, text, strlen(text)));
-    window_allow(window, window->capacity);
+    window_allow(window, SIZE_MAX);
 }
 
 static void send_bytes(struct window *window, size_t size)
@@ -48,7 +48,7 @@ static void test_one_message(void **state)
     size_t size;
 
     (void)state;
-    assert_true(window_init(&window, FRAMING_LINE, 1));
+    window_init(&window, FRAMING_LINE, 1, SIZE_MAX);
     assert_null(window_unsent(&window, &size));
     assert_int_equal(size, 0);
     assert_false(window_awaits(&window));
@@ -78,7 +78,7 @@ static void test_sent_again(void **state)
     size_t size;
 
     (void)state;
-    assert_true(window_init(&window, FRAMING_LINE, 4));
+    window_init(&window, FRAMING_LINE, 4, SIZE_MAX);
     add(&window, 1, "a");
     add(&window, 2, "bb");
     add(&window, 3, "ccc");
@@ -110,7 +110,7 @@ static void test_some_are_allowed(void **state)
     size_t size;
 
     (void)state;
-    assert_true(window_init(&window, FRAMING_LINE, 4));
+    window_init(&window, FRAMING_LINE, 4, SIZE_MAX);
     add(&window, 1, "a");
     add(&window, 2, "bb");
     add(&window, 3, "ccc");
@@ -146,13 +146,13 @@ static void test_some_are_allowed(void **state)
 static void test_bytes_bound_it_too(void **state)
 {
     struct window window;
-    enum { LARGE = WINDOW_BYTES_MAX / 2 };
+    enum { LIMIT = 1000000, LARGE = LIMIT / 2 };
     char *text = calloc(1, LARGE);
     size_t size;
 
     (void)state;
     assert_non_null(text);
-    assert_true(window_init(&window, FRAMING_OCTET, 1000));
+    window_init(&window, FRAMING_OCTET, 1000, LIMIT);
     for (uint64_t line = 1; line <= 2; line++) {
         assert_true(window_has_room(&window));
         assert_true(window_add(&window, line, 0, text, LARGE));
@@ -168,14 +168,61 @@ static void test_bytes_bound_it_too(void **state)
     free(text);
 }
 
+/* A message that alone exceeds the limit of bytes is sent, with no other in flight. */
+static void test_a_message_above_the_limit(void **state)
+{
+    struct window window;
+
+    (void)state;
+    window_init(&window, FRAMING_LINE, 1000, 1);
+    add(&window, 1, "more than one byte");
+    assert_false(window_has_room(&window));
+    send_bytes(&window, sizeof "more than one byte");
+    (void)window_acknowledge(&window);
+    add(&window, 2, ""); /* its newline is the one byte */
+    assert_false(window_has_room(&window));
+    window_free(&window);
+}
+
+/* The ring grows while its oldest message is at any place in it; the memory has a bound. */
+static void test_grows_with_what_is_in_flight(void **state)
+{
+    enum { LIMIT = 3000 };
+
+    (void)state;
+    for (uint64_t before = 0; before < 40; before++) {
+        struct window window;
+        uint64_t line = 0, next_due = 1;
+        window_init(&window, FRAMING_LINE, SIZE_MAX, LIMIT);
+        for (; line < before; next_due++) {
+            add(&window, ++line, "before");
+            send_bytes(&window, sizeof "before");
+            assert_int_equal(window_acknowledge(&window).line, next_due);
+        }
+        assert_true(window.slots <= 16);
+        while (window_has_room(&window)) {
+            line++;
+            add(&window, line, line % 2 == 0 ? "" : "x");
+        }
+        assert_true(window_bytes(&window) >= LIMIT && window_bytes(&window) <= LIMIT + 1);
+        assert_int_equal(window.count, line - before);
+        assert_true(window.slots < 2 * window.count && window.bytes.capacity <= 4 * LIMIT);
+        send_bytes(&window, window_bytes(&window));
+        for (; next_due <= line; next_due++)
+            assert_int_equal(window_acknowledge(&window).line, next_due);
+        assert_int_equal(window.count, 0);
+        window_free(&window);
+    }
+}
+
 static void test_random_steps(void **state)
 {
-    enum { STEPS = 100000, CAPACITY = 13 };
+    enum { STEPS = 100000, CAPACITY = 50 };
     struct window window;
     uint64_t next_line = 1, next_due = 1;
 
     (void)state;
-    assert_true(window_init(&window, FRAMING_LINE, CAPACITY));
+    window_init(&window, FRAMING_LINE, CAPACITY, SIZE_MAX);
     for (int step = 0; step < STEPS; step++) {
         char text[32];
         size_t size;
@@ -224,7 +271,7 @@ static void test_numbers_of_another_connection(void **state)
     size_t size;
 
     (void)state;
-    assert_true(window_init(&window, FRAMING_RELP, 3));
+    window_init(&window, FRAMING_RELP, 3, SIZE_MAX);
     for (uint64_t line = 1; line <= 3; line++)
         add(&window, line, "x");
     send_bytes(&window, 40);
@@ -250,6 +297,8 @@ int main(void)
         cmocka_unit_test(test_sent_again),
         cmocka_unit_test(test_some_are_allowed),
         cmocka_unit_test(test_bytes_bound_it_too),
+        cmocka_unit_test(test_a_message_above_the_limit),
+        cmocka_unit_test(test_grows_with_what_is_in_flight),
         cmocka_unit_test(test_random_steps),
         cmocka_unit_test(test_numbers_of_another_connection),
     };
