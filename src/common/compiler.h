@@ -9,10 +9,12 @@
 #define MUST_USE              __attribute__((warn_unused_result))
 #define PRINTF_LIKE(fmt, arg) __attribute__((format(printf, fmt, arg)))
 #define NORETURN              __attribute__((noreturn))
+#define ALWAYS_INLINE         inline __attribute__((always_inline))
 #else
 #define MUST_USE
 #define PRINTF_LIKE(fmt, arg)
 #define NORETURN
+#define ALWAYS_INLINE inline
 #endif
 
 #endif

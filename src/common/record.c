@@ -1,5 +1,6 @@
 #include "common/record.h"
 
+#include "common/compiler.h"
 #include "common/escape.h"
 #include "common/json.h"
 
@@ -104,17 +105,10 @@ struct reader {
     enum record_kind kind;
 };
 
-/* The next byte if `accepted` accepts it; otherwise -1, and the reader's kind says why. */
-static int take(struct reader *reader, bool (*accepted)(int byte))
+static ALWAYS_INLINE void skip(struct reader *reader, size_t size)
 {
-    if (reader->kind != RECORD_OURS)
-        return -1;
-    if (reader->left == 0 || !accepted(*reader->at)) {
-        reader->kind = reader->left == 0 ? RECORD_PARTIAL : RECORD_FOREIGN;
-        return -1;
-    }
-    reader->left--;
-    return *reader->at++;
+    reader->at += size;
+    reader->left -= size;
 }
 
 static bool is_digit(int byte)
@@ -127,55 +121,64 @@ static bool is_in_peer(int byte)
     return byte > ' ' && byte < 0x7f && byte != '"' && byte != '\\';
 }
 
-static bool next_is(const struct reader *reader, bool (*accepted)(int byte))
+/* A run of bytes of one kind was taken: one at least is needed. */
+static ALWAYS_INLINE void end_run(struct reader *reader, const unsigned char *begin)
 {
-    return reader->left > 0 && accepted(*reader->at);
-}
-
-/* Bytes from `begin` on were taken while they were of one kind: one at least is needed. */
-static void end_run(struct reader *reader, const unsigned char *begin)
-{
-    if (reader->kind != RECORD_OURS)
-        return;
     if (reader->left == 0)
         reader->kind = RECORD_PARTIAL; /* it may go on */
     else if (reader->at == begin)
         reader->kind = RECORD_FOREIGN;
 }
 
-static void take_literal(struct reader *reader, const char *text)
+static ALWAYS_INLINE bool next_are(const struct reader *reader, const char *text)
 {
-    for (; *text != '\0' && reader->kind == RECORD_OURS; text++) {
-        if (reader->left == 0 || *reader->at != (unsigned char)*text)
-            reader->kind = reader->left == 0 ? RECORD_PARTIAL : RECORD_FOREIGN;
-        else
-            reader->at++, reader->left--;
-    }
+    return reader->left >= strlen(text) && memcmp(reader->at, text, strlen(text)) == 0;
+}
+
+/* What does not begin with the model, in which 0 is any digit, may be a part of it. */
+static enum record_kind compare(const struct reader *reader, const char *model, bool digits)
+{
+    for (size_t at = 0; at < reader->left; at++)
+        if (digits && model[at] == '0' ? !is_digit(reader->at[at])
+                                       : reader->at[at] != (unsigned char)model[at])
+            return RECORD_FOREIGN;
+    return RECORD_PARTIAL;
+}
+
+static ALWAYS_INLINE void take_literal(struct reader *reader, const char *text)
+{
+    if (reader->kind != RECORD_OURS)
+        return;
+    if (next_are(reader, text))
+        skip(reader, strlen(text));
+    else
+        reader->kind = compare(reader, text, false);
 }
 
 /* Takes digits, at least one; more than 64 bits hold are foreign, and so is a leading zero. */
-static void take_seq(struct reader *reader, uint64_t *seq)
+static ALWAYS_INLINE void take_seq(struct reader *reader, uint64_t *seq)
 {
-    enum { SAFE = 19 }; /* so many digits fit into 64 bits, whatever they are */
+    static const char highest[] = "18446744073709551615";
     const unsigned char *begin = reader->at;
     uint64_t value = 0;
 
-    while (next_is(reader, is_digit)) {
-        uint64_t digit = (uint64_t)(*reader->at - '0');
-        if ((reader->at == begin && digit == 0) ||
-            (reader->at - begin >= SAFE && value > (UINT64_MAX - digit) / 10)) {
-            reader->kind = RECORD_FOREIGN;
-            return;
-        }
-        value = value * 10 + digit;
-        reader->at++;
-        reader->left--;
-    }
+    if (reader->kind != RECORD_OURS)
+        return;
+    for (; reader->left > 0 && is_digit(*reader->at); skip(reader, 1))
+        value = value * 10 + (uint64_t)(*reader->at - '0');
     *seq = value;
+    size_t size = (size_t)(reader->at - begin);
     end_run(reader, begin);
+    if (size > 0 && *begin == '0')
+        reader->kind = RECORD_FOREIGN;
+    if (size >= strlen(highest) &&
+        (size > strlen(highest) || memcmp(begin, highest, strlen(highest)) > 0))
+        reader->kind = RECORD_FOREIGN;
 }
 
-static uint64_t word_at(const void *bytes, size_t at)
+static const char time_model[] = "0000-00-00T00:00:00.000000Z";
+
+static ALWAYS_INLINE uint64_t word_at(const void *bytes, size_t at)
 {
     uint64_t word;
 
@@ -183,67 +186,98 @@ static uint64_t word_at(const void *bytes, size_t at)
     return word;
 }
 
-/* Looks at eight bytes at once, the last ones overlapping. */
-static bool is_time(const unsigned char *time)
+/* What is not as the model in eight bytes of a time: 0 if all of it is. */
+static ALWAYS_INLINE uint64_t wrong_at(const unsigned char *time, size_t at)
 {
-    static const char model[] = "0000-00-00T00:00:00.000000Z";
     static const char digits[] =
         "\xff\xff\xff\xff\0\xff\xff\0\xff\xff\0\xff\xff\0\xff\xff\0\xff\xff"
         "\0\xff\xff\xff\xff\xff\xff\0";
-    static const size_t words[] = {0, 8, 16, RECORD_TIME_LENGTH - 8};
     const uint64_t high = UINT64_C(0xf0f0f0f0f0f0f0f0);
-    uint64_t wrong = 0;
+    uint64_t word = word_at(time, at);
+    uint64_t expected = word_at(time_model, at);
+    uint64_t digit = word_at(digits, at);
+    /* '0' to '9' are 30 to 39, and with 6 more still below 40. */
+    uint64_t above = (word ^ expected) | ((word + UINT64_C(0x0606060606060606)) ^ expected);
 
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
-        uint64_t word = word_at(time, words[i]);
-        uint64_t expected = word_at(model, words[i]);
-        uint64_t digit = word_at(digits, words[i]);
-        uint64_t other = (word ^ expected) & ~digit;
-        /* '0' to '9' are 30 to 39, and with 6 more still below 40. */
-        uint64_t above = ((word ^ expected) | ((word + UINT64_C(0x0606060606060606)) ^ expected));
-        wrong |= other | (above & high & digit);
-    }
-    return wrong == 0;
+    return ((word ^ expected) & ~digit) | (above & high & digit);
 }
 
-static void take_time(struct reader *reader)
+/* Looks at eight bytes at once, the last ones overlapping. */
+static ALWAYS_INLINE bool is_time(const unsigned char *time)
 {
-    if (reader->kind == RECORD_OURS && reader->left >= RECORD_TIME_LENGTH && is_time(reader->at)) {
-        reader->at += RECORD_TIME_LENGTH;
-        reader->left -= RECORD_TIME_LENGTH;
-        return;
-    }
-    for (const char *at = "dddd-dd-ddTdd:dd:dd.ddddddZ"; *at != '\0'; at++) {
-        const char literal[2] = {*at, '\0'};
-        if (*at == 'd')
-            (void)take(reader, is_digit); /* the reader's kind has the result */
-        else
-            take_literal(reader, literal);
-    }
+    return (wrong_at(time, 0) | wrong_at(time, 8) | wrong_at(time, 16) |
+            wrong_at(time, RECORD_TIME_LENGTH - 8)) == 0;
 }
 
-static void take_peer(struct reader *reader)
+static ALWAYS_INLINE void take_time(struct reader *reader)
+{
+    if (reader->kind != RECORD_OURS)
+        return;
+    if (reader->left >= RECORD_TIME_LENGTH && is_time(reader->at))
+        skip(reader, RECORD_TIME_LENGTH);
+    else
+        reader->kind = compare(reader, time_model, true);
+}
+
+/* Whether is_in_peer() accepts each of eight bytes: none gets its highest bit set. */
+static ALWAYS_INLINE bool are_in_peer(uint64_t word)
+{
+    const uint64_t one = UINT64_C(0x0101010101010101);
+    uint64_t high = word | (word + one) | (word - one * '!') | ((word ^ one * '"') - one) |
+                    ((word ^ one * '\\') - one);
+
+    return (high & one << 7) == 0;
+}
+
+static ALWAYS_INLINE void take_peer(struct reader *reader)
 {
     const unsigned char *begin = reader->at;
 
-    while (next_is(reader, is_in_peer))
-        reader->at++, reader->left--;
+    if (reader->kind != RECORD_OURS)
+        return;
+    while (reader->left >= sizeof(uint64_t) && are_in_peer(word_at(reader->at, 0)))
+        skip(reader, sizeof(uint64_t));
+    while (reader->left > 0 && is_in_peer(*reader->at))
+        skip(reader, 1);
     end_run(reader, begin);
 }
 
-/* Up to the message, or in JSON up to the key of what follows the peer. */
-static void take_head(struct reader *reader, bool json, struct record_line *record)
+/* What is before, between and after SEQ, time and peer. */
+struct marks {
+    const char *begin, *time, *peer, *end;
+};
+
+static ALWAYS_INLINE void take_fields(struct reader *reader, const struct marks *marks,
+                                      struct record_line *record)
 {
-    take_literal(reader, json ? "{\"seq\":" : "");
+    take_literal(reader, marks->begin);
     take_seq(reader, &record->seq);
-    take_literal(reader, json ? ",\"time\":\"" : " ");
+    take_literal(reader, marks->time);
     record->time = (const char *)reader->at;
     take_time(reader);
-    take_literal(reader, json ? "\",\"peer\":\"" : " ");
+    take_literal(reader, marks->peer);
     record->peer = (const char *)reader->at;
     take_peer(reader);
     record->peer_size = (size_t)((const char *)reader->at - record->peer);
-    take_literal(reader, json ? "\",\"" : " ");
+    take_literal(reader, marks->end);
+}
+
+/* Up to the message, or in JSON up to the key of what follows the peer; no head is longer. */
+static ALWAYS_INLINE void take_head(struct reader *reader, bool json, struct record_line *record)
+{
+    static const struct marks in_text = {"", " ", " ", " "};
+    static const struct marks in_json = {"{\"seq\":", ",\"time\":\"", "\",\"peer\":\"", "\",\""};
+    size_t beyond = reader->left > RECORD_HEAD_MAX ? reader->left - RECORD_HEAD_MAX : 0;
+    bool whole = reader->left >= RECORD_HEAD_MAX;
+
+    reader->left -= beyond;
+    if (json)
+        take_fields(reader, &in_json, record);
+    else
+        take_fields(reader, &in_text, record);
+    reader->left += beyond;
+    if (whole && reader->kind == RECORD_PARTIAL)
+        reader->kind = RECORD_FOREIGN;
 }
 
 enum record_kind record_head(const void *line, size_t size, struct record_line *record)
@@ -263,22 +297,12 @@ enum record_kind record_parse(const unsigned char *line, size_t size, uint64_t *
     return kind;
 }
 
-static bool next_are(const struct reader *reader, const char *text)
-{
-    return reader->left >= strlen(text) && memcmp(reader->at, text, strlen(text)) == 0;
-}
-
-static bool is_in_name(int byte)
-{
-    return byte != '"' && byte != '\\';
-}
-
 static void take_listener(struct reader *reader, struct record_line *record)
 {
     take_literal(reader, "listener\":\"");
     record->listener = (const char *)reader->at;
-    while (next_is(reader, is_in_name))
-        (void)take(reader, is_in_name); /* it is one */
+    while (reader->left > 0 && *reader->at != '"' && *reader->at != '\\')
+        skip(reader, 1);
     record->listener_size = (size_t)((const char *)reader->at - record->listener);
     take_literal(reader, "\",\"");
 }
@@ -289,7 +313,10 @@ static void take_member(struct reader *reader, struct record_line *record)
     static const char end[] = "\"}";
 
     record->coding = next_are(reader, "message_") ? RECORD_BASE64 : RECORD_JSON;
-    take_literal(reader, record->coding == RECORD_JSON ? "message\":\"" : "message_base64\":\"");
+    if (record->coding == RECORD_JSON)
+        take_literal(reader, "message\":\"");
+    else
+        take_literal(reader, "message_base64\":\"");
     if (reader->left < strlen(end) ||
         memcmp(reader->at + reader->left - strlen(end), end, strlen(end)) != 0)
         reader->kind = RECORD_FOREIGN;
@@ -297,7 +324,7 @@ static void take_member(struct reader *reader, struct record_line *record)
         reader->left -= strlen(end);
 }
 
-bool record_read(const void *line, size_t size, struct record_line *record)
+bool record_split(const void *line, size_t size, struct record_line *record)
 {
     struct reader reader = {line, size, RECORD_OURS};
     bool json = size > 0 && *reader.at == '{';
@@ -312,8 +339,12 @@ bool record_read(const void *line, size_t size, struct record_line *record)
         take_member(&reader, record);
     record->coded = reader.at;
     record->coded_size = reader.left;
-    /* A power cut can leave NULs of a record's rest; nothing else writes one. */
-    return reader.kind == RECORD_OURS && memchr(reader.at, '\0', reader.left) == NULL;
+    return reader.kind == RECORD_OURS;
+}
+
+bool record_read(const void *line, size_t size, struct record_line *record)
+{
+    return memchr(line, '\0', size) == NULL && record_split(line, size, record);
 }
 
 bool record_message(const struct record_line *record, struct buffer *out)

@@ -80,9 +80,13 @@ struct record_line {
 enum record_kind record_head(const void *line, size_t size, struct record_line *record) MUST_USE;
 
 /*
- * Takes a whole line apart, of either format, without its LF. False: it is not a record. In the
- * message it only looks for NUL: the rest is up to record_message().
+ * Takes a whole line apart, of either format, without its LF. False: it is not a record. The
+ * message's bytes are up to record_message(), and a NUL, which no record has and which a power cut
+ * can leave, is for the caller to look for.
  */
+bool record_split(const void *line, size_t size, struct record_line *record) MUST_USE;
+
+/* As record_split(), and looks for a NUL. */
 bool record_read(const void *line, size_t size, struct record_line *record) MUST_USE;
 
 /*

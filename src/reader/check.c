@@ -116,7 +116,7 @@ static bool check_line(struct check *check, const struct input *input,
     struct sockaddr_storage address;
     bool same = false;
 
-    if (!record_read(line->bytes, line->size, &record) || line->length != line->size)
+    if (!input_record(line, &record))
         return find(check, input, line, "not a record (%" PRIu64 " bytes)", line->length);
     check->records++;
     receipts_find(&check->receipts, record.seq);

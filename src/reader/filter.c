@@ -79,48 +79,50 @@ bool filter_peers(struct filter *filter, const char *text, struct problem *probl
     return added;
 }
 
-static bool look_up(const struct filter *filter, const struct record_line *record)
+static bool look_up(const struct filter *filter, const char *text, size_t size)
 {
     struct sockaddr_storage address;
 
-    if (!peer_parse(record->peer, record->peer_size, &address))
+    if (!peer_parse_address(text, size, &address))
         return false;
     return address.ss_family == AF_UNIX
                ? filter->unix_peers
                : network_list_has(&filter->networks, (const struct sockaddr *)&address);
 }
 
-/* Where a peer's port begins, or its end. */
-static size_t address_size(const struct record_line *record)
+/* Eight bytes at once, the last ones overlapping. */
+static size_t hash_of(const char *text, size_t size)
 {
-    const char *end = memchr(record->peer, record->peer[0] == '[' ? ']' : ':', record->peer_size);
+    uint64_t hash = size;
+    uint64_t word = 0;
 
-    return end == NULL ? record->peer_size : (size_t)(end - record->peer);
-}
-
-static struct filter_peer *place_of(struct filter *filter, const char *text, size_t size)
-{
-    size_t hash = size;
-
-    for (size_t at = 0; at < size; at++)
-        hash = hash * 31 + (unsigned char)text[at];
-    return &filter->looked_up[(hash ^ hash >> 10) % FILTER_PLACES];
+    for (size_t at = 0; at + sizeof word < size; at += sizeof word) {
+        memcpy(&word, text + at, sizeof word);
+        hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+    }
+    if (size < sizeof word)
+        memcpy(&word, text, size);
+    else
+        memcpy(&word, text + size - sizeof word, sizeof word);
+    hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+    return (size_t)(hash >> 32);
 }
 
 /* Most records are of an address that was seen before: it is looked up once. */
 static bool has_peer(struct filter *filter, const struct record_line *record)
 {
-    size_t size = address_size(record);
+    const char *text = record->peer;
+    size_t size = peer_address_size(text, record->peer_size);
 
     if (filter->looked_up == NULL)
         filter->looked_up = calloc(FILTER_PLACES, sizeof *filter->looked_up);
     if (filter->looked_up == NULL || size >= FILTER_PEER_SIZE)
-        return look_up(filter, record);
-    struct filter_peer *peer = place_of(filter, record->peer, size);
-    if (memcmp(peer->text, record->peer, size) != 0 || peer->text[size] != '\0') {
-        memcpy(peer->text, record->peer, size);
+        return look_up(filter, text, size);
+    struct filter_peer *peer = &filter->looked_up[hash_of(text, size) % FILTER_PLACES];
+    if (memcmp(peer->text, text, size) != 0 || peer->text[size] != '\0') {
+        memcpy(peer->text, text, size);
         peer->text[size] = '\0';
-        peer->wanted = look_up(filter, record);
+        peer->wanted = look_up(filter, text, size);
     }
     return peer->wanted;
 }

@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 /* Peers that were looked up in the networks; of those that share a place the last one stays. */
-enum { FILTER_PLACES = 1024, FILTER_PEER_SIZE = 47 };
+enum { FILTER_PLACES = 8192, FILTER_PEER_SIZE = 47 };
 
 struct filter_peer {
     char text[FILTER_PEER_SIZE]; /* without its port; "": none */

@@ -1,7 +1,6 @@
 #include "reader/input.h"
 
 #include "common/descriptors.h"
-#include "common/record.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -128,6 +127,8 @@ static enum input_result read_block(struct input *input)
     while (got < 0 && errno == EINTR);
     if (got < 0)
         return errno == EAGAIN ? INPUT_PAUSE : INPUT_FAILED;
+    if (got > 0 && memchr(room, '\0', (size_t)got) != NULL)
+        input->nul_end = input->bytes.size + (size_t)got;
     input->bytes.size += (size_t)got;
     return got > 0 ? INPUT_LINE : INPUT_END;
 }
@@ -164,6 +165,7 @@ static void skip(struct input *input)
 static enum input_result fill(struct input *input)
 {
     buffer_consume(&input->bytes, input->begin);
+    input->nul_end -= input->nul_end < input->begin ? input->nul_end : input->begin;
     input->begin = 0;
     skip(input);
     enum input_result result = look(input);
@@ -181,6 +183,7 @@ static void take(struct input *input, size_t size, struct input_line *line)
     line->offset = input->offset;
     line->length = input->skipped + size;
     line->number = ++input->lines;
+    line->nul = input->begin < input->nul_end && memchr(line->bytes, '\0', line->size) != NULL;
     input->begin += size + 1;
     input->offset += line->length + 1;
     input->scanned = 0;
@@ -212,8 +215,15 @@ void input_seek(struct input *input, uint64_t offset, uint64_t lines)
     input->lines = lines;
     input->bytes.size = 0;
     input->begin = 0;
+    input->nul_end = 0;
     input->scanned = 0;
     input->skipped = 0;
+}
+
+bool input_record(const struct input_line *line, struct record_line *record)
+{
+    return !line->nul && line->length == line->size &&
+           record_split(line->bytes, line->size, record);
 }
 
 uint64_t input_rest(const struct input *input)

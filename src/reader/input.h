@@ -10,6 +10,7 @@
 
 #include "common/buffer.h"
 #include "common/compiler.h"
+#include "common/record.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -29,6 +30,7 @@ struct input {
 
     struct buffer bytes; /* that were read */
     size_t begin;        /* of bytes: the next line */
+    size_t nul_end;      /* of bytes: after it there is no NUL */
     size_t scanned;      /* bytes of that line that are known to hold no LF */
     uint64_t skipped;    /* bytes of that line that were dropped: it is too long, and no record */
     uint64_t committed;  /* bytes, when looked at last */
@@ -48,6 +50,7 @@ struct input_line {
     uint64_t offset; /* where it begins */
     uint64_t number; /* from 1 */
     uint64_t length; /* of the whole line: more than `size` if it is too long to be a record */
+    bool nul;        /* there is a NUL in it */
 };
 
 /* Opens a file; `name` must stay valid. False: errno says why. "-" is standard input. */
@@ -57,6 +60,9 @@ void input_close(struct input *input);
 
 /* The next line. */
 enum input_result input_next(struct input *input, struct input_line *line) MUST_USE;
+
+/* Takes the line apart. False: it is not a record. */
+bool input_record(const struct input_line *line, struct record_line *record) MUST_USE;
 
 /*
  * Goes to a line of the file, as input_line said where it is. What is read afterwards is looked at

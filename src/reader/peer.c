@@ -8,19 +8,12 @@
 
 enum { PORT_MAX = 65535, TEXT_SIZE = 128 }; /* more than any peer has: INET6_ADDRSTRLEN, a zone */
 
-static bool is_port(const char *text)
-{
-    uint64_t port;
-
-    return number_parse(text, 10, 0, PORT_MAX, &port);
-}
-
-/* `[ADDRESS]:PORT` or `[ADDRESS%ZONE]:PORT`, from after the bracket. */
+/* `[ADDRESS]` or `[ADDRESS%ZONE]`, from after the bracket. */
 static bool parse_ipv6(char *text, struct sockaddr_in6 *address)
 {
-    char *end = strrchr(text, ']');
+    char *end = strchr(text, ']');
 
-    if (end == NULL || end[1] != ':' || !is_port(end + 2))
+    if (end == NULL || end[1] != '\0')
         return false;
     *end = '\0';
     text[strcspn(text, "%")] = '\0';
@@ -28,30 +21,57 @@ static bool parse_ipv6(char *text, struct sockaddr_in6 *address)
     return inet_pton(AF_INET6, text, &address->sin6_addr) == 1;
 }
 
-static bool parse_ipv4(char *text, struct sockaddr_in *address)
+static bool parse_ipv4(const char *text, struct sockaddr_in *address)
 {
-    char *colon = strchr(text, ':');
-
-    if (colon == NULL || !is_port(colon + 1))
-        return false;
-    *colon = '\0';
     address->sin_family = AF_INET;
     return inet_pton(AF_INET, text, &address->sin_addr) == 1;
 }
 
-bool peer_parse(const char *peer, size_t size, struct sockaddr_storage *address)
+size_t peer_address_size(const char *peer, size_t size)
 {
-    char text[TEXT_SIZE];
+    size_t end = size;
+
+    while (end > 0 && peer[end - 1] != ':')
+        end--;
+    return end > 0 ? end - 1 : size;
+}
+
+bool peer_parse_address(const char *text, size_t size, struct sockaddr_storage *address)
+{
+    char copy[TEXT_SIZE];
 
     *address = (struct sockaddr_storage){0};
-    if (size >= sizeof text)
+    if (size >= sizeof copy)
         return false;
-    memcpy(text, peer, size);
-    text[size] = '\0';
-    if (strcmp(text, "unix") == 0) {
+    memcpy(copy, text, size);
+    copy[size] = '\0';
+    if (strcmp(copy, "unix") == 0) {
         address->ss_family = AF_UNIX;
         return true;
     }
-    return text[0] == '[' ? parse_ipv6(text + 1, (void *)address)
-                          : parse_ipv4(text, (void *)address);
+    return copy[0] == '[' ? parse_ipv6(copy + 1, (void *)address)
+                          : parse_ipv4(copy, (void *)address);
+}
+
+static bool is_port(const char *text, size_t size)
+{
+    char copy[TEXT_SIZE];
+    uint64_t port;
+
+    if (size >= sizeof copy)
+        return false;
+    memcpy(copy, text, size);
+    copy[size] = '\0';
+    return number_parse(copy, 10, 0, PORT_MAX, &port);
+}
+
+bool peer_parse(const char *peer, size_t size, struct sockaddr_storage *address)
+{
+    size_t end = peer_address_size(peer, size);
+
+    if (!peer_parse_address(peer, end, address))
+        return false;
+    if (address->ss_family == AF_UNIX)
+        return end == size;
+    return end < size && is_port(peer + end + 1, size - end - 1);
 }

@@ -237,7 +237,7 @@ static enum step take_line(struct reading *reading, struct input *input,
     struct record_line record;
     bool cut;
 
-    if (!record_read(line->bytes, line->size, &record) || line->length != line->size) {
+    if (!input_record(line, &record)) {
         report_foreign(reading, input, line);
         return STEP_ON;
     }

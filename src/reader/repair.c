@@ -124,7 +124,7 @@ static bool is_record(const struct input_line *line)
 {
     struct record_line record;
 
-    return line->length == line->size && record_read(line->bytes, line->size, &record);
+    return input_record(line, &record);
 }
 
 /* Takes the file apart into runs; `records` counts the records. */

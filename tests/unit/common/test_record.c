@@ -314,6 +314,31 @@ static void test_no_records(void **state)
     for (size_t at = 0; at < sizeof bad / sizeof *bad; at++)
         assert_false(record_read(bad[at], strlen(bad[at]), &record));
     assert_false(record_read(TEXT_HEAD "a\0b", sizeof TEXT_HEAD + 2, &record)); /* a torn one */
+    static const char in_name[] = JSON_HEAD "listener\":\"a\0b\",\"message\":\"x\"}";
+    assert_false(record_read(in_name, sizeof in_name - 1, &record));
+}
+
+/* Whatever follows: a line is a record or not, however much of it was read when that was asked. */
+static void test_no_head_is_longer_than_the_longest(void **state)
+{
+    static const char front[] = "7 " TIME " ";
+    char line[2 * RECORD_HEAD_MAX];
+    struct record_line record;
+    uint64_t seq;
+
+    (void)state;
+    memset(line, 'p', sizeof line);
+    memcpy(line, front, strlen(front));
+    assert_int_equal(parse(line, RECORD_HEAD_MAX - 1, &seq), RECORD_PARTIAL);
+    assert_int_equal(parse(line, RECORD_HEAD_MAX, &seq), RECORD_FOREIGN);
+    line[RECORD_HEAD_MAX] = ' ';
+    assert_int_equal(parse(line, sizeof line, &seq), RECORD_FOREIGN);
+    assert_false(record_read(line, sizeof line, &record));
+    line[RECORD_HEAD_MAX - 1] = ' ';
+    assert_int_equal(parse(line, sizeof line, &seq), RECORD_OURS);
+    assert_int_equal(parse(line, RECORD_HEAD_MAX, &seq), RECORD_OURS);
+    assert_true(record_read(line, sizeof line, &record));
+    assert_int_equal(record.coded_size, sizeof line - RECORD_HEAD_MAX);
 }
 
 static void test_no_messages(void **state)
@@ -365,6 +390,7 @@ int main(void)
         cmocka_unit_test(test_messages_come_back),
         cmocka_unit_test(test_listener_comes_back),
         cmocka_unit_test(test_no_records),
+        cmocka_unit_test(test_no_head_is_longer_than_the_longest),
         cmocka_unit_test(test_no_messages),
     };
 

@@ -102,6 +102,22 @@ static void test_many_peers(void **state)
     filter_free(&filter);
 }
 
+/* What is known of an address must not be learned from a port. */
+static void test_damaged_port(void **state)
+{
+    struct filter filter = {.to = UINT64_MAX};
+    struct problem problem;
+    static const char *const peers[] = {"10.0.0.1:99999", "10.0.0.1:80", "10.0.0.1:", "10.0.0.1"};
+
+    (void)state;
+    assert_true(filter_peers(&filter, "10.0.0.1", &problem));
+    for (size_t i = 0; i < sizeof peers / sizeof *peers; i++) {
+        struct record_line record = record_at(1, "2026-11-23T04:12:07.000000Z", peers[i]);
+        assert_true(filter_has(&filter, &record));
+    }
+    filter_free(&filter);
+}
+
 static void test_mistakes(void **state)
 {
     struct filter filter = {.to = UINT64_MAX};
@@ -118,9 +134,9 @@ static void test_mistakes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_times),    cmocka_unit_test(test_no_times),
-        cmocka_unit_test(test_edges),    cmocka_unit_test(test_many_peers),
-        cmocka_unit_test(test_mistakes),
+        cmocka_unit_test(test_times),        cmocka_unit_test(test_no_times),
+        cmocka_unit_test(test_edges),        cmocka_unit_test(test_many_peers),
+        cmocka_unit_test(test_damaged_port), cmocka_unit_test(test_mistakes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
