@@ -87,7 +87,8 @@ def test_killed_before_the_acknowledgement(make, journal, before):
         one.kill()
     else:
         one.stop()
-    one.wrap = tracer("/dev/null", "trace=fdatasync", "inject=fdatasync:signal=KILL:when=1")
+    which = 2 if before else 1  # after a kill, the first one is at the start
+    one.wrap = tracer("/dev/null", "trace=fdatasync", f"inject=fdatasync:signal=KILL:when={which}")
     one.start()
     with Client(one) as client:
         client.send(b"message\n")
