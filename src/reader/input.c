@@ -53,7 +53,15 @@ void input_close(struct input *input)
     input->fd = -1;
 }
 
-bool input_committed(int fd, bool *held, uint64_t *committed)
+/* How much of a file there is, in bytes. */
+struct extent {
+    bool held; /* a tcpackd has the file open */
+    uint64_t size;
+    uint64_t committed; /* without a tcpackd: all */
+};
+
+/* False: errno says why. */
+static bool extent_of(int fd, struct extent *extent)
 {
     struct flock lock = {.l_type = F_RDLCK, .l_whence = SEEK_SET};
     struct stat status;
@@ -62,10 +70,11 @@ bool input_committed(int fd, bool *held, uint64_t *committed)
     bool locks = fcntl(fd, F_GETLK, &lock) == 0;
     if (fstat(fd, &status) != 0)
         return false;
-    *committed = (uint64_t)status.st_size;
-    *held = locks && lock.l_type == F_WRLCK; /* a file system without locks: nobody has one */
-    if (*held && (uint64_t)lock.l_start < *committed)
-        *committed = (uint64_t)lock.l_start;
+    extent->size = (uint64_t)status.st_size;
+    extent->committed = extent->size;
+    extent->held = locks && lock.l_type == F_WRLCK; /* without locks in the file system: false */
+    if (extent->held && (uint64_t)lock.l_start < extent->size)
+        extent->committed = (uint64_t)lock.l_start;
     return true;
 }
 
@@ -98,12 +107,15 @@ static uint64_t read_end(const struct input *input)
 static enum input_result look(struct input *input)
 {
     struct timeval now = {0};
+    struct extent extent;
 
     if (!input->regular)
         return has_input(input->fd, &now) ? INPUT_LINE : INPUT_PAUSE;
-    if (!input_committed(input->fd, &input->held, &input->committed))
+    if (!extent_of(input->fd, &extent))
         return INPUT_FAILED;
-    if (input->offset > input->committed)
+    input->held = extent.held;
+    input->committed = extent.committed; /* 0 while a tcpackd that starts examines the file */
+    if (input->offset > extent.size)
         return INPUT_EMPTIED;
     if (read_end(input) > input->committed) /* an unfinished line that was cut */
         input_seek(input, input->offset, input->lines);
@@ -139,10 +151,9 @@ static enum input_result read_block(struct input *input)
  */
 static bool was_taken_over(const struct input *input)
 {
-    bool held;
-    uint64_t committed;
+    struct extent extent;
 
-    return input->regular && !input->held && input_committed(input->fd, &held, &committed) && held;
+    return input->regular && !input->held && extent_of(input->fd, &extent) && extent.held;
 }
 
 /* Drops what is no record's beginning, and needs no more of its line to tell. */

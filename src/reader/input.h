@@ -76,10 +76,4 @@ uint64_t input_rest(const struct input *input);
 /* After INPUT_PAUSE: waits until standard input has something, or is at its end. */
 void input_wait(const struct input *input);
 
-/*
- * Whether a tcpackd has the file open, and how many bytes of it are committed: without a tcpackd,
- * all. False: errno says why.
- */
-bool input_committed(int fd, bool *held, uint64_t *committed) MUST_USE;
-
 #endif

@@ -4,8 +4,10 @@ and to the reader itself if it has a position.
 """
 
 import random
+import re
 import signal
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -74,6 +76,28 @@ def test_a_killed_server_leaves_whole_records(path):
         writer.commit(records(5, 6))
         follower.wait(messages(1, 6))
         writer.close()
+
+
+def sleeps_of(pid):
+    """How often the process has begun to wait."""
+    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    return int(re.search(r"^voluntary_ctxt_switches:\s*(\d+)", status, re.M).group(1))
+
+
+def test_a_server_that_examines_its_journal_has_not_cut_it(path):
+    """While it starts, nothing is committed, and its lock begins at 0."""
+    path.write_bytes(records(1, 3))
+    with Follower(path) as follower:
+        follower.wait(messages(1, 3))
+        starting = Writer(path, committed=0)
+        sleeps = sleeps_of(follower.process.pid)
+        starting.write(records(4, 5))  # wakes the follower
+        wait_until(lambda: sleeps_of(follower.process.pid) > sleeps, "a look at the file")
+        starting.commit()
+        follower.wait(messages(1, 5))
+        starting.close()
+        follower.stop()
+        assert not follower.log.lines
 
 
 def test_rotation_with_records_written_until_hup(path):

@@ -136,9 +136,13 @@ class Follower:
 class Writer:
     """What a tcpackd does to its journal: it appends, and its lock says what is committed."""
 
-    def __init__(self, path):
+    def __init__(self, path, committed=None):
+        """`committed`: bytes; None: all that is there."""
         self.fd = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
-        self.commit()
+        if committed is None:
+            self.commit()
+        else:
+            self._lock(fcntl.F_WRLCK, committed)
 
     def _lock(self, kind, begin, size=0):
         fcntl.fcntl(self.fd, fcntl.F_SETLK,
