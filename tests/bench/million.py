@@ -15,6 +15,7 @@ import resource
 import shutil
 import signal
 import socket
+import statistics
 import subprocess
 import sys
 import time
@@ -292,13 +293,26 @@ class Million:
         with pending_signals(server, count // 10):
             lost = [wake_ms(server, holder, count) for _ in range(self.rounds)]
         self.add("million-lost", f"{count:,} wake, most signals lost", "ms", lost)
-        self.look("million-look", plain, lost)
-
-    def look(self, name, plain, lost):
-        plain = sorted(plain)[len(plain) // 2]
-        most = round(plain + LOOK_MS * self.clients / 1e6, 1)
+        plain = statistics.median(plain)
         look = [max(value - plain, 0) for value in lost]
-        self.add(name, "the look at all clients for it", "ms", look, at_most=most)
+        self.look("million-look", "the look at all clients for it", plain, look)
+        self.flood(server, holder, plain / count)
+
+    def look(self, name, title, reading, look):
+        most = round(reading + LOOK_MS * self.clients / 1e6, 1)
+        self.add(name, title, "ms", look, at_most=most)
+
+    def flood(self, server, holder, each):
+        """More wake than the signal queue holds."""
+        queue = resource.prlimit(server.pid, resource.RLIMIT_SIGPENDING)[0]
+        count = queue + queue // 10
+        if count > self.clients // HOLDERS:
+            return
+        taken = [wake_ms(server, holder, count) for _ in range(self.rounds)]
+        look = [max(value - each * count, 0) for value in taken]
+        self.add("million-flood", f"{count:,} wake at once, CPU time", "ms", taken)
+        title = f"the look at all clients, of more than {queue:,} signals"
+        self.look("million-flood-look", title, each * count, look)
 
     def spoken(self, server, holders, rss):
         for holder in holders:

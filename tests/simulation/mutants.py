@@ -74,7 +74,15 @@ MUTANTS = {
          "add_state(readiness, fd, ATTACHED | WATCHED);"),
     ],
     "lost-signals-ignored": [
-        ("if (lost) add_all_watched(readiness);", "(void)add_all_watched;"),
+        ("if (lost) readiness->look_left = readiness->size;", "(void)lost;"),
+    ],
+    "waits-for-room-that-is-there": [
+        ("if (writing && connection->roomy) readiness_write_again(server->readiness, connection->fd);",
+         ""),
+    ],
+    "room-not-noticed": [
+        ("if ((state & WATCHED_WRITE) != 0 && !event->data_only && !event->urgent) "
+         "add_found(readiness, event->fd, FOUND_WRITE);", ""),
     ],
     "local-not-recorded": [
         ("taken->refused = !connection->admitted && !admit_proxy(server, connection); "

@@ -179,13 +179,19 @@ static enum connection_sent send_failed(struct connection *connection)
     return CONNECTION_GONE;
 }
 
+/* Whether another send() may take more at once: room is signalled only after EAGAIN. */
+static bool may_take_more(ssize_t count)
+{
+    return count > 0 || (count < 0 && errno == EINTR);
+}
+
 static enum connection_sent send_unsent(struct connection *connection)
 {
     ssize_t count = send(connection->fd, connection->out.bytes, connection->out.size, MSG_NOSIGNAL);
 
     if (count < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
         return send_failed(connection);
-    connection->roomy = count > 0;
+    connection->roomy = may_take_more(count);
     if (count > 0) {
         connection->sent += (size_t)count;
         buffer_consume(&connection->out, (size_t)count);
@@ -211,9 +217,10 @@ enum connection_sent connection_send(struct connection *connection, const void *
     if (count < 0) {
         if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
             return send_failed(connection);
-        count = 0;
     }
-    connection->roomy = count > 0;
+    connection->roomy = may_take_more(count);
+    if (count < 0)
+        count = 0;
     const char *rest = (const char *)replies + count;
     if (!buffer_append(&connection->out, rest, size - (size_t)count))
         return CONNECTION_FAILED;

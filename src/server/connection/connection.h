@@ -28,8 +28,8 @@ enum connection_state {
 };
 
 /*
- * There may be a million of them, most of them idle: no padding, and 8 bytes for the allocator make
- * it 256 on 64-bit systems.
+ * There may be a million of them, most of them idle: on 64-bit systems each takes 256 bytes, with
+ * the allocator's 8.
  */
 struct connection {
     int fd;              /* non-blocking; owned */
@@ -47,7 +47,7 @@ struct connection {
     bool more;                /* `in` may hold whole messages, left for the next round */
     bool undrained;           /* the kernel may have more bytes without signalling them */
     bool writing;             /* watched for room to write, not for reading */
-    bool roomy;               /* the kernel took some of the replies: it may have room for more */
+    bool roomy;               /* the last send() did not fail for lack of room */
     unsigned char futile;     /* reads in a row that returned nothing though there were bytes */
     const struct listener_settings *settings; /* held: connection_adopt() */
     struct framing_state framing_state;

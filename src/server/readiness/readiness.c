@@ -14,8 +14,7 @@ enum {
     FAILURES_MAX = 16,     /* failures of select() in a row, for lack of memory, before giving up */
     TAKES_MAX = 64,        /* calls of sigio_take() in one wait, before the sockets are served */
     SIGNALS_ALONE_MAX = 8, /* waits in a row that take signals only, before one calls select() */
-    LOOK_RANGE = 1024,     /* descriptors of one look, or more of many: some 100 us */
-    LOOKS_MAX = 64,        /* looks that cover all descriptors */
+    LOOK_RANGE = 1024,     /* descriptors of one readiness_look(): some 100 us */
     LOST_RANGE = 16384,    /* descriptors to look at in one wait after a loss: some 3 ms */
 };
 
@@ -38,7 +37,7 @@ struct readiness {
     struct descriptor_set write_found;
     struct descriptor_set looked; /* empty except during readiness_look() */
     size_t look_next;             /* the first descriptor of the next look */
-    size_t looks_owed;            /* signals were lost: so many looks are due at once */
+    size_t look_left;             /* signals were lost: so many descriptors to look at */
     int beyond;                   /* one more than the highest descriptor that select() watches */
     int signals;                  /* the signalfd of sigio.h; -1: select() watches every socket */
     bool signals_often;           /* the last take found several: more may have arrived by now */
@@ -98,25 +97,6 @@ bool readiness_uses_signals(const struct readiness *readiness)
     return readiness->signals >= 0;
 }
 
-/* Descriptors of one look. select() copies whole sets: few large looks cost less than many. */
-static size_t look_range(const struct readiness *readiness)
-{
-    size_t range = readiness->size / LOOKS_MAX;
-
-    return range > LOOK_RANGE ? range : LOOK_RANGE;
-}
-
-size_t readiness_looks(const struct readiness *readiness)
-{
-    return (readiness->size + look_range(readiness) - 1) / look_range(readiness);
-}
-
-/* Signals were lost: every watched socket may be ready. One more look: the next may be any part. */
-static void owe_looks(struct readiness *readiness)
-{
-    readiness->looks_owed = readiness_looks(readiness) + 1;
-}
-
 /* Makes room for descriptor `fd` in the states and in the queue. */
 static bool grow(struct readiness *readiness, int fd)
 {
@@ -140,8 +120,8 @@ static bool grow(struct readiness *readiness, int fd)
     readiness->queue = queue;
     readiness->size = size;
     readiness->first = 0;
-    if (readiness->looks_owed > 0)
-        owe_looks(readiness); /* of another size */
+    if (readiness->look_left > 0)
+        readiness->look_left = size; /* the next to look at may be any of them */
     return true;
 }
 
@@ -285,7 +265,7 @@ static void take_signals(struct readiness *readiness)
             add_event(readiness, &events[at]);
     }
     if (lost)
-        owe_looks(readiness);
+        readiness->look_left = readiness->size; /* every socket may be ready */
 }
 
 static void add_all_found(struct readiness *readiness, const struct descriptor_set *set,
@@ -323,7 +303,7 @@ static void leave_out_found(struct readiness *readiness)
 static bool find_ready(struct readiness *readiness, int64_t timeout)
 {
     struct timeval limit = {0};
-    bool may_block = (readiness->queued == 0 && readiness->looks_owed == 0) || readiness->held;
+    bool may_block = (readiness->queued == 0 && readiness->look_left == 0) || readiness->held;
 
     if (timeout > 0 && may_block) {
         limit.tv_sec = (time_t)(timeout / 1000000);
@@ -384,12 +364,14 @@ static int choose_looked(struct readiness *readiness, size_t from, size_t end)
     return beyond;
 }
 
-/* Asks select() about the next sockets. False if it failed; the next look tries again. */
-static bool look(struct readiness *readiness)
+/*
+ * Asks select() about the sockets among the next descriptors, `most` at most. Returns how many
+ * descriptors these were; 0 if it failed: the next look tries again.
+ */
+static size_t look(struct readiness *readiness, size_t most)
 {
     size_t from = readiness->look_next < readiness->size ? readiness->look_next : 0;
-    size_t range = look_range(readiness);
-    size_t end = readiness->size - from > range ? from + range : readiness->size;
+    size_t end = readiness->size - from > most ? from + most : readiness->size;
     int beyond = choose_looked(readiness, from, end);
     struct timeval no_wait = {0};
     int found = beyond == 0 ? 0
@@ -401,26 +383,26 @@ static bool look(struct readiness *readiness)
             add_found(readiness, fd, FOUND_READ | FOUND_MORE);
         descriptor_set_remove(&readiness->looked, fd);
     }
-    if (found >= 0)
-        readiness->look_next = end;
-    return found >= 0;
+    if (found < 0)
+        return 0;
+    readiness->look_next = end;
+    return end - from;
 }
 
-/* Finds sockets whose signals were lost; other sockets are served between two parts of this. */
+/*
+ * Finds sockets whose signals were lost, some in each wait: the others are served meanwhile.
+ * select() copies and searches whole sets: few large looks cost less than many.
+ */
 static void look_for_lost(struct readiness *readiness)
 {
-    size_t range = look_range(readiness);
+    size_t looked = readiness->look_left == 0 ? 0 : look(readiness, LOST_RANGE);
 
-    for (size_t looked = 0; looked < LOST_RANGE && readiness->looks_owed > 0; looked += range) {
-        if (!look(readiness))
-            break;
-        readiness->looks_owed--;
-    }
+    readiness->look_left -= looked < readiness->look_left ? looked : readiness->look_left;
 }
 
 bool readiness_wait(struct readiness *readiness, int64_t timeout)
 {
-    if (!readiness->held && readiness->looks_owed == 0 && take_signals_alone(readiness)) {
+    if (!readiness->held && readiness->look_left == 0 && take_signals_alone(readiness)) {
         readiness->busy = true;
         readiness->left = readiness->queued;
         return true;
@@ -445,9 +427,14 @@ bool readiness_was_busy(struct readiness *readiness)
     return busy;
 }
 
+size_t readiness_looks(const struct readiness *readiness)
+{
+    return (readiness->size + LOOK_RANGE - 1) / LOOK_RANGE;
+}
+
 void readiness_look(struct readiness *readiness)
 {
-    (void)look(readiness); /* a failure finds nothing */
+    (void)look(readiness, LOOK_RANGE); /* a failure finds nothing */
 }
 
 int readiness_next(struct readiness *readiness, unsigned *events)

@@ -15,9 +15,8 @@
  *   is added, and when it is watched for reading again.
  * - A signal reports a change, not a state. A reader that may have left bytes unread calls
  *   readiness_again().
- * - Room to write is signalled only after a write that took nothing. A socket counts as ready when
- *   it is watched for writing; a writer whose bytes were taken in part calls
- * readiness_write_again().
+ * - Room to write is signalled only after a write that failed with EAGAIN. A socket counts as ready
+ *   when it is watched for writing; after any other write, call readiness_write_again().
  * - Bytes and the end of the stream may both have arrived, and one recv() returns only one of them.
  *   READY_MORE then tells the caller to read until nothing is left.
  * - A read stops at urgent data, even if bytes follow it. A socket that ever received urgent data
@@ -78,8 +77,8 @@ void readiness_forget(struct readiness *readiness, int fd);
 void readiness_again(struct readiness *readiness, int fd);
 
 /*
- * The same for writing. Call it whenever a write took some of the bytes: it may take more, and a
- * signal comes only after one that took nothing.
+ * The same for writing. Call it whenever a write took some of the bytes or was interrupted: the
+ * next one may take more, and a signal comes only after one that failed with EAGAIN.
  */
 void readiness_write_again(struct readiness *readiness, int fd);
 
