@@ -366,6 +366,15 @@ static bool keep_current(const struct journal_file *current, const struct journa
     return false;
 }
 
+/*
+ * Whether the file was deleted before identify() saw that it had a name. One that never had a name
+ * is still at its path, such as /dev/fd/3.
+ */
+static bool was_deleted(const struct journal_file *file, const char *path)
+{
+    return file->regular && !file->named && !journal_file_is_at(file, path);
+}
+
 /* Opens a file. Sets *renamed if this failed and the file is no longer at its path. */
 static bool open_path(struct journal_file *file, const struct journal_options *options,
                       bool seq_held, struct problem *problem, bool *renamed)
@@ -378,8 +387,12 @@ static bool open_path(struct journal_file *file, const struct journal_options *o
     if (file->fd < 0)
         return problem_set(problem, "cannot open journal %s: %s", path, strerror(errno));
     stream_open(&file->stream, file->fd);
-    if (identify(file, path, problem) &&
-        (!file->regular || take_over(file, options, seq_held, problem)))
+    bool opened = identify(file, path, problem);
+    if (opened && was_deleted(file, path))
+        opened = problem_set(problem, "cannot use %s as journal: it was deleted", path);
+    else if (opened && file->regular)
+        opened = take_over(file, options, seq_held, problem);
+    if (opened)
         return true;
     *renamed = file->regular && !journal_file_is_at(file, path);
     journal_file_close(file);
