@@ -22,6 +22,9 @@ void configuration_choose(struct chance *chance)
         .idle = chance_percent(chance, 8),
         .hasty = chance_percent(chance, 10),
         .plain = chance_percent(chance, 15),
+        .health_check = chance_percent(chance, 15),
+        .explain = chance_percent(chance, 25),
+        .of_address = chance_percent(chance, 8) ? 1 + (int)chance_below(chance, 5) : 0,
         .descriptors = chance_percent(chance, 20) ? 23 : 64,
         .queued_signals = chance_percent(chance, 30) ? 2 + chance_below(chance, 6) : 200,
     };
@@ -85,8 +88,11 @@ void configuration_write(unsigned variant)
     last_variant = variant;
     is_bad = false;
     size += (size_t)snprintf(text + size, sizeof text - size,
-                             "buffer_size = %u\ndeny = " DENIED_HOST ", 10.9.0.0/16\n%s%s%s",
-                             buffer_size_of(variant),
+                             "buffer_size = %u\ndeny = " DENIED_HOST ", 10.9.0.0/16\n"
+                             "max_clients_per_address = %d\n%s%s%s%s%s",
+                             buffer_size_of(variant), configuration.of_address,
+                             configuration.health_check ? "health_check = " HEALTH_CHECK "\n" : "",
+                             configuration.explain ? "explain = yes\n" : "",
                              configuration.small_messages ? "max_message = 500\n" : "",
                              configuration.idle ? "idle_timeout = 5\n" : "",
                              configuration.hasty ? "stall_timeout = 2\n" : "");
@@ -116,6 +122,11 @@ void configuration_write_bad(unsigned variant)
 
     is_bad = true;
     disk_put(CONFIGURATION_PATH, texts[variant % (sizeof texts / sizeof *texts)]);
+}
+
+bool configuration_is_bad(void)
+{
+    return is_bad;
 }
 
 void configuration_mend(void)

@@ -246,7 +246,8 @@ void disk_release(int inode)
     sweep();
 }
 
-void disk_put(const char *path, const char *text)
+/* A new file with these bytes, on the disk. */
+static void put_file(const char *path, const void *bytes, size_t size)
 {
     int inode = new_inode(0644);
     size_t room_before = room;
@@ -254,13 +255,28 @@ void disk_put(const char *path, const char *text)
     put_in(&now, path, inode);
     put_in(&on_disk, path, inode);
     room = SIZE_MAX;
-    if (disk_write(inode, 0, text, strlen(text)) != strlen(text))
-        abort(); /* no such text is that long */
+    if (disk_write(inode, 0, bytes, size) != size)
+        abort(); /* what is put is not that long */
     room = room_before;
     disk_sync(inode);
 }
 
+void disk_put(const char *path, const char *text)
+{
+    put_file(path, text, strlen(text));
+}
+
+void disk_copy(int inode, const char *path)
+{
+    put_file(path, inodes[inode].now, inodes[inode].size);
+}
+
 /* ------------------------------------------------------------------------------------- bytes */
+
+bool disk_has_name(int inode)
+{
+    return has_inode(&now, inode);
+}
 
 size_t disk_size(int inode)
 {

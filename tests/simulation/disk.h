@@ -49,6 +49,9 @@ void disk_link(int inode, const char *path);
 void disk_hold(int inode);
 void disk_release(int inode);
 
+/* Whether the file has a name. */
+bool disk_has_name(int inode);
+
 size_t disk_size(int inode);
 const unsigned char *disk_bytes(int inode);
 void disk_stat(int inode, struct stat *status);
@@ -72,6 +75,9 @@ void disk_sync_fails(int inode);
 
 /* A new file with this text, on the disk at once: for what the administrator does. */
 void disk_put(const char *path, const char *text);
+
+/* A new file with the same bytes. */
+void disk_copy(int inode, const char *path);
 
 /* Whether the bytes before `end` are on the disk, and a name of the file is. */
 bool disk_is_synced(int inode, size_t begin, size_t end) MUST_USE;

@@ -91,14 +91,25 @@ bool history_power_is_off(void)
 /* ----------------------------------------------------------------------------------------- the end
  */
 
-static bool is_answered(int number)
+/* Whether the server may leave it unanswered. */
+static bool may_wait(int number)
 {
     const struct client *client = &clients[number];
+    const struct peer *peer = &network_peers[number];
 
-    return !client_listens(number) || client->ever_deaf ||
-           network_peers[number].state != PEER_ACCEPTED ||
-           (client->acknowledged == client_whole(number) &&
-            network_peers[number].delivered == network_peers[number].replied);
+    if (!client_listens(number) || client->ever_deaf || peer->state != PEER_ACCEPTED)
+        return true;
+    if (client->checker && (history_was_disturbed() || configuration_is_bad()))
+        return true;
+    return configuration.of_address > 0 && peer->shut;
+}
+
+static bool is_answered(int number)
+{
+    const struct peer *peer = &network_peers[number];
+
+    return may_wait(number) || (clients[number].acknowledged == client_whole(number) &&
+                                peer->delivered == peer->replied);
 }
 
 static bool all_are_answered(void)

@@ -325,6 +325,7 @@ static ssize_t send_bytes(int fd, const void *bytes, size_t size)
 
     if (peer == NULL)
         return -1;
+    clients_offered(number_of(peer), peer->replied + size);
     if (calls_fail(CALL_SEND)) {
         break_connection(peer);
         return -1;
