@@ -165,6 +165,25 @@ static bool append_all(int fd, const struct buffer *bytes)
     return true;
 }
 
+/* As fdatasync(), but an interruption by a signal is no failure. */
+static bool sync_bytes(int fd)
+{
+    while (fdatasync(fd) != 0)
+        if (errno != EINTR)
+            return false;
+    return true;
+}
+
+/*
+ * Cuts the file to `size` bytes and appends some. In between it is synced: another power cut must
+ * not leave sectors from before beside new ones.
+ */
+static bool replace_tail(int fd, off_t size, const struct buffer *bytes)
+{
+    return ftruncate(fd, size) == 0 &&
+           (bytes->size == 0 || (sync_bytes(fd) && append_all(fd, bytes)));
+}
+
 /* Cuts off what a crash left unfinished, and appends the whole records that followed it. */
 static bool repair(struct journal_file *file, const char *path,
                    const struct recovery_source *source, const struct recovery *found,
@@ -175,7 +194,7 @@ static bool repair(struct journal_file *file, const char *path,
 
     if (!repaired)
         problem_set(problem, "cannot read %s: %s", path, strerror(errno));
-    else if (ftruncate(file->fd, found->keep) != 0 || !append_all(file->fd, &salvaged))
+    else if (!replace_tail(file->fd, found->keep, &salvaged))
         repaired = problem_set(problem, "cannot cut the unfinished last record of %s: %s", path,
                                strerror(errno));
     else
@@ -229,10 +248,8 @@ static bool settle(const struct journal_file *file, const char *path, off_t begi
     if (begin < end && !write_in_place(file->fd, begin, end))
         return problem_set(problem, "cannot write the last records of %s again: %s", path,
                            strerror(errno));
-    while (fdatasync(file->fd) != 0)
-        if (errno != EINTR)
-            return problem_set(problem, "cannot sync %s: %s", path, strerror(errno));
-    return true;
+    return sync_bytes(file->fd) ||
+           problem_set(problem, "cannot sync %s: %s", path, strerror(errno));
 }
 
 /*

@@ -301,6 +301,34 @@ static void test_last_commit_after_a_kill(void **state)
     assert_string_equal(put_back, ""); /* after a stop in order nothing is */
 }
 
+/*
+ * Without sync, whole records may follow a hole, and are moved to where it began. The file has to
+ * be cut on the disk first: a second power cut may leave old sectors and new ones side by side.
+ */
+static void test_cut_before_records_are_moved(void **state)
+{
+    static const char holed[] = "1" TIME PEER " one\n\0\0\0\0\n3" TIME PEER " three\n";
+    const struct folder *folder = *state;
+    struct journal_options options = options_of(folder->file);
+    struct journal *journal = journal_new();
+
+    assert_non_null(journal);
+    options.sync = false;
+    write_file(folder->file, holed, sizeof holed - 1);
+    fdatasync_fails = true;
+    assert_false(journal_open(journal, &options));
+    fdatasync_fails = false;
+    check_records(folder->file, "1 one;");
+    journal_free(journal);
+
+    write_file(folder->file, holed, sizeof holed - 1);
+    journal = journal_new();
+    assert_non_null(journal);
+    assert_true(journal_open(journal, &options));
+    journal_free(journal);
+    check_records(folder->file, "1 one;3 three;");
+}
+
 /* logrotate may rename the file while the server starts: then a new file is created. */
 static void test_renamed_while_it_is_opened(void **state)
 {
@@ -591,6 +619,7 @@ int main(void)
         TEST_IN_FOLDER(test_torn_and_stopped),
         TEST_IN_FOLDER(test_batch_that_is_not_synced),
         TEST_IN_FOLDER(test_last_commit_after_a_kill),
+        TEST_IN_FOLDER(test_cut_before_records_are_moved),
         TEST_IN_FOLDER(test_file_that_cannot_be_examined),
         TEST_IN_FOLDER(test_renamed_while_it_is_opened),
         TEST_IN_FOLDER(test_deleted_while_it_is_opened),
