@@ -49,6 +49,38 @@ MUTANTS = {
     "refused-batch-answered": [
         ("answer->size = 0; if (answer->messages == 0) continue;",
          "if (answer->messages == 0) continue;"),
+        ("answer->begin = answers->replies.size; explain_append(answers,",
+         "if (!answer->connection->settings->config->explain) continue; "
+         "answer->begin = answers->replies.size; explain_append(answers,"),
+    ],
+    "health-check-of-refused-round": [
+        ("answer->size = 0; if (answer->messages == 0) continue;",
+         "if (answer->messages == 0) continue; answer->size = 0;"),
+    ],
+    "health-check-recorded": [
+        ("if (is_health_check(connection, frame)) {",
+         "if (is_health_check(connection, frame) && connection->fd % 2 == 0) {"),
+    ],
+    "deletion-unnoticed": [
+        ("return !journal->file.named || fstat(journal->file.fd, &status) != 0 || "
+         "status.st_nlink > 0;",
+         "return !journal->file.named || fstat(journal->file.fd, &status) != 0 || "
+         "status.st_size >= 0;"),
+    ],
+    "emptied-journal-counts-anew": [
+        ("if (same_file && last_record == 0 && note->last == note->from && same_boot)",
+         "if (same_file && last_record == 0 && same_boot)"),
+    ],
+    "last-commit-not-settled": [
+        ("if (recovered && running)", "if (recovered && running && source.size == 0)"),
+    ],
+    "one-too-many-of-address": [
+        ("peer_counts_of(&server->peers, &connection->key) >= limit",
+         "peer_counts_of(&server->peers, &connection->key) > limit"),
+    ],
+    "refused-for-nothing": [
+        ("if (!is_wanted(connection) || connection->out.size > 0) return;",
+         "if (connection->out.size > 0) return;"),
     ],
     "folder-not-synced": [
         ("bool synced = fd >= 0 && fsync(fd) == 0;", "bool synced = fd >= 0;"),
