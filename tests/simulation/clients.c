@@ -71,7 +71,7 @@ static size_t choose_size(struct client *client)
 {
     unsigned kind = chance_below(&client->chance, 100);
 
-    if (kind < 5 && !client->classroom && client->framing != FRAMED_SYSLOG)
+    if (kind < 5 && !client->classroom && client->framing != FRAMED_SYSLOG && !client->is_unix)
         return 0;
     if (configuration.bursty)
         return 1 + chance_below(&client->chance, 16);
@@ -127,7 +127,9 @@ static void make_fit(int number, const struct message *message)
 
     if (client->planned > message->begin && stream[client->planned - 1] == '\r')
         stream[client->planned - 1] = 'z'; /* it would belong to the ending */
-    if (client->framing == FRAMED_SYSLOG)
+    if (client->is_unix)
+        stream[message->begin] = (unsigned char)(CLIENT_FIRST_LETTER + number);
+    else if (client->framing == FRAMED_SYSLOG)
         stream[message->begin] = 'm'; /* neither a digit nor a separator */
     if (client->classroom && strchr("GPHD", stream[message->begin]) != NULL)
         stream[message->begin] = 'm';
@@ -226,11 +228,12 @@ void client_connect(int number, uint64_t seed)
     const struct configured_listener *listener = &configuration.listeners[client->listener];
     client->framing = listener->framing;
     client->acknowledges = listener->acknowledges;
+    client->is_unix = listener->is_unix;
     client->classroom = client->framing == FRAMED_AUTO && client->acknowledges &&
-                        chance_percent(&client->chance, 50);
+                        !client->is_unix && chance_percent(&client->chance, 50);
     client->checker = configuration.health_check && chance_percent(&client->chance, 20);
-    client->denied = !listener->ipv6 && chance_percent(&client->chance, 8);
-    peer->family = listener->ipv6 ? FAMILY_IPV6 : FAMILY_IPV4;
+    client->denied = !listener->ipv6 && !listener->is_unix && chance_percent(&client->chance, 8);
+    peer->family = listener->is_unix ? FAMILY_UNIX : listener->ipv6 ? FAMILY_IPV6 : FAMILY_IPV4;
     peer->port = (listener->proxied ? PROXY_FIRST_PORT : CLIENT_FIRST_PORT) + number;
     peer->window = windows[configuration.bursty ? 4 : chance_below(&client->chance, 5)];
     peer->reads = true;
@@ -240,9 +243,9 @@ void client_connect(int number, uint64_t seed)
                                    : "127.0.0.1";
     if (listener->proxied)
         plan_header(number);
-    bool connected = network_connect(number, CONFIGURATION_FIRST_PORT + (int)client->listener);
-    trace_note("event: peer %d connects to port %zu%s", number,
-               CONFIGURATION_FIRST_PORT + client->listener, connected ? "" : ": refused");
+    int port = client->is_unix ? NETWORK_UNIX : CONFIGURATION_FIRST_PORT + (int)client->listener;
+    bool connected = network_connect(number, port);
+    trace_note("event: peer %d connects to port %d%s", number, port, connected ? "" : ": refused");
 }
 
 /* ----------------------------------------------------------------------------------------- sending
@@ -391,7 +394,7 @@ void client_misbehave(int number)
     struct client *client = &clients[number];
     struct peer *peer = &network_peers[number];
 
-    if (!may_send(number))
+    if (!may_send(number) || client->is_unix)
         return;
     if (is_amid_header(number))
         client_send_messages(number, 1);
@@ -423,7 +426,7 @@ void client_read(int number, bool reads)
 
 void client_send_urgent(int number)
 {
-    if (!may_send(number) || clients[number].framing == FRAMED_AUTO)
+    if (!may_send(number) || clients[number].framing == FRAMED_AUTO || clients[number].is_unix)
         return;
     if (network_peers[number].sent == clients[number].planned && !plan(number))
         return;
@@ -542,8 +545,8 @@ static int count_served(int number)
     int count = 0;
 
     for (int at = 0; at < NETWORK_PEERS; at++)
-        count += clients[at].used && network_peers[at].state == PEER_ACCEPTED &&
-                 clients[at].acknowledged > 0 &&
+        count += clients[at].used && !clients[at].is_unix &&
+                 network_peers[at].state == PEER_ACCEPTED && clients[at].acknowledged > 0 &&
                  strcmp(network_peers[at].host, network_peers[number].host) == 0;
     return count;
 }
@@ -552,10 +555,11 @@ static int count_served(int number)
 static void take_acknowledgement(int number, uint64_t seq)
 {
     struct client *client = &clients[number];
-    bool proxied = configuration.listeners[client->listener].proxied;
+    bool has_address = !client->is_unix && !configuration.listeners[client->listener].proxied;
 
     client->acknowledged++;
-    if (configuration.of_address > 0 && !proxied && count_served(number) > configuration.of_address)
+    if (configuration.of_address > 0 && has_address &&
+        count_served(number) > configuration.of_address)
         process_violation("peer %d is one too many of its address", number);
     if (!client->checker)
         ledger_acknowledged(number, client->acknowledged - 1, seq);

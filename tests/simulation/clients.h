@@ -12,7 +12,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { CLIENT_MESSAGES = 800, CLIENT_FIRST_PORT = 20000, PROXY_FIRST_PORT = 50000 };
+enum {
+    CLIENT_MESSAGES = 800,
+    CLIENT_FIRST_PORT = 20000,
+    PROXY_FIRST_PORT = 50000,
+    CLIENT_FIRST_LETTER = 'A', /* of the first peer's messages, if at the Unix socket */
+};
 
 enum ending { ENDING_LF, ENDING_CRLF, ENDING_NUL, ENDING_COUNT, ENDING_RELP, ENDING_NOTHING };
 
@@ -37,8 +42,9 @@ struct client {
     size_t listener;
     enum simulated_framing framing;
     bool acknowledges; /* the listener does */
-    bool classroom;    /* one message without an ending at a time, in framing auto */
-    bool checker;      /* all its messages are health checks, which are answered and not recorded */
+    bool is_unix;
+    bool classroom; /* one message without an ending at a time, in framing auto */
+    bool checker;   /* all its messages are health checks, which are answered and not recorded */
     bool denied;
     bool named_by_proxy; /* its records bear the address that the proxy says */
     bool misbehaves;     /* sent what the server has to refuse; nothing more of it is checked */

@@ -35,6 +35,7 @@ void configuration_choose(struct chance *chance)
             at == 0 || listener->framing == FRAMED_RELP || chance_percent(chance, 80);
         listener->proxied = at == 2;
         listener->ipv6 = at == 1 && chance_percent(chance, 50);
+        listener->is_unix = at == 1 && !listener->ipv6 && chance_percent(chance, 30);
         configuration.has_auto = configuration.has_auto || listener->framing == FRAMED_AUTO;
     }
     configuration_write(chance_below(chance, 1000));
@@ -64,19 +65,29 @@ static unsigned buffer_size_of(unsigned variant)
     return sizes[variant / 3 % (configuration.has_auto ? 3 : 6)];
 }
 
+static size_t write_address(char *text, size_t room, size_t at)
+{
+    static const char *const names[] = {"server", "listener b", "listener p"};
+    const struct configured_listener *listener = &configuration.listeners[at];
+
+    if (listener->is_unix)
+        return (size_t)snprintf(text, room, "[%s]\nhost = " SOCKET_PATH "\n", names[at]);
+    return (size_t)snprintf(text, room, "[%s]\nhost = %s\nport = %zu\n", names[at],
+                            listener->ipv6 ? "::1" : "127.0.0.1", CONFIGURATION_FIRST_PORT + at);
+}
+
 static size_t write_listener(char *text, size_t room, size_t at, unsigned variant)
 {
     static const char *const framings[] = {"auto", "line", "nul", "octet", "syslog", "relp"};
-    static const char *const names[] = {
-        "[server]\nhost = ", "[listener b]\nhost = ", "[listener p]\nhost = "};
     const struct configured_listener *listener = &configuration.listeners[at];
+    size_t size = write_address(text, room, at);
 
-    return (size_t)snprintf(
-        text, room, "%s%s\nport = %zu\nframing = %s\nacknowledge = %s\nreply = %s\n%s%s", names[at],
-        listener->ipv6 ? "::1" : "127.0.0.1", CONFIGURATION_FIRST_PORT + at,
-        framings[listener->framing], yes(listener->acknowledges), reply_of(variant + (unsigned)at),
-        listener->proxied ? "proxy_from = " PROXY_HOST "\n" : "",
-        variant % 7 == 0 ? "backlog = 3\n" : "");
+    return size + (size_t)snprintf(text + size, room - size,
+                                   "framing = %s\nacknowledge = %s\nreply = %s\n%s%s",
+                                   framings[listener->framing], yes(listener->acknowledges),
+                                   reply_of(variant + (unsigned)at),
+                                   listener->proxied ? "proxy_from = " PROXY_HOST "\n" : "",
+                                   variant % 7 == 0 ? "backlog = 3\n" : "");
 }
 
 void configuration_write(unsigned variant)

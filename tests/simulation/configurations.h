@@ -12,6 +12,7 @@
 
 #define CONFIGURATION_PATH "/etc/tcpack.ini"
 #define JOURNAL_PATH       "/j/journal"
+#define SOCKET_PATH        "/s/socket"
 #define HEALTH_CHECK       "ok?" /* no other message has a question mark */
 
 /* The addresses that denied peers have: one of their own, and one that a proxy names. */
@@ -38,6 +39,7 @@ struct configured_listener {
     bool acknowledges;
     bool proxied;
     bool ipv6;
+    bool is_unix; /* at SOCKET_PATH */
 };
 
 struct configuration {

@@ -43,7 +43,7 @@ struct names {
     size_t count;
 };
 
-static const char *const folders[] = {"/", "/etc", "/j", "/m", "/proc", "/dev"};
+static const char *const folders[] = {"/", "/etc", "/j", "/m", "/s", "/proc", "/dev"};
 
 static struct inode inodes[DISK_INODES];
 static unsigned char contents[2][DISK_INODES][DISK_FILE_MAX];
@@ -293,7 +293,7 @@ void disk_stat(int inode, struct stat *status)
     *status = (struct stat){
         .st_dev = 1,
         .st_ino = (ino_t)inode + 1,
-        .st_mode = S_IFREG | inodes[inode].mode,
+        .st_mode = ((inodes[inode].mode & S_IFMT) == 0 ? S_IFREG : 0) | inodes[inode].mode,
         .st_size = (off_t)inodes[inode].size,
     };
     for (size_t at = 0; at < now.count; at++)
@@ -302,7 +302,7 @@ void disk_stat(int inode, struct stat *status)
 
 void disk_set_mode(int inode, mode_t mode)
 {
-    inodes[inode].mode = mode;
+    inodes[inode].mode = (inodes[inode].mode & S_IFMT) | mode;
 }
 
 enum disk_lock disk_lock_of(int inode)

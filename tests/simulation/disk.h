@@ -39,7 +39,7 @@ int disk_find(const char *path);
 /* The name at `index`, or NULL behind the last; its inode in *inode. */
 const char *disk_name(size_t index, int *inode);
 
-/* Makes an empty file. -1: no room for another. */
+/* Makes an empty file, or a socket by its mode. -1: no room for another. */
 int disk_make(const char *path, mode_t mode);
 void disk_rename(const char *from, const char *to);
 void disk_remove(const char *path);

@@ -48,11 +48,16 @@ static bool is_journal(const char *path)
     return strncmp(path, JOURNAL_PATH, strlen(JOURNAL_PATH)) == 0 && strstr(path, ".seq") == NULL;
 }
 
-static int client_of(int port)
+/* Those at the Unix socket begin each message with a letter of their own. */
+static int client_of(const struct journal_line *line)
 {
-    int number = port >= PROXY_FIRST_PORT ? port - PROXY_FIRST_PORT : port - CLIENT_FIRST_PORT;
+    int port = line->port;
+    int number = port == 0 ? (line->size == 0 ? -1 : line->message[0] - CLIENT_FIRST_LETTER)
+                 : port >= PROXY_FIRST_PORT ? port - PROXY_FIRST_PORT
+                                            : port - CLIENT_FIRST_PORT;
 
-    if (number < 0 || number >= NETWORK_PEERS || !clients[number].used)
+    if (number < 0 || number >= NETWORK_PEERS || !clients[number].used ||
+        configuration.listeners[clients[number].listener].is_unix != (port == 0))
         return -1;
     return number;
 }
@@ -93,7 +98,7 @@ static size_t find_message(int number, const struct journal_line *line)
 
 static void note_record(const struct journal_line *line, int inode, size_t begin, size_t end)
 {
-    int number = client_of(line->port);
+    int number = client_of(line);
 
     if (number < 0)
         process_violation("record %" PRIu64 " is of port %d, where no peer was", line->seq,

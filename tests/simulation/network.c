@@ -77,6 +77,15 @@ static bool serves(const struct listening *listener, const struct peer *peer, in
            listener->family == peer->family;
 }
 
+bool network_has_unix(void)
+{
+    for (int at = 0; at < NETWORK_LISTENERS; at++)
+        if (network_listeners[at].used && network_listeners[at].listens &&
+            network_listeners[at].family == FAMILY_UNIX)
+            return true;
+    return false;
+}
+
 bool network_connect(int number, int port)
 {
     struct peer *peer = &network_peers[number];
