@@ -135,6 +135,14 @@ void configuration_write_bad(unsigned variant)
     disk_put(CONFIGURATION_PATH, texts[variant % (sizeof texts / sizeof *texts)]);
 }
 
+bool configuration_has_unix(void)
+{
+    for (size_t at = 0; at < CONFIGURATION_LISTENERS; at++)
+        if (configuration.listeners[at].is_unix)
+            return true;
+    return false;
+}
+
 bool configuration_is_bad(void)
 {
     return is_bad;

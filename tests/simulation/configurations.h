@@ -69,6 +69,9 @@ void configuration_choose(struct chance *chance);
 void configuration_write(unsigned variant);
 void configuration_write_bad(unsigned variant);
 
+/* Whether a listener is at SOCKET_PATH. */
+bool configuration_has_unix(void);
+
 /* Whether the file has an error. */
 bool configuration_is_bad(void);
 

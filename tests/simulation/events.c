@@ -34,8 +34,8 @@ static const struct {
     [EVENT_RELOAD_BAD] = {1, 30}, [EVENT_ROTATE] = {2, 40},       [EVENT_RENAME] = {1, 30},
     [EVENT_FAULT] = {6, 45},      [EVENT_DISK_FULL] = {2, 25},    [EVENT_DISK_FREE] = {3, 25},
     [EVENT_CLOCK] = {1, 20},      [EVENT_PAUSE] = {2, 60},        [EVENT_LOG] = {1, 20},
-    [EVENT_DELETE] = {1, 8},      [EVENT_COPYTRUNCATE] = {1, 10}, [EVENT_KILL] = {2, 40},
-    [EVENT_POWER_CUT] = {2, 40},
+    [EVENT_DELETE] = {1, 8},      [EVENT_COPYTRUNCATE] = {1, 10}, [EVENT_REMOVE_SOCKET] = {1, 8},
+    [EVENT_KILL] = {2, 40},       [EVENT_POWER_CUT] = {2, 40},
 };
 
 void event_choose_weights(struct event_weights *chosen, struct chance *chance)
@@ -134,6 +134,17 @@ static void delete_journal(void)
     process.lock_failed = true; /* the lock goes with it */
     ledger_deleted(inode);
     disk_remove(JOURNAL_PATH);
+}
+
+static void remove_socket(void)
+{
+    if (disk_find(SOCKET_PATH) < 0)
+        return;
+    trace_note("event: remove the socket");
+    if (!process.ready)
+        process.faults++; /* one that has just been bound: the server may give up */
+    disk_remove(SOCKET_PATH);
+    send_signal(SIGHUP);
 }
 
 static void copy_and_truncate(void)
@@ -265,6 +276,9 @@ static void machine_acts(const struct event *event)
         break;
     case EVENT_COPYTRUNCATE:
         copy_and_truncate();
+        break;
+    case EVENT_REMOVE_SOCKET:
+        remove_socket();
         break;
     case EVENT_FAULT:
         add_fault(&event->fault);

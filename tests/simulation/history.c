@@ -163,6 +163,9 @@ static void begin_stopping(void)
         process_violation("%zu files are open, and were %zu at the start", files, files_at_start);
     if (!process.lock_failed && !ledger_is_locked())
         process_violation("the journal is not locked");
+    if (configuration_has_unix() && disk_find(SOCKET_PATH) < 0 && !event_has_disturbed() &&
+        !configuration_is_bad())
+        process_violation("the Unix socket is not there");
     phase = PHASE_STOPPING;
     signals_send(SIGTERM);
 }
@@ -308,8 +311,11 @@ static void check_exit(void)
         process_violation("%zu blocks of memory are not given back", memory_blocks());
     if (process.ready)
         ledger_update();
-    if (process.status == EX_OK && process.ready && undisturbed)
+    if (process.status == EX_OK && process.ready && undisturbed) {
         check_parting();
+        if (disk_find(SOCKET_PATH) >= 0)
+            process_violation("the Unix socket is left behind");
+    }
 }
 
 /* Some events while no process runs. */

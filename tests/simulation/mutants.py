@@ -74,6 +74,19 @@ MUTANTS = {
     "last-commit-not-settled": [
         ("if (recovered && running)", "if (recovered && running && source.size == 0)"),
     ],
+    "socket-left": [
+        ("return is_ours(&name, file) && unlink(name.sun_path) == 0;",
+         "return is_ours(&name, file);"),
+    ],
+    "stale-socket-refused": [
+        ("stale = connect(fd, (const struct sockaddr *)&address->storage, address->size) != 0 && "
+         "errno == ECONNREFUSED;",
+         "stale = connect(fd, (const struct sockaddr *)&address->storage, address->size) == 0;"),
+    ],
+    "lost-socket-unnoticed": [
+        ("return !is_ours(&name, file) && errno == ENOENT;",
+         "return !is_ours(&name, file) && errno == EACCES;"),
+    ],
     "one-too-many-of-address": [
         ("peer_counts_of(&server->peers, &connection->key) >= limit",
          "peer_counts_of(&server->peers, &connection->key) > limit"),
