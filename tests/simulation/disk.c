@@ -193,21 +193,32 @@ const char *disk_name(size_t index, int *inode)
     return now.all[index].path;
 }
 
-static int new_inode(mode_t mode)
+static int find_unused(void)
 {
     sweep();
-    for (int at = 0; at < DISK_INODES; at++) {
-        struct inode *inode = &inodes[at];
-        if (inode->used)
-            continue;
-        size_t touched = inode->touched;
-        *inode = (struct inode){
-            .used = true, .mode = mode, .now = contents[0][at], .disk = contents[1][at]};
-        memset(inode->now, 0, touched);
-        memset(inode->disk, 0, touched);
-        return at;
-    }
+    for (int at = 0; at < DISK_INODES; at++)
+        if (!inodes[at].used)
+            return at;
     return -1;
+}
+
+static int new_inode(mode_t mode)
+{
+    int number = find_unused();
+
+    if (number < 0) {
+        disk_sync_folder(NULL); /* changes that wait to be written keep their files */
+        number = find_unused();
+    }
+    if (number < 0)
+        return -1;
+    struct inode *inode = &inodes[number];
+    size_t touched = inode->touched;
+    *inode = (struct inode){
+        .used = true, .mode = mode, .now = contents[0][number], .disk = contents[1][number]};
+    memset(inode->now, 0, touched);
+    memset(inode->disk, 0, touched);
+    return number;
 }
 
 int disk_make(const char *path, mode_t mode)

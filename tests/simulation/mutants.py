@@ -245,6 +245,16 @@ CLIENT_MUTANTS = {
         ("if (!retry->resend || retry->failed >= retry->retries) return false;",
          "if (!retry->resend || retry->failed >= 2) return false;"),
     ],
+    "client-position-too-late": [
+        ("numbering->unsaved = true;", "numbering->unsaved = numbered.number % 7 != 0;"),
+    ],
+    "client-position-too-early": [
+        ("position->number = numbered.number;", "position->number = numbered.number + 1;"),
+    ],
+    "client-unfinished-message-sent": [
+        ("transfer->lines.whole = settings->position != NULL;",
+         "transfer->lines.whole = false;"),
+    ],
     "client-resumes-too-late": [
         ("return window->count > 0 ? window->ring[window->first].line : transfer->next_line;",
          "(void)window; return transfer->next_line;"),
