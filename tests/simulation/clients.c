@@ -52,7 +52,7 @@ static enum ending choose_ending(struct client *client)
     case FRAMED_RELP:
         return ENDING_RELP;
     case FRAMED_SYSLOG:
-        if (chance_percent(&client->chance, 50))
+        if (!client->checker && chance_percent(&client->chance, 50))
             return ENDING_COUNT;
         break;
     case FRAMED_AUTO:
@@ -62,6 +62,8 @@ static enum ending choose_ending(struct client *client)
     }
     if (client->classroom)
         return ENDING_NOTHING;
+    if (client->checker)
+        return ENDING_LF; /* one for all: some may not be answered */
     return chance_percent(&client->chance, 25) ? ENDING_CRLF : ENDING_LF;
 }
 
@@ -69,7 +71,7 @@ static size_t choose_size(struct client *client)
 {
     unsigned kind = chance_below(&client->chance, 100);
 
-    if (kind < 5 && !client->classroom && client->framing != FRAMED_SYSLOG)
+    if (kind < 5 && !client->classroom && client->framing != FRAMED_SYSLOG && !client->is_unix)
         return 0;
     if (configuration.bursty)
         return 1 + chance_below(&client->chance, 16);
@@ -117,6 +119,22 @@ static void put_text(int number, size_t size)
     client->planned += size;
 }
 
+/* Takes out of the message what would make something else of it. */
+static void make_fit(int number, const struct message *message)
+{
+    const struct client *client = &clients[number];
+    unsigned char *stream = network_peers[number].stream;
+
+    if (client->planned > message->begin && stream[client->planned - 1] == '\r')
+        stream[client->planned - 1] = 'z'; /* it would belong to the ending */
+    if (client->is_unix)
+        stream[message->begin] = (unsigned char)(CLIENT_FIRST_LETTER + number);
+    else if (client->framing == FRAMED_SYSLOG)
+        stream[message->begin] = 'm'; /* neither a digit nor a separator */
+    if (client->classroom && strchr("GPHD", stream[message->begin]) != NULL)
+        stream[message->begin] = 'm';
+}
+
 /* Plans the next message; false where there is no room for another. */
 static bool plan(int number)
 {
@@ -128,7 +146,7 @@ static bool plan(int number)
     if (client->framing == FRAMED_RELP && client->count == 0)
         put(number, RELP_OPEN, sizeof RELP_OPEN - 1);
     struct message *message = &client->messages[client->count++];
-    size_t size = choose_size(client);
+    size_t size = client->checker ? strlen(HEALTH_CHECK) : choose_size(client);
     *message = (struct message){.ending = choose_ending(client)};
     if (message->ending == ENDING_COUNT)
         client->planned += (size_t)snprintf((char *)stream + client->planned, 16, "%zu ", size);
@@ -138,12 +156,10 @@ static bool plan(int number)
                              client->count + 1, size, size > 0 ? " " : "");
     message->begin = client->planned;
     put_text(number, size);
-    if (size > 0 && stream[client->planned - 1] == '\r')
-        stream[client->planned - 1] = 'z'; /* it would belong to the ending */
-    if (client->framing == FRAMED_SYSLOG)
-        stream[message->begin] = 'm'; /* neither a digit nor a separator */
-    if (client->classroom && strchr("GPHD", stream[message->begin]) != NULL)
-        stream[message->begin] = 'm';
+    if (client->checker)
+        memcpy(stream + message->begin, HEALTH_CHECK, size);
+    else
+        make_fit(number, message);
     message->end = client->planned;
     if (message->ending == ENDING_CRLF)
         put(number, "\r\n", 2);
@@ -212,10 +228,12 @@ void client_connect(int number, uint64_t seed)
     const struct configured_listener *listener = &configuration.listeners[client->listener];
     client->framing = listener->framing;
     client->acknowledges = listener->acknowledges;
+    client->is_unix = listener->is_unix;
     client->classroom = client->framing == FRAMED_AUTO && client->acknowledges &&
-                        chance_percent(&client->chance, 50);
-    client->denied = !listener->ipv6 && chance_percent(&client->chance, 8);
-    peer->family = listener->ipv6 ? FAMILY_IPV6 : FAMILY_IPV4;
+                        !client->is_unix && chance_percent(&client->chance, 50);
+    client->checker = configuration.health_check && chance_percent(&client->chance, 20);
+    client->denied = !listener->ipv6 && !listener->is_unix && chance_percent(&client->chance, 8);
+    peer->family = listener->is_unix ? FAMILY_UNIX : listener->ipv6 ? FAMILY_IPV6 : FAMILY_IPV4;
     peer->port = (listener->proxied ? PROXY_FIRST_PORT : CLIENT_FIRST_PORT) + number;
     peer->window = windows[configuration.bursty ? 4 : chance_below(&client->chance, 5)];
     peer->reads = true;
@@ -225,9 +243,9 @@ void client_connect(int number, uint64_t seed)
                                    : "127.0.0.1";
     if (listener->proxied)
         plan_header(number);
-    bool connected = network_connect(number, CONFIGURATION_FIRST_PORT + (int)client->listener);
-    trace_note("event: peer %d connects to port %zu%s", number,
-               CONFIGURATION_FIRST_PORT + client->listener, connected ? "" : ": refused");
+    int port = client->is_unix ? NETWORK_UNIX : CONFIGURATION_FIRST_PORT + (int)client->listener;
+    bool connected = network_connect(number, port);
+    trace_note("event: peer %d connects to port %d%s", number, port, connected ? "" : ": refused");
 }
 
 /* ----------------------------------------------------------------------------------------- sending
@@ -359,7 +377,7 @@ void client_finish(int number)
     if (!may_send(number))
         return;
     const struct client *client = &clients[number];
-    if (is_amid_header(number) || is_amid_ending(number))
+    if (is_amid_header(number) || is_amid_ending(number) || client->checker)
         client_send_messages(number, 1);
     /* Bytes of it that look like the end of a line would be taken for it. */
     while (network_peers[number].sent > 0 && !client->classroom &&
@@ -376,7 +394,7 @@ void client_misbehave(int number)
     struct client *client = &clients[number];
     struct peer *peer = &network_peers[number];
 
-    if (!may_send(number))
+    if (!may_send(number) || client->is_unix)
         return;
     if (is_amid_header(number))
         client_send_messages(number, 1);
@@ -408,7 +426,7 @@ void client_read(int number, bool reads)
 
 void client_send_urgent(int number)
 {
-    if (!may_send(number) || clients[number].framing == FRAMED_AUTO)
+    if (!may_send(number) || clients[number].framing == FRAMED_AUTO || clients[number].is_unix)
         return;
     if (network_peers[number].sent == clients[number].planned && !plan(number))
         return;
@@ -452,15 +470,19 @@ bool client_listens(int number)
     const struct client *client = &clients[number];
     const struct peer *peer = &network_peers[number];
 
-    return client->used && !client->misbehaves && !client->denied && client->acknowledges &&
-           peer->reads && !peer->gone && !peer->reset;
+    return client->used && !client->misbehaves && !client->denied && !client->refused &&
+           client->acknowledges && peer->reads && !peer->gone && !peer->reset;
 }
 
 /* ----------------------------------------------------------------------------------------- replies
  */
 
-/* Reads a reply's text. False: it is none that the configuration has. */
-static bool read_reply(const unsigned char *text, size_t size, uint64_t *seq, size_t *bytes)
+/*
+ * Reads a reply's text. False: it is none that the configuration has. *seq is 0 where the reply
+ * does not tell the number; `unrecorded`: it has to be 0 in any case.
+ */
+static bool read_reply(const unsigned char *text, size_t size, bool unrecorded, uint64_t *seq,
+                       size_t *bytes)
 {
     static const char fixed[] = "server received you message";
     char copy[256];
@@ -480,7 +502,7 @@ static bool read_reply(const unsigned char *text, size_t size, uint64_t *seq, si
     *seq = strtoull(number + 1, &end, 10);
     if (end[0] == ' ' && end[1] != 'x')
         *bytes = strtoull(end, &end, 10);
-    return end[strspn(end, " x")] == '\0' && *seq > 0;
+    return end[strspn(end, " x")] == '\0' && (*seq == 0) == unrecorded;
 }
 
 /* Bytes of the ending at `at`; -1 where that is no such ending, or not there as a whole. */
@@ -511,16 +533,53 @@ static unsigned long read_number(const char *text, const char *follows, const ch
     return number;
 }
 
+void clients_offered(int number, size_t size)
+{
+    if (!ledger_is_failing() && size > clients[number].offered)
+        clients[number].offered = size;
+}
+
+/* Connections that are served, of the peer's address. */
+static int count_served(int number)
+{
+    int count = 0;
+
+    for (int at = 0; at < NETWORK_PEERS; at++)
+        count += clients[at].used && !clients[at].is_unix &&
+                 network_peers[at].state == PEER_ACCEPTED && clients[at].acknowledged > 0 &&
+                 strcmp(network_peers[at].host, network_peers[number].host) == 0;
+    return count;
+}
+
+/* The reply to the next message is whole. */
+static void take_acknowledgement(int number, uint64_t seq)
+{
+    struct client *client = &clients[number];
+    bool has_address = !client->is_unix && !configuration.listeners[client->listener].proxied;
+
+    client->acknowledged++;
+    if (configuration.of_address > 0 && has_address &&
+        count_served(number) > configuration.of_address)
+        process_violation("peer %d is one too many of its address", number);
+    if (!client->checker)
+        ledger_acknowledged(number, client->acknowledged - 1, seq);
+    else if (ledger_is_failing() &&
+             client->messages[client->acknowledged - 1].reply_end > client->offered)
+        process_violation("the health check of peer %d is answered, and nothing is recorded",
+                          number);
+}
+
 static void take_syslog_response(int number, unsigned long txnr, const char *data, size_t size)
 {
     struct client *client = &clients[number];
 
+    if (client->checker && txnr > client->acknowledged + 2 && txnr <= client_whole(number) + 1)
+        client->acknowledged = txnr - 2; /* those between were not answered */
     if (client->acknowledged >= client_whole(number) || txnr != client->acknowledged + 2 ||
         size != strlen("200 OK") || memcmp(data, "200 OK", size) != 0)
         process_violation("peer %d gets a wrong response %lu: %.*s", number, txnr, (int)size, data);
     client->messages[client->acknowledged].reply_end = client->parsed;
-    client->acknowledged++;
-    ledger_acknowledged(number, client->acknowledged - 1, 0);
+    take_acknowledgement(number, 0);
 }
 
 /* Looks at the RELP response that begins at `parsed`; true if it is whole. */
@@ -555,6 +614,28 @@ static bool take_response(int number)
     return true;
 }
 
+/*
+ * Whether the reply that begins at `parsed`, or what is there of it, is the reason why the server
+ * closes; no other reply begins with the same letter.
+ */
+static bool is_refusal(int number)
+{
+    static const char text[] = "refused: ";
+    const struct client *client = &clients[number];
+    const struct peer *peer = &network_peers[number];
+    size_t at = client->parsed;
+
+    if (!configuration.explain)
+        return false;
+    if (client->framing == FRAMED_OCTET || client->framing == FRAMED_SYSLOG) /* it is counted */
+        while (at < peer->replied && strchr("0123456789 ", peer->replies[at]) != NULL)
+            at++;
+    size_t size = peer->replied - at;
+    if (size == 0)
+        return client->denied; /* nothing else may come */
+    return memcmp(peer->replies + at, text, size < strlen(text) ? size : strlen(text)) == 0;
+}
+
 /* Looks at the reply that begins at `parsed`; true where it is whole and fits its message. */
 static bool take_reply(int number)
 {
@@ -585,25 +666,14 @@ static bool take_reply(int number)
             process_violation("peer %d gets a reply with a wrong ending", number);
         return false;
     }
-    if (!read_reply(text, (size_t)(dot - text), &seq, &bytes) ||
+    if (!read_reply(text, (size_t)(dot - text), client->checker, &seq, &bytes) ||
         (bytes != SIZE_MAX && bytes != message->end - message->begin))
         process_violation("peer %d gets a wrong reply: %.*s", number, (int)(dot - text),
                           (const char *)text);
     client->parsed += (size_t)(dot + 1 - begin) + (size_t)ending;
     message->reply_end = client->parsed;
-    client->acknowledged++;
-    ledger_acknowledged(number, client->acknowledged - 1, seq);
+    take_acknowledgement(number, seq);
     return true;
-}
-
-void clients_replied(int number)
-{
-    if (!clients[number].acknowledges)
-        process_violation("peer %d gets a reply in spite of acknowledge = no", number);
-    if (clients[number].denied)
-        process_violation("peer %d gets a reply and is denied", number);
-    while (clients[number].framing == FRAMED_RELP ? take_response(number) : take_reply(number))
-        continue;
 }
 
 /* Whether the server has no reason to close the connection, or had none a moment ago. */
@@ -617,7 +687,24 @@ static bool has_no_reason(int number)
     return !process.was_asked && !history_was_disturbed() && !client->misbehaves &&
            !client->denied && !client->ever_deaf && virtual_now() - client->last_sent > MOMENT_US &&
            !peer->finished && !peer->gone && !peer->reset && !amid && !configuration.idle &&
-           !configuration.listeners[client->listener].proxied;
+           configuration.of_address == 0 && !configuration.listeners[client->listener].proxied;
+}
+
+void clients_replied(int number)
+{
+    if (!clients[number].acknowledges)
+        process_violation("peer %d gets a reply in spite of acknowledge = no", number);
+    if (!clients[number].refused && is_refusal(number)) {
+        clients[number].refused = true;
+        if (has_no_reason(number))
+            process_violation("peer %d is refused without a reason", number);
+    }
+    if (clients[number].refused) /* the line may come in pieces */
+        return;
+    if (clients[number].denied)
+        process_violation("peer %d gets a reply and is denied", number);
+    while (clients[number].framing == FRAMED_RELP ? take_response(number) : take_reply(number))
+        continue;
 }
 
 void clients_closed(int number)

@@ -12,7 +12,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { CLIENT_MESSAGES = 800, CLIENT_FIRST_PORT = 20000, PROXY_FIRST_PORT = 50000 };
+enum {
+    CLIENT_MESSAGES = 800,
+    CLIENT_FIRST_PORT = 20000,
+    PROXY_FIRST_PORT = 50000,
+    CLIENT_FIRST_LETTER = 'A', /* of the first peer's messages, if at the Unix socket */
+};
 
 enum ending { ENDING_LF, ENDING_CRLF, ENDING_NUL, ENDING_COUNT, ENDING_RELP, ENDING_NOTHING };
 
@@ -26,6 +31,7 @@ struct message {
     int inode;
     size_t record_begin;
     size_t record_end;
+    bool taken;        /* the journal was deleted, and the record with it */
     bool acknowledged; /* the server has answered it, by the number above */
     size_t reply_end;  /* in the stream of replies */
 };
@@ -36,13 +42,17 @@ struct client {
     size_t listener;
     enum simulated_framing framing;
     bool acknowledges; /* the listener does */
-    bool classroom;    /* one message without an ending at a time, in framing auto */
+    bool is_unix;
+    bool classroom; /* one message without an ending at a time, in framing auto */
+    bool checker;   /* all its messages are health checks, which are answered and not recorded */
     bool denied;
     bool named_by_proxy; /* its records bear the address that the proxy says */
     bool misbehaves;     /* sent what the server has to refuse; nothing more of it is checked */
+    size_t offered;      /* bytes of replies that send() was given while recording did not fail */
+    bool refused;        /* the server told it so, and will close */
     int64_t last_sent;   /* when */
     bool ever_deaf;      /* did not read for a while */
-    bool has_holes;      /* a power cut with sync = no may have taken any of its records */
+    bool has_holes; /* any of its records may be gone: a power cut with sync = no, a deletion */
     struct message messages[CLIENT_MESSAGES];
     size_t count;        /* of messages that are planned */
     size_t planned;      /* bytes of the stream that are planned */
@@ -88,6 +98,9 @@ size_t client_whole(int number);
 
 /* Where in the stream of replies the last one to a message ends; a farewell may follow. */
 size_t client_replies_end(int number);
+
+/* send() is given more replies; there would be so many bytes of them. */
+void clients_offered(int number, size_t size);
 
 /* The server's kernel took replies to it. */
 void clients_replied(int number);

@@ -22,6 +22,9 @@ void configuration_choose(struct chance *chance)
         .idle = chance_percent(chance, 8),
         .hasty = chance_percent(chance, 10),
         .plain = chance_percent(chance, 15),
+        .health_check = chance_percent(chance, 15),
+        .explain = chance_percent(chance, 25),
+        .of_address = chance_percent(chance, 8) ? 1 + (int)chance_below(chance, 5) : 0,
         .descriptors = chance_percent(chance, 20) ? 23 : 64,
         .queued_signals = chance_percent(chance, 30) ? 2 + chance_below(chance, 6) : 200,
     };
@@ -32,6 +35,7 @@ void configuration_choose(struct chance *chance)
             at == 0 || listener->framing == FRAMED_RELP || chance_percent(chance, 80);
         listener->proxied = at == 2;
         listener->ipv6 = at == 1 && chance_percent(chance, 50);
+        listener->is_unix = at == 1 && !listener->ipv6 && chance_percent(chance, 30);
         configuration.has_auto = configuration.has_auto || listener->framing == FRAMED_AUTO;
     }
     configuration_write(chance_below(chance, 1000));
@@ -61,19 +65,29 @@ static unsigned buffer_size_of(unsigned variant)
     return sizes[variant / 3 % (configuration.has_auto ? 3 : 6)];
 }
 
+static size_t write_address(char *text, size_t room, size_t at)
+{
+    static const char *const names[] = {"server", "listener b", "listener p"};
+    const struct configured_listener *listener = &configuration.listeners[at];
+
+    if (listener->is_unix)
+        return (size_t)snprintf(text, room, "[%s]\nhost = " SOCKET_PATH "\n", names[at]);
+    return (size_t)snprintf(text, room, "[%s]\nhost = %s\nport = %zu\n", names[at],
+                            listener->ipv6 ? "::1" : "127.0.0.1", CONFIGURATION_FIRST_PORT + at);
+}
+
 static size_t write_listener(char *text, size_t room, size_t at, unsigned variant)
 {
     static const char *const framings[] = {"auto", "line", "nul", "octet", "syslog", "relp"};
-    static const char *const names[] = {
-        "[server]\nhost = ", "[listener b]\nhost = ", "[listener p]\nhost = "};
     const struct configured_listener *listener = &configuration.listeners[at];
+    size_t size = write_address(text, room, at);
 
-    return (size_t)snprintf(
-        text, room, "%s%s\nport = %zu\nframing = %s\nacknowledge = %s\nreply = %s\n%s%s", names[at],
-        listener->ipv6 ? "::1" : "127.0.0.1", CONFIGURATION_FIRST_PORT + at,
-        framings[listener->framing], yes(listener->acknowledges), reply_of(variant + (unsigned)at),
-        listener->proxied ? "proxy_from = " PROXY_HOST "\n" : "",
-        variant % 7 == 0 ? "backlog = 3\n" : "");
+    return size + (size_t)snprintf(text + size, room - size,
+                                   "framing = %s\nacknowledge = %s\nreply = %s\n%s%s",
+                                   framings[listener->framing], yes(listener->acknowledges),
+                                   reply_of(variant + (unsigned)at),
+                                   listener->proxied ? "proxy_from = " PROXY_HOST "\n" : "",
+                                   variant % 7 == 0 ? "backlog = 3\n" : "");
 }
 
 void configuration_write(unsigned variant)
@@ -85,8 +99,11 @@ void configuration_write(unsigned variant)
     last_variant = variant;
     is_bad = false;
     size += (size_t)snprintf(text + size, sizeof text - size,
-                             "buffer_size = %u\ndeny = " DENIED_HOST ", 10.9.0.0/16\n%s%s%s",
-                             buffer_size_of(variant),
+                             "buffer_size = %u\ndeny = " DENIED_HOST ", 10.9.0.0/16\n"
+                             "max_clients_per_address = %d\n%s%s%s%s%s",
+                             buffer_size_of(variant), configuration.of_address,
+                             configuration.health_check ? "health_check = " HEALTH_CHECK "\n" : "",
+                             configuration.explain ? "explain = yes\n" : "",
                              configuration.small_messages ? "max_message = 500\n" : "",
                              configuration.idle ? "idle_timeout = 5\n" : "",
                              configuration.hasty ? "stall_timeout = 2\n" : "");
@@ -116,6 +133,19 @@ void configuration_write_bad(unsigned variant)
 
     is_bad = true;
     disk_put(CONFIGURATION_PATH, texts[variant % (sizeof texts / sizeof *texts)]);
+}
+
+bool configuration_has_unix(void)
+{
+    for (size_t at = 0; at < CONFIGURATION_LISTENERS; at++)
+        if (configuration.listeners[at].is_unix)
+            return true;
+    return false;
+}
+
+bool configuration_is_bad(void)
+{
+    return is_bad;
 }
 
 void configuration_mend(void)

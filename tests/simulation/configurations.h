@@ -12,6 +12,8 @@
 
 #define CONFIGURATION_PATH "/etc/tcpack.ini"
 #define JOURNAL_PATH       "/j/journal"
+#define SOCKET_PATH        "/s/socket"
+#define HEALTH_CHECK       "ok?" /* no other message has a question mark */
 
 /* The addresses that denied peers have: one of their own, and one that a proxy names. */
 #define DENIED_HOST    "127.0.0.9"
@@ -37,6 +39,7 @@ struct configured_listener {
     bool acknowledges;
     bool proxied;
     bool ipv6;
+    bool is_unix; /* at SOCKET_PATH */
 };
 
 struct configuration {
@@ -49,7 +52,10 @@ struct configuration {
     bool idle;             /* idle_timeout = 5 */
     bool hasty;            /* stall_timeout = 2 */
     bool plain;            /* no signals of sockets: TCPACKD_READINESS=plain */
+    bool health_check;     /* health_check = HEALTH_CHECK */
+    bool explain;          /* explain = yes */
     bool has_auto;         /* a listener has framing auto */
+    int of_address;        /* max_clients_per_address */
     int descriptors;       /* RLIMIT_NOFILE */
     size_t queued_signals; /* RLIMIT_SIGPENDING */
 };
@@ -62,6 +68,12 @@ void configuration_choose(struct chance *chance);
 /* Writes the file anew: valid, in one of many variants, or with an error in it. */
 void configuration_write(unsigned variant);
 void configuration_write_bad(unsigned variant);
+
+/* Whether a listener is at SOCKET_PATH. */
+bool configuration_has_unix(void);
+
+/* Whether the file has an error. */
+bool configuration_is_bad(void);
 
 /* Writes the last valid one again, where one with an error has come after it. */
 void configuration_mend(void);

@@ -43,7 +43,7 @@ struct names {
     size_t count;
 };
 
-static const char *const folders[] = {"/", "/etc", "/j", "/m", "/proc", "/dev"};
+static const char *const folders[] = {"/", "/etc", "/j", "/m", "/s", "/proc", "/dev"};
 
 static struct inode inodes[DISK_INODES];
 static unsigned char contents[2][DISK_INODES][DISK_FILE_MAX];
@@ -193,21 +193,32 @@ const char *disk_name(size_t index, int *inode)
     return now.all[index].path;
 }
 
-static int new_inode(mode_t mode)
+static int find_unused(void)
 {
     sweep();
-    for (int at = 0; at < DISK_INODES; at++) {
-        struct inode *inode = &inodes[at];
-        if (inode->used)
-            continue;
-        size_t touched = inode->touched;
-        *inode = (struct inode){
-            .used = true, .mode = mode, .now = contents[0][at], .disk = contents[1][at]};
-        memset(inode->now, 0, touched);
-        memset(inode->disk, 0, touched);
-        return at;
-    }
+    for (int at = 0; at < DISK_INODES; at++)
+        if (!inodes[at].used)
+            return at;
     return -1;
+}
+
+static int new_inode(mode_t mode)
+{
+    int number = find_unused();
+
+    if (number < 0) {
+        disk_sync_folder(NULL); /* changes that wait to be written keep their files */
+        number = find_unused();
+    }
+    if (number < 0)
+        return -1;
+    struct inode *inode = &inodes[number];
+    size_t touched = inode->touched;
+    *inode = (struct inode){
+        .used = true, .mode = mode, .now = contents[0][number], .disk = contents[1][number]};
+    memset(inode->now, 0, touched);
+    memset(inode->disk, 0, touched);
+    return number;
 }
 
 int disk_make(const char *path, mode_t mode)
@@ -246,7 +257,8 @@ void disk_release(int inode)
     sweep();
 }
 
-void disk_put(const char *path, const char *text)
+/* A new file with these bytes, on the disk. */
+static void put_file(const char *path, const void *bytes, size_t size)
 {
     int inode = new_inode(0644);
     size_t room_before = room;
@@ -254,13 +266,28 @@ void disk_put(const char *path, const char *text)
     put_in(&now, path, inode);
     put_in(&on_disk, path, inode);
     room = SIZE_MAX;
-    if (disk_write(inode, 0, text, strlen(text)) != strlen(text))
-        abort(); /* no such text is that long */
+    if (disk_write(inode, 0, bytes, size) != size)
+        abort(); /* what is put is not that long */
     room = room_before;
     disk_sync(inode);
 }
 
+void disk_put(const char *path, const char *text)
+{
+    put_file(path, text, strlen(text));
+}
+
+void disk_copy(int inode, const char *path)
+{
+    put_file(path, inodes[inode].now, inodes[inode].size);
+}
+
 /* ------------------------------------------------------------------------------------- bytes */
+
+bool disk_has_name(int inode)
+{
+    return has_inode(&now, inode);
+}
 
 size_t disk_size(int inode)
 {
@@ -277,7 +304,7 @@ void disk_stat(int inode, struct stat *status)
     *status = (struct stat){
         .st_dev = 1,
         .st_ino = (ino_t)inode + 1,
-        .st_mode = S_IFREG | inodes[inode].mode,
+        .st_mode = ((inodes[inode].mode & S_IFMT) == 0 ? S_IFREG : 0) | inodes[inode].mode,
         .st_size = (off_t)inodes[inode].size,
     };
     for (size_t at = 0; at < now.count; at++)
@@ -286,7 +313,7 @@ void disk_stat(int inode, struct stat *status)
 
 void disk_set_mode(int inode, mode_t mode)
 {
-    inodes[inode].mode = mode;
+    inodes[inode].mode = (inodes[inode].mode & S_IFMT) | mode;
 }
 
 enum disk_lock disk_lock_of(int inode)

@@ -39,7 +39,7 @@ int disk_find(const char *path);
 /* The name at `index`, or NULL behind the last; its inode in *inode. */
 const char *disk_name(size_t index, int *inode);
 
-/* Makes an empty file. -1: no room for another. */
+/* Makes an empty file, or a socket by its mode. -1: no room for another. */
 int disk_make(const char *path, mode_t mode);
 void disk_rename(const char *from, const char *to);
 void disk_remove(const char *path);
@@ -48,6 +48,9 @@ void disk_link(int inode, const char *path);
 /* A file is kept while a descriptor has it open. */
 void disk_hold(int inode);
 void disk_release(int inode);
+
+/* Whether the file has a name. */
+bool disk_has_name(int inode);
 
 size_t disk_size(int inode);
 const unsigned char *disk_bytes(int inode);
@@ -72,6 +75,9 @@ void disk_sync_fails(int inode);
 
 /* A new file with this text, on the disk at once: for what the administrator does. */
 void disk_put(const char *path, const char *text);
+
+/* A new file with the same bytes. */
+void disk_copy(int inode, const char *path);
 
 /* Whether the bytes before `end` are on the disk, and a name of the file is. */
 bool disk_is_synced(int inode, size_t begin, size_t end) MUST_USE;

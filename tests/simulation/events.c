@@ -4,6 +4,7 @@
 #include "configurations.h"
 #include "descriptors.h"
 #include "disk.h"
+#include "ledger.h"
 #include "network.h"
 #include "process.h"
 #include "signals_simulated.h"
@@ -25,14 +26,15 @@ static const struct {
     unsigned weight;
     unsigned histories;
 } weights[EVENT_KINDS] = {
-    [EVENT_CONNECT] = {10, 100},  [EVENT_SEND] = {20, 100},    [EVENT_SEND_MESSAGES] = {25, 100},
-    [EVENT_FINISH] = {3, 80},     [EVENT_CLOSE] = {2, 60},     [EVENT_RESET] = {2, 50},
-    [EVENT_MISBEHAVE] = {1, 40},  [EVENT_URGENT] = {3, 20},    [EVENT_DEAF] = {3, 40},
-    [EVENT_READS] = {3, 60},      [EVENT_DELAY] = {1, 50},     [EVENT_HUP] = {1, 40},
-    [EVENT_USR1] = {2, 30},       [EVENT_TERM] = {1, 50},      [EVENT_RELOAD] = {2, 30},
-    [EVENT_RELOAD_BAD] = {1, 30}, [EVENT_ROTATE] = {2, 40},    [EVENT_RENAME] = {1, 30},
-    [EVENT_FAULT] = {6, 45},      [EVENT_DISK_FULL] = {2, 25}, [EVENT_DISK_FREE] = {3, 25},
-    [EVENT_CLOCK] = {1, 20},      [EVENT_PAUSE] = {2, 60},     [EVENT_LOG] = {1, 20},
+    [EVENT_CONNECT] = {10, 100},  [EVENT_SEND] = {20, 100},       [EVENT_SEND_MESSAGES] = {25, 100},
+    [EVENT_FINISH] = {3, 80},     [EVENT_CLOSE] = {2, 60},        [EVENT_RESET] = {2, 50},
+    [EVENT_MISBEHAVE] = {1, 40},  [EVENT_URGENT] = {3, 20},       [EVENT_DEAF] = {3, 40},
+    [EVENT_READS] = {3, 60},      [EVENT_DELAY] = {1, 50},        [EVENT_HUP] = {1, 40},
+    [EVENT_USR1] = {2, 30},       [EVENT_TERM] = {1, 50},         [EVENT_RELOAD] = {2, 30},
+    [EVENT_RELOAD_BAD] = {1, 30}, [EVENT_ROTATE] = {2, 40},       [EVENT_RENAME] = {1, 30},
+    [EVENT_FAULT] = {6, 45},      [EVENT_DISK_FULL] = {2, 25},    [EVENT_DISK_FREE] = {3, 25},
+    [EVENT_CLOCK] = {1, 20},      [EVENT_PAUSE] = {2, 60},        [EVENT_LOG] = {1, 20},
+    [EVENT_DELETE] = {1, 8},      [EVENT_COPYTRUNCATE] = {1, 10}, [EVENT_REMOVE_SOCKET] = {1, 8},
     [EVENT_KILL] = {2, 40},       [EVENT_POWER_CUT] = {2, 40},
 };
 
@@ -83,6 +85,8 @@ struct event event_make(const struct event_weights *chosen, int *peers, struct c
     event.number = (unsigned)(chance_next(chance) >> 33);
     if (event.kind == EVENT_FAULT)
         event.fault = calls_choose_fault(chance);
+    if (event.kind == EVENT_COPYTRUNCATE)
+        event.calls = UINT32_MAX; /* within a write of several calls it would tear a record */
     if (event.kind == EVENT_PAUSE) {
         event.calls = UINT32_MAX;
         event.delay = 1000 * (1 + (int64_t)chance_below(chance, 4000));
@@ -101,15 +105,61 @@ static void send_signal(int number)
     signals_send(number);
 }
 
+/* A name for a file that the journal is renamed or copied to. */
+static const char *next_path(void)
+{
+    static char path[DISK_PATH_MAX];
+
+    (void)snprintf(path, sizeof path, JOURNAL_PATH ".%u", ++renamed);
+    return path;
+}
+
 static void rename_journal(void)
 {
-    char path[DISK_PATH_MAX];
-
     if (disk_find(JOURNAL_PATH) < 0)
         return;
-    (void)snprintf(path, sizeof path, JOURNAL_PATH ".%u", ++renamed);
+    const char *path = next_path();
     trace_note("event: rename the journal to %s", path);
     disk_rename(JOURNAL_PATH, path);
+}
+
+static void delete_journal(void)
+{
+    int inode = disk_find(JOURNAL_PATH);
+
+    if (inode < 0)
+        return;
+    trace_note("event: delete the journal");
+    process.faults++;
+    process.lock_failed = true; /* the lock goes with it */
+    ledger_deleted(inode);
+    disk_remove(JOURNAL_PATH);
+}
+
+static void remove_socket(void)
+{
+    if (disk_find(SOCKET_PATH) < 0)
+        return;
+    trace_note("event: remove the socket");
+    if (!process.ready)
+        process.faults++; /* one that has just been bound: the server may give up */
+    disk_remove(SOCKET_PATH);
+    send_signal(SIGHUP);
+}
+
+static void copy_and_truncate(void)
+{
+    int inode = disk_find(JOURNAL_PATH);
+
+    /* Nothing that failed before may still be to be mended in the file, or in FILE.seq. */
+    if (inode < 0 || ledger_may_be_torn() || process.faults > 0)
+        return;
+    const char *path = next_path();
+    trace_note("event: copy the journal to %s and empty it", path);
+    disk_copy(inode, path);
+    disk_truncate(inode, 0);
+    disk_sync(inode);
+    ledger_reread();
 }
 
 static void fill_disk(unsigned number)
@@ -220,6 +270,15 @@ static void machine_acts(const struct event *event)
         break;
     case EVENT_RENAME:
         rename_journal();
+        break;
+    case EVENT_DELETE:
+        delete_journal();
+        break;
+    case EVENT_COPYTRUNCATE:
+        copy_and_truncate();
+        break;
+    case EVENT_REMOVE_SOCKET:
+        remove_socket();
         break;
     case EVENT_FAULT:
         add_fault(&event->fault);

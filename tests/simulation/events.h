@@ -31,6 +31,9 @@ enum event_kind {
     EVENT_RELOAD_BAD,
     EVENT_ROTATE, /* rename and HUP */
     EVENT_RENAME,
+    EVENT_DELETE,        /* the journal */
+    EVENT_COPYTRUNCATE,  /* as logrotate does it with a program that knows no HUP */
+    EVENT_REMOVE_SOCKET, /* a Unix socket; and HUP */
     EVENT_FAULT,
     EVENT_DISK_FULL,
     EVENT_DISK_FREE,

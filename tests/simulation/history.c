@@ -91,14 +91,25 @@ bool history_power_is_off(void)
 /* ----------------------------------------------------------------------------------------- the end
  */
 
-static bool is_answered(int number)
+/* Whether the server may leave it unanswered. */
+static bool may_wait(int number)
 {
     const struct client *client = &clients[number];
+    const struct peer *peer = &network_peers[number];
 
-    return !client_listens(number) || client->ever_deaf ||
-           network_peers[number].state != PEER_ACCEPTED ||
-           (client->acknowledged == client_whole(number) &&
-            network_peers[number].delivered == network_peers[number].replied);
+    if (!client_listens(number) || client->ever_deaf || peer->state != PEER_ACCEPTED)
+        return true;
+    if (client->checker && (history_was_disturbed() || configuration_is_bad()))
+        return true;
+    return configuration.of_address > 0 && peer->shut;
+}
+
+static bool is_answered(int number)
+{
+    const struct peer *peer = &network_peers[number];
+
+    return may_wait(number) || (clients[number].acknowledged == client_whole(number) &&
+                                peer->delivered == peer->replied);
 }
 
 static bool all_are_answered(void)
@@ -152,6 +163,9 @@ static void begin_stopping(void)
         process_violation("%zu files are open, and were %zu at the start", files, files_at_start);
     if (!process.lock_failed && !ledger_is_locked())
         process_violation("the journal is not locked");
+    if (configuration_has_unix() && disk_find(SOCKET_PATH) < 0 && !event_has_disturbed() &&
+        !configuration_is_bad())
+        process_violation("the Unix socket is not there");
     phase = PHASE_STOPPING;
     signals_send(SIGTERM);
 }
@@ -297,8 +311,11 @@ static void check_exit(void)
         process_violation("%zu blocks of memory are not given back", memory_blocks());
     if (process.ready)
         ledger_update();
-    if (process.status == EX_OK && process.ready && undisturbed)
+    if (process.status == EX_OK && process.ready && undisturbed) {
         check_parting();
+        if (disk_find(SOCKET_PATH) >= 0)
+            process_violation("the Unix socket is left behind");
+    }
 }
 
 /* Some events while no process runs. */

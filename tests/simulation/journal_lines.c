@@ -52,12 +52,14 @@ static bool is_of_address(unsigned char byte)
            byte == ':' || byte == '[' || byte == ']';
 }
 
-/* HOST:PORT, up to a blank or a quote; only the port is of interest. */
+/* `unix`, or HOST:PORT, up to a blank or a quote; only the port is of interest. */
 static bool take_peer(struct rest *rest, int *port)
 {
     bool colon = false;
 
     *port = 0;
+    if (take_text(rest, "unix"))
+        return true;
     for (; rest->at < rest->end && *rest->at != ' ' && *rest->at != '"'; rest->at++) {
         if (!is_of_address(*rest->at))
             return false;

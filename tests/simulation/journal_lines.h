@@ -15,7 +15,7 @@ enum { JOURNAL_MESSAGE_MAX = 4096 };
 
 struct journal_line {
     uint64_t seq;
-    int port; /* of the peer */
+    int port; /* of the peer; 0: it is a Unix socket's */
     unsigned char message[JOURNAL_MESSAGE_MAX];
     size_t size;
 };

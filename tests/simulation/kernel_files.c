@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -35,9 +36,10 @@ static int open_folder(const char *path, int flags)
     if ((flags & O_ACCMODE) != O_RDONLY)
         return failed(EISDIR);
     int fd = descriptors_add(DESCRIPTOR_FOLDER, 0, flags);
-    for (size_t at = 0; fd >= 0 && at < 2; at++)
+    if (fd >= 0)
         descriptors[fd].path = strcmp(path, "/j") == 0   ? "/j"
                                : strcmp(path, "/m") == 0 ? "/m"
+                               : strcmp(path, "/s") == 0 ? "/s"
                                                          : "/";
     return fd;
 }
@@ -252,7 +254,9 @@ static int stat_descriptor(int fd, struct stat *status)
     const struct descriptor *file = descriptors_get(fd);
     mode_t mode = S_IFIFO;
 
-    if (file == NULL || calls_fail(CALL_FSTAT))
+    /* One that was deleted is what the server asks for: that must not fail at the same time. */
+    bool can_fail = file != NULL && (file->kind != DESCRIPTOR_FILE || disk_has_name(file->object));
+    if (file == NULL || calls_fail(can_fail ? CALL_FSTAT : CALL_OTHER))
         return -1;
     if (file->kind == DESCRIPTOR_FILE) {
         disk_stat(file->object, status);
@@ -298,7 +302,11 @@ WRAP(int, access, const char *path, int mode)
 
 WRAP(int, chmod, const char *path, mode_t mode)
 {
-    int inode = disk_find(path);
+    static const char open_file[] = "/proc/self/fd/";
+    bool is_open = strncmp(path, open_file, strlen(open_file)) == 0;
+    const struct descriptor *file =
+        is_open ? descriptors_get((int)strtol(path + strlen(open_file), NULL, 10)) : NULL;
+    int inode = file != NULL ? file->object : disk_find(path);
 
     if (inode < 0)
         return failed(ENOENT);
@@ -493,6 +501,8 @@ WRAP(int, flock, int fd, int operation)
 
     if (file == NULL || calls_fail(CALL_LOCK))
         return -1;
+    if (file->kind == DESCRIPTOR_FOLDER)
+        return 0; /* nobody else locks one */
     if (file->kind != DESCRIPTOR_FILE)
         return failed(EINVAL);
     file->pending = (operation & LOCK_UN) == 0; /* this descriptor has it */

@@ -5,6 +5,7 @@
 #include "history.h"
 #include "kernel_files.h"
 #include "kernel_sockets.h"
+#include "ledger.h"
 #include "network.h"
 #include "process.h"
 #include "signals_simulated.h"
@@ -108,8 +109,12 @@ WRAP(ssize_t, write, int fd, const void *bytes, size_t size)
     if (to == NULL)
         return -1;
     bool can_fail = to->kind == DESCRIPTOR_FILE || to->kind == DESCRIPTOR_OUTPUT;
-    if (calls_fail(can_fail ? CALL_WRITE : CALL_OTHER))
+    bool is_journal = to->kind == DESCRIPTOR_FILE && (to->flags & O_APPEND) != 0;
+    if (calls_fail(can_fail ? CALL_WRITE : CALL_OTHER)) {
+        if (is_journal && errno != EINTR)
+            ledger_wrote(false);
         return -1;
+    }
     ssize_t count = failed(EBADF);
     if (to->kind == DESCRIPTOR_FILE)
         count = files_write(to, bytes, size);
@@ -122,6 +127,8 @@ WRAP(ssize_t, write, int fd, const void *bytes, size_t size)
     else if (to->kind == DESCRIPTOR_NULL)
         count = (ssize_t)size;
     trace_call("write", fd, (int64_t)size, count);
+    if (is_journal)
+        ledger_wrote(count == (ssize_t)size);
     return count;
 }
 

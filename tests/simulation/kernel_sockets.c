@@ -2,6 +2,8 @@
 
 #include "calls.h"
 #include "clients.h"
+#include "configurations.h"
+#include "disk.h"
 #include "history.h"
 #include "network.h"
 #include "trace.h"
@@ -17,6 +19,8 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 
 enum { FIRST_CHOSEN_PORT = 40000 };
 
@@ -43,7 +47,9 @@ static int new_listening(int family)
         if (listener->used)
             continue;
         *listener = (struct listening){.used = true,
-                                       .family = family == AF_INET6 ? FAMILY_IPV6 : FAMILY_IPV4};
+                                       .family = family == AF_UNIX    ? FAMILY_UNIX
+                                                 : family == AF_INET6 ? FAMILY_IPV6
+                                                                      : FAMILY_IPV4};
         return at;
     }
     return failed(ENOBUFS);
@@ -57,7 +63,7 @@ WRAP(int, socket, int family, int type, int protocol)
     int flags = O_RDWR | ((type & SOCK_NONBLOCK) != 0 ? O_NONBLOCK : 0);
     if ((type & SOCK_DGRAM) != 0 && (type & SOCK_STREAM) == 0)
         return descriptors_add(DESCRIPTOR_DATAGRAM, 0, flags);
-    if (family != AF_INET && family != AF_INET6)
+    if (family != AF_INET && family != AF_INET6 && family != AF_UNIX)
         return failed(EAFNOSUPPORT);
     int object = new_listening(family);
     int fd = object < 0 ? -1 : descriptors_add(DESCRIPTOR_SOCKET, object, flags);
@@ -78,6 +84,20 @@ static bool is_taken(const struct listening *wanted)
     return false;
 }
 
+/* Makes the file. */
+static int bind_unix(struct listening *listener, const struct sockaddr *address, socklen_t size)
+{
+    struct sockaddr_un un = {0};
+
+    memcpy(&un, address, size < sizeof un ? size : sizeof un);
+    if (disk_find(un.sun_path) >= 0)
+        return failed(EADDRINUSE);
+    if (disk_make(un.sun_path, S_IFSOCK | 0660) < 0)
+        return failed(ENOSPC);
+    listener->port = NETWORK_UNIX;
+    return 0;
+}
+
 WRAP(int, bind, int fd, const struct sockaddr *address, socklen_t size)
 {
     const struct descriptor *socket = descriptors_get(fd);
@@ -89,6 +109,8 @@ WRAP(int, bind, int fd, const struct sockaddr *address, socklen_t size)
     if (socket->kind != DESCRIPTOR_SOCKET)
         return failed(EINVAL);
     struct listening *listener = &network_listeners[socket->object];
+    if (listener->family == FAMILY_UNIX)
+        return bind_unix(listener, address, size);
     if (listener->family == FAMILY_IPV4) {
         memcpy(&in, address, size < sizeof in ? size : sizeof in);
         listener->port = ntohs(in.sin_port);
@@ -125,11 +147,18 @@ WRAP(int, listen, int fd, int backlog)
 static void put_address(enum socket_family family, const char *host, int port,
                         struct sockaddr *address, socklen_t *size)
 {
+    const struct sockaddr_un un = {.sun_family = AF_UNIX, .sun_path = SOCKET_PATH};
     struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons((in_port_t)port)};
     struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons((in_port_t)port)};
     socklen_t whole = family == FAMILY_IPV4 ? sizeof in : sizeof in6;
     const void *bytes = family == FAMILY_IPV4 ? (const void *)&in : (const void *)&in6;
 
+    if (family == FAMILY_UNIX) { /* that of a peer has no path */
+        whole = port == NETWORK_UNIX ? sizeof un : sizeof un.sun_family;
+        memcpy(address, &un, *size < whole ? *size : whole);
+        *size = whole;
+        return;
+    }
     if (inet_pton(family == FAMILY_IPV4 ? AF_INET : AF_INET6, host,
                   family == FAMILY_IPV4 ? (void *)&in.sin_addr : (void *)&in6.sin6_addr) != 1)
         return; /* all hosts here are addresses */
@@ -325,6 +354,7 @@ static ssize_t send_bytes(int fd, const void *bytes, size_t size)
 
     if (peer == NULL)
         return -1;
+    clients_offered(number_of(peer), peer->replied + size);
     if (calls_fail(CALL_SEND)) {
         break_connection(peer);
         return -1;
@@ -389,6 +419,8 @@ WRAP(int, connect, int fd, const struct sockaddr *address, socklen_t size)
         return -1;
     if (socket->kind != DESCRIPTOR_SOCKET)
         return failed(ECONNREFUSED);
+    if (network_listeners[socket->object].family == FAMILY_UNIX)
+        return network_has_unix() ? 0 : failed(ECONNREFUSED); /* the server's own question */
     int number = history_connects();
     trace_call("connect", fd, 0, number);
     if (number < 0)

@@ -7,12 +7,17 @@
 #include "network.h"
 #include "process.h"
 #include "trace.h"
+#include "virtual_time.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { FILES_MAX = 32, LINE_SHOWN = 120 };
+enum {
+    FILES_MAX = 32,
+    LINE_SHOWN = 120,
+    FAILING_US = 4 * 1000 * 1000, /* health checks are not answered for five seconds */
+};
 
 /* Where reading goes on, by inode. */
 static size_t scanned[DISK_INODES];
@@ -20,12 +25,14 @@ static size_t scanned[DISK_INODES];
 static uint64_t highest_acknowledged;
 static uint64_t floor_seq; /* numbers up to this one were answered by an earlier process */
 static size_t records;
+static int64_t failed_at; /* when a write() of the journal failed; 0: the last one did not */
 
 void ledger_begin(void)
 {
     memset(scanned, 0, sizeof scanned);
     highest_acknowledged = floor_seq = 0;
     records = 0;
+    failed_at = 0;
 }
 
 size_t ledger_records(void)
@@ -41,11 +48,16 @@ static bool is_journal(const char *path)
     return strncmp(path, JOURNAL_PATH, strlen(JOURNAL_PATH)) == 0 && strstr(path, ".seq") == NULL;
 }
 
-static int client_of(int port)
+/* Those at the Unix socket begin each message with a letter of their own. */
+static int client_of(const struct journal_line *line)
 {
-    int number = port >= PROXY_FIRST_PORT ? port - PROXY_FIRST_PORT : port - CLIENT_FIRST_PORT;
+    int port = line->port;
+    int number = port == 0 ? (line->size == 0 ? -1 : line->message[0] - CLIENT_FIRST_LETTER)
+                 : port >= PROXY_FIRST_PORT ? port - PROXY_FIRST_PORT
+                                            : port - CLIENT_FIRST_PORT;
 
-    if (number < 0 || number >= NETWORK_PEERS || !clients[number].used)
+    if (number < 0 || number >= NETWORK_PEERS || !clients[number].used ||
+        configuration.listeners[clients[number].listener].is_unix != (port == 0))
         return -1;
     return number;
 }
@@ -56,6 +68,12 @@ static bool is_equal(int number, const struct message *message, const struct jou
            memcmp(network_peers[number].stream + message->begin, line->message, line->size) == 0;
 }
 
+/* Whether the record, read again perhaps, can be this message. */
+static bool is_same(int number, const struct message *message, const struct journal_line *line)
+{
+    return (message->seq == 0 || message->seq == line->seq) && is_equal(number, message, line);
+}
+
 /* Which of the client's messages the record is. */
 static size_t find_message(int number, const struct journal_line *line)
 {
@@ -63,7 +81,7 @@ static size_t find_message(int number, const struct journal_line *line)
     size_t whole = client_whole(number);
     size_t at = client->recorded;
 
-    while (client->has_holes && at < whole && !is_equal(number, &client->messages[at], line))
+    while (client->has_holes && at < whole && !is_same(number, &client->messages[at], line))
         at++;
     if (at >= whole && client->misbehaves)
         return SIZE_MAX; /* of what it sent then, the server made what it could */
@@ -80,12 +98,14 @@ static size_t find_message(int number, const struct journal_line *line)
 
 static void note_record(const struct journal_line *line, int inode, size_t begin, size_t end)
 {
-    int number = client_of(line->port);
+    int number = client_of(line);
 
     if (number < 0)
         process_violation("record %" PRIu64 " is of port %d, where no peer was", line->seq,
                           line->port);
     struct client *client = &clients[number];
+    if (line->size == strlen(HEALTH_CHECK) && memcmp(line->message, HEALTH_CHECK, line->size) == 0)
+        process_violation("record %" PRIu64 " is a health check of peer %d", line->seq, number);
     if (client->denied)
         process_violation("record %" PRIu64 " is of peer %d, which is denied", line->seq, number);
     if ((line->port >= PROXY_FIRST_PORT) == client->named_by_proxy)
@@ -251,6 +271,8 @@ void ledger_acknowledged(int number, size_t index, uint64_t seq)
 {
     struct message *message = &clients[number].messages[index];
 
+    if (message->taken)
+        return; /* whether it is still answered depends on the moment */
     if (!message->recorded)
         ledger_update();
     if (!message->recorded)
@@ -271,6 +293,38 @@ void ledger_acknowledged(int number, size_t index, uint64_t seq)
     message->acknowledged = true;
     if (message->seq > highest_acknowledged)
         highest_acknowledged = message->seq;
+}
+
+void ledger_wrote(bool all)
+{
+    failed_at = all ? 0 : virtual_now();
+}
+
+bool ledger_is_failing(void)
+{
+    return failed_at != 0 && virtual_now() - failed_at < FAILING_US;
+}
+
+bool ledger_may_be_torn(void)
+{
+    return failed_at != 0;
+}
+
+void ledger_deleted(int inode)
+{
+    if (process.running && process.ready)
+        ledger_update();
+    scanned[inode] = 0; /* another file may get its number */
+    for (int number = 0; number < NETWORK_PEERS; number++) {
+        struct client *client = &clients[number];
+        for (size_t at = 0; client->used && at < client->count; at++) {
+            struct message *message = &client->messages[at];
+            if (!message->recorded || message->inode != inode)
+                continue;
+            message->taken = client->has_holes = true;
+            message->acknowledged = false;
+        }
+    }
 }
 
 void ledger_truncated(int inode, size_t size)
@@ -296,6 +350,7 @@ void ledger_truncated(int inode, size_t size)
 void ledger_process_ended(bool power_cut)
 {
     floor_seq = highest_acknowledged;
+    failed_at = 0;
     if (!power_cut || configuration.sync)
         return;
     for (int number = 0; number < NETWORK_PEERS; number++) {

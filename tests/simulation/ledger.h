@@ -15,6 +15,18 @@ void ledger_begin(void);
 /* The server answers message `index` of a peer, with this number; 0: the reply does not tell it. */
 void ledger_acknowledged(int number, size_t index, uint64_t seq);
 
+/* A write() to the journal took all bytes, or did not. */
+void ledger_wrote(bool all);
+
+/* Whether the last one did not, a moment ago: then a health check must not be answered. */
+bool ledger_is_failing(void);
+
+/* Whether what it wrote may still be there, to be cut off. */
+bool ledger_may_be_torn(void);
+
+/* The journal is deleted by somebody, with its records. */
+void ledger_deleted(int inode);
+
 /* The server cuts a file to `size` bytes. */
 void ledger_truncated(int inode, size_t size);
 

@@ -49,6 +49,51 @@ MUTANTS = {
     "refused-batch-answered": [
         ("answer->size = 0; if (answer->messages == 0) continue;",
          "if (answer->messages == 0) continue;"),
+        ("answer->begin = answers->replies.size; explain_append(answers,",
+         "if (!answer->connection->settings->config->explain) continue; "
+         "answer->begin = answers->replies.size; explain_append(answers,"),
+    ],
+    "health-check-of-refused-round": [
+        ("answer->size = 0; if (answer->messages == 0) continue;",
+         "if (answer->messages == 0) continue; answer->size = 0;"),
+    ],
+    "health-check-recorded": [
+        ("if (is_health_check(connection, frame)) {",
+         "if (is_health_check(connection, frame) && connection->fd % 2 == 0) {"),
+    ],
+    "deletion-unnoticed": [
+        ("return !journal->file.named || fstat(journal->file.fd, &status) != 0 || "
+         "status.st_nlink > 0;",
+         "return !journal->file.named || fstat(journal->file.fd, &status) != 0 || "
+         "status.st_size >= 0;"),
+    ],
+    "emptied-journal-counts-anew": [
+        ("if (same_file && last_record == 0 && note->last == note->from && same_boot)",
+         "if (same_file && last_record == 0 && same_boot)"),
+    ],
+    "last-commit-not-settled": [
+        ("if (recovered && running)", "if (recovered && running && source.size == 0)"),
+    ],
+    "socket-left": [
+        ("return is_ours(&name, file) && unlink(name.sun_path) == 0;",
+         "return is_ours(&name, file);"),
+    ],
+    "stale-socket-refused": [
+        ("stale = connect(fd, (const struct sockaddr *)&address->storage, address->size) != 0 && "
+         "errno == ECONNREFUSED;",
+         "stale = connect(fd, (const struct sockaddr *)&address->storage, address->size) == 0;"),
+    ],
+    "lost-socket-unnoticed": [
+        ("return !is_ours(&name, file) && errno == ENOENT;",
+         "return !is_ours(&name, file) && errno == EACCES;"),
+    ],
+    "one-too-many-of-address": [
+        ("peer_counts_of(&server->peers, &connection->key) >= limit",
+         "peer_counts_of(&server->peers, &connection->key) > limit"),
+    ],
+    "refused-for-nothing": [
+        ("if (!is_wanted(connection) || connection->out.size > 0) return;",
+         "if (connection->out.size > 0) return;"),
     ],
     "folder-not-synced": [
         ("bool synced = fd >= 0 && fsync(fd) == 0;", "bool synced = fd >= 0;"),
@@ -207,6 +252,16 @@ CLIENT_MUTANTS = {
     "client-gives-up": [
         ("if (!retry->resend || retry->failed >= retry->retries) return false;",
          "if (!retry->resend || retry->failed >= 2) return false;"),
+    ],
+    "client-position-too-late": [
+        ("numbering->unsaved = true;", "numbering->unsaved = numbered.number % 7 != 0;"),
+    ],
+    "client-position-too-early": [
+        ("position->number = numbered.number;", "position->number = numbered.number + 1;"),
+    ],
+    "client-unfinished-message-sent": [
+        ("transfer->lines.whole = settings->position != NULL;",
+         "transfer->lines.whole = false;"),
     ],
     "client-resumes-too-late": [
         ("return window->count > 0 ? window->ring[window->first].line : transfer->next_line;",

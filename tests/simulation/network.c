@@ -1,6 +1,8 @@
 #include "network.h"
 
 #include "clients.h"
+#include "configurations.h"
+#include "disk.h"
 #include "signals_simulated.h"
 #include "trace.h"
 #include "virtual_time.h"
@@ -77,12 +79,22 @@ static bool serves(const struct listening *listener, const struct peer *peer, in
            listener->family == peer->family;
 }
 
+bool network_has_unix(void)
+{
+    for (int at = 0; at < NETWORK_LISTENERS; at++)
+        if (network_listeners[at].used && network_listeners[at].listens &&
+            network_listeners[at].family == FAMILY_UNIX)
+            return true;
+    return false;
+}
+
 bool network_connect(int number, int port)
 {
     struct peer *peer = &network_peers[number];
 
     note_use(number);
-    for (int at = 0; at < NETWORK_LISTENERS; at++) {
+    bool is_there = port != NETWORK_UNIX || disk_find(SOCKET_PATH) >= 0;
+    for (int at = 0; is_there && at < NETWORK_LISTENERS; at++) {
         struct listening *listener = &network_listeners[at];
         if (!serves(listener, peer, port))
             continue;

@@ -15,12 +15,13 @@
 enum {
     NETWORK_LISTENERS = 16,
     NETWORK_PEERS = 48,
+    NETWORK_UNIX = 1,             /* stands for the port of the one Unix socket */
     NETWORK_QUEUE = 64,           /* connections that wait at a listener */
     NETWORK_STREAM = 24 * 1024,   /* bytes that a peer sends in its life, */
     NETWORK_REPLIES = 192 * 1024, /* and is sent */
 };
 
-enum socket_family { FAMILY_IPV4 = 4, FAMILY_IPV6 = 6 };
+enum socket_family { FAMILY_UNIX = 1, FAMILY_IPV4 = 4, FAMILY_IPV6 = 6 };
 
 struct listening {
     bool used;
@@ -29,7 +30,7 @@ struct listening {
     bool urgent_data; /* SO_OOBINLINE, which its connections inherit */
     bool every;       /* bound to the family's any address */
     enum socket_family family;
-    int port;
+    int port; /* of a Unix socket: NETWORK_UNIX */
     size_t backlog;
     int queue[NETWORK_QUEUE];
     size_t queued;
@@ -94,6 +95,9 @@ bool network_is_slow(void);
 
 /* The server ends: its connections are closed as its kernel does it. `silent`: with the power. */
 void network_process_ends(bool silent);
+
+/* Whether somebody listens at the Unix socket. */
+bool network_has_unix(void);
 
 /* The peer connects to a port. False: nobody listens there, or the queue is full. */
 bool network_connect(int number, int port);

@@ -237,6 +237,11 @@ static size_t next_command(const unsigned char *bytes, size_t size, const unsign
     return at + length < size ? at + length + 1 : 0;
 }
 
+static bool is_counted(void)
+{
+    return task.framing == TASK_OCTET || task.framing == TASK_SYSLOG;
+}
+
 /* The bytes of the next message; 0: it is not whole. Its text in *text. */
 static size_t next_message(const unsigned char *bytes, size_t size, const unsigned char **text)
 {
@@ -245,7 +250,7 @@ static size_t next_message(const unsigned char *bytes, size_t size, const unsign
     *text = bytes;
     if (task.framing == TASK_RELP)
         return next_command(bytes, size, text);
-    if (task.framing != TASK_OCTET) {
+    if (!is_counted()) {
         const unsigned char *end = memchr(bytes, task.framing == TASK_NUL ? 0 : '\n', size);
         return end == NULL ? 0 : (size_t)(end - bytes) + 1;
     }
@@ -338,7 +343,7 @@ static void add_reply(struct link *link, size_t message)
     if (task.framing == TASK_RELP) {
         size = (size_t)snprintf(framed, sizeof framed, "%zu rsp %zu 200 %s\n", link->transaction,
                                 size + strlen("200 "), text);
-    } else if (task.framing == TASK_OCTET) {
+    } else if (is_counted()) {
         size = (size_t)snprintf(framed, sizeof framed, "%zu %s", size, text);
     } else {
         memcpy(framed, text, size);

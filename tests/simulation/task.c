@@ -1,5 +1,6 @@
 #include "task.h"
 
+#include "disk.h"
 #include "process.h"
 #include "standard.h"
 
@@ -13,7 +14,7 @@ struct task task;
 
 static char timeout[OPTION_BYTES], window[OPTION_BYTES], window_bytes[OPTION_BYTES];
 static char retries[OPTION_BYTES];
-static char word[OPTION_BYTES];
+static char word[OPTION_BYTES], first[OPTION_BYTES];
 static size_t arguments;
 static bool counted, resumable;
 static size_t counted_acknowledged, resume_line;
@@ -50,13 +51,15 @@ static void write_input(struct chance *chance, bool has_long)
         standard.input[at++] = task.nul ? '\0' : '\n';
         task.ends[number] = at;
     }
-    /* The last message of the input may have no ending. */
-    standard.planned = at - (at > 0 && chance_percent(chance, 20));
+    /* The last message of the input may have no ending. With --position it is then not sent. */
+    bool unfinished = at > 0 && chance_percent(chance, 20);
+    standard.planned = at - unfinished;
+    task.messages -= unfinished && task.first > 0;
 }
 
 static void choose_options(struct chance *chance)
 {
-    static const char *const framings[] = {"auto", "line", "nul", "octet", "relp"};
+    static const char *const framings[] = {"auto", "line", "nul", "octet", "syslog", "relp"};
     static const char *const timeouts[] = {"0", "0.5", "1", "5", "5"};
     static const unsigned windows[] = {1, 1, 2, 7, 16, 64, 64, 1000};
     static const unsigned bytes[] = {1, 50, 300, 2000};
@@ -88,6 +91,12 @@ static void choose_options(struct chance *chance)
         add_argument("-q");
     if (chance_percent(chance, 20))
         add_argument("-v");
+    (void)snprintf(first, sizeof first, "--number=%zu", task.first);
+    if (task.first > 0) {
+        add_argument("--id=door");
+        add_argument(first);
+        add_argument("--position=" TASK_POSITION);
+    }
     if (task.words) {
         (void)snprintf(word, sizeof word, "m1 %u", chance_below(chance, 1000));
         add_argument(word);
@@ -104,6 +113,7 @@ void task_choose(struct chance *chance)
         .nul = chance_percent(chance, 25),
         .quiet = chance_percent(chance, 15),
         .words = chance_percent(chance, 8),
+        .first = chance_percent(chance, 15) ? 1 + chance_below(chance, 1000) : 0,
         .messages = chance_below(chance, chance_percent(chance, 50) ? 10 : TASK_MESSAGES),
     };
     task.resend = task.resend || task.limited;
@@ -117,15 +127,54 @@ void task_choose(struct chance *chance)
         write_input(chance, chance_percent(chance, 40));
 }
 
+/* Decimal digits up to a blank; *text then begins after that. */
+static size_t take_number(const unsigned char **text, size_t *size)
+{
+    size_t value = 0;
+
+    for (; *size > 0 && **text >= '0' && **text <= '9'; (*text)++, (*size)--)
+        value = 10 * value + (size_t)(**text - '0');
+    if (*size > 0 && **text == ' ') {
+        (*text)++;
+        (*size)--;
+    }
+    return value;
+}
+
 size_t task_number_of(const unsigned char *text, size_t size)
 {
-    size_t number = 0;
+    static const char id[] = "door ";
+    size_t numbered = 0;
 
-    if (size < 2 || text[0] != 'm')
+    if (task.first > 0) {
+        if (size < strlen(id) || memcmp(text, id, strlen(id)) != 0)
+            return 0;
+        text += strlen(id);
+        size -= strlen(id);
+        numbered = take_number(&text, &size);
+    }
+    if (size < 2 || *text++ != 'm')
         return 0;
-    for (size_t at = 1; at < size && text[at] >= '0' && text[at] <= '9'; at++)
-        number = 10 * number + (size_t)(text[at] - '0');
-    return number <= task.messages ? number : 0;
+    size--;
+    size_t message = take_number(&text, &size);
+    if (task.first > 0 && numbered != task.first + message - 1)
+        process_violation("message %zu has number %zu", message, numbered);
+    return message <= task.messages ? message : 0;
+}
+
+size_t task_position(void)
+{
+    int inode = task.first == 0 ? -1 : disk_find(TASK_POSITION);
+    unsigned long last;
+    char text[OPTION_BYTES], end;
+
+    if (inode < 0)
+        return 0;
+    (void)snprintf(text, sizeof text, "%.*s", (int)disk_size(inode),
+                   (const char *)disk_bytes(inode));
+    if (sscanf(text, "%lu door%c", &last, &end) != 2 || end != '\n' || last < task.first)
+        process_violation("the position is: %s", text);
+    return last - task.first + 1;
 }
 
 /* The number after `before` in the line. */

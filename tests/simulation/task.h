@@ -14,7 +14,17 @@
 enum { TASK_MESSAGES = 120, TASK_TEXT_MAX = 4000, TASK_WINDOW_FIRST = 16 };
 
 /* As tcpack's -f. */
-enum task_framing { TASK_AUTO, TASK_LINE, TASK_NUL, TASK_OCTET, TASK_RELP, TASK_FRAMINGS };
+enum task_framing {
+    TASK_AUTO,
+    TASK_LINE,
+    TASK_NUL,
+    TASK_OCTET,
+    TASK_SYSLOG, /* tcpack counts its messages in this one, too */
+    TASK_RELP,
+    TASK_FRAMINGS
+};
+
+#define TASK_POSITION "/m/position"
 
 struct task {
     enum task_framing framing;
@@ -22,7 +32,8 @@ struct task {
     bool limited; /* --retries */
     bool nul;
     bool quiet;
-    bool words; /* the message is on the command line */
+    bool words;   /* the message is on the command line */
+    size_t first; /* --id=door --number=FIRST --position=TASK_POSITION; 0: without */
     int64_t timeout_us;
     size_t messages;
     size_t ends[TASK_MESSAGES + 1]; /* of each message in the input, with its ending */
@@ -35,6 +46,9 @@ void task_choose(struct chance *chance);
 
 /* The number of a message, from 1, by how it begins; 0: none of the task's. */
 size_t task_number_of(const unsigned char *text, size_t size);
+
+/* Messages that are acknowledged according to TASK_POSITION. */
+size_t task_position(void);
 
 /* Bytes of standard error. */
 void task_logged(const char *text, size_t size);

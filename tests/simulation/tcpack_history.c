@@ -5,6 +5,7 @@
 #include "history.h"
 
 #include "calls.h"
+#include "clients.h"
 #include "disk.h"
 #include "ledger.h"
 #include "memory.h"
@@ -53,6 +54,7 @@ enum event_kind {
     EVENT_READ_OUTPUT,
     EVENT_INTERRUPT,
     EVENT_WINCH,
+    EVENT_KILL,
     EVENT_FAULT,
     EVENT_PAUSE,
     EVENT_KINDS,
@@ -69,7 +71,7 @@ static const struct {
     [EVENT_REFUSE] = {2, 25},      [EVENT_HANG] = {1, 15},          [EVENT_SELF] = {2, 15},
     [EVENT_ACCEPT] = {5, 100},     [EVENT_DELAY] = {1, 40},         [EVENT_STOP_OUTPUT] = {2, 20},
     [EVENT_READ_OUTPUT] = {2, 30}, [EVENT_INTERRUPT] = {1, 8},      [EVENT_WINCH] = {1, 10},
-    [EVENT_FAULT] = {4, 25},       [EVENT_PAUSE] = {3, 40},
+    [EVENT_KILL] = {1, 8},         [EVENT_FAULT] = {4, 25},         [EVENT_PAUSE] = {3, 40},
 };
 
 struct event {
@@ -298,6 +300,8 @@ static void user_acts(const struct event *event)
     case EVENT_WINCH:
         send_signal(SIGWINCH);
         break;
+    case EVENT_KILL:
+        process_kill();
     case EVENT_FAULT:
         calls_add_fault(&event->fault);
         break;
@@ -385,7 +389,18 @@ void history_closed_twice(int fd)
     process_violation("close() of descriptor %d, which is not open", fd);
 }
 
+void clients_offered(int number, size_t size)
+{
+    (void)number;
+    (void)size;
+}
+
 /* tcpack has no journal. */
+void ledger_wrote(bool all)
+{
+    (void)all;
+}
+
 void ledger_truncated(int inode, size_t size)
 {
     (void)inode;
@@ -492,6 +507,8 @@ static void check_status(size_t lines)
     switch (process.status) {
     case EX_OK:
         check_acknowledged(task.messages, "exit status 0");
+        if (task.first > 0 && task_position() != task.messages)
+            process_violation("exit status 0, and the position is %zu", task_position());
         if (!task.quiet && lines != task.messages)
             process_violation("exit status 0 after %zu replies to %zu messages", lines,
                               task.messages);
@@ -521,16 +538,33 @@ static void check_status(size_t lines)
     }
 }
 
-static void check_exit(void)
+/* What holds also if it was killed. */
+static size_t check_progress(void)
 {
     size_t lines = check_output();
-    size_t acknowledged, line;
 
     check_acknowledged(lines, "the output");
+    check_acknowledged(task_position(), "the position");
+    return lines;
+}
+
+static void check_killed(void)
+{
+    (void)check_progress();
+}
+
+static void check_exit(void)
+{
+    size_t lines = check_progress();
+    size_t acknowledged, line;
+
     check_duplicates();
     check_status(lines);
     if (task_has_counted(&acknowledged)) {
         check_acknowledged(acknowledged, "the summary");
+        if (task.first > 0 && process.faults == 0 && task_position() != acknowledged)
+            process_violation("%zu acknowledged, and the position is %zu", acknowledged,
+                              task_position());
         if (acknowledged < lines)
             process_violation("%zu acknowledged, and %zu replies", acknowledged, lines);
         if (task_can_resume(&line) && line != acknowledged + 1)
@@ -566,8 +600,9 @@ void history_run(struct history_result *result)
     begin();
     for (size_t at = 0; trace_printing && process_start.arguments[at] != NULL; at++)
         trace_note("argument: %s", process_start.arguments[at]);
-    if (process_run() == PROCESS_EXITED)
-        (void)process_guard(check_exit);
+    enum process_end ended = process_run();
+    if (ended != PROCESS_VIOLATION)
+        (void)process_guard(ended == PROCESS_EXITED ? check_exit : check_killed);
     *result = (struct history_result){
         .events = events_count,
         .hash = trace_hash(),

@@ -165,6 +165,25 @@ static bool append_all(int fd, const struct buffer *bytes)
     return true;
 }
 
+/* As fdatasync(), but an interruption by a signal is no failure. */
+static bool sync_bytes(int fd)
+{
+    while (fdatasync(fd) != 0)
+        if (errno != EINTR)
+            return false;
+    return true;
+}
+
+/*
+ * Cuts the file to `size` bytes and appends some. In between it is synced: another power cut must
+ * not leave sectors from before beside new ones.
+ */
+static bool replace_tail(int fd, off_t size, const struct buffer *bytes)
+{
+    return ftruncate(fd, size) == 0 &&
+           (bytes->size == 0 || (sync_bytes(fd) && append_all(fd, bytes)));
+}
+
 /* Cuts off what a crash left unfinished, and appends the whole records that followed it. */
 static bool repair(struct open_file *file, const char *path, const struct recovery_source *source,
                    const struct recovery *found, struct problem *problem)
@@ -174,7 +193,7 @@ static bool repair(struct open_file *file, const char *path, const struct recove
 
     if (!repaired)
         problem_set(problem, "cannot read %s: %s", path, strerror(errno));
-    else if (ftruncate(file->fd, found->keep) != 0 || !append_all(file->fd, &salvaged))
+    else if (!replace_tail(file->fd, found->keep, &salvaged))
         repaired = problem_set(problem, "cannot cut the unfinished last record of %s: %s", path,
                                strerror(errno));
     else
@@ -228,10 +247,8 @@ static bool settle(const struct open_file *file, const char *path, off_t begin, 
     if (begin < end && !write_in_place(file->fd, begin, end))
         return problem_set(problem, "cannot write the last records of %s again: %s", path,
                            strerror(errno));
-    while (fdatasync(file->fd) != 0)
-        if (errno != EINTR)
-            return problem_set(problem, "cannot sync %s: %s", path, strerror(errno));
-    return true;
+    return sync_bytes(file->fd) ||
+           problem_set(problem, "cannot sync %s: %s", path, strerror(errno));
 }
 
 /*
@@ -380,6 +397,17 @@ static bool is_still_a_file(const struct open_file *file, const char *path, bool
                        path);
 }
 
+/*
+ * The file may have been deleted before identify() saw that it had a name. One that never had a
+ * name is still at its path, such as /dev/fd/3.
+ */
+static bool is_not_deleted(const struct open_file *file, const char *path, struct problem *problem)
+{
+    if (!file->regular || file->named || open_file_is_at(file, path))
+        return true;
+    return problem_set(problem, "cannot use %s as journal: it was deleted", path);
+}
+
 /* Opens a file. Sets *renamed if this failed and the file is no longer at its path. */
 static bool open_path(struct open_file *file, const struct journal_options *options, bool seq_held,
                       struct problem *problem, bool *renamed)
@@ -393,6 +421,7 @@ static bool open_path(struct open_file *file, const struct journal_options *opti
         return problem_set(problem, "cannot open journal %s: %s", path, strerror(errno));
     stream_open(&file->stream, file->fd);
     if (identify(file, path, problem) && is_still_a_file(file, path, seq_held, problem) &&
+        is_not_deleted(file, path, problem) &&
         (!file->regular || take_over(file, options, seq_held, problem)))
         return true;
     *renamed = file->regular && !open_file_is_at(file, path);

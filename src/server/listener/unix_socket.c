@@ -31,16 +31,19 @@ static bool bind_with_mode(int fd, const struct address *address, mode_t mode)
 }
 
 /*
- * Whether the file at the path is a socket on which no process listens. False with errno
- * EADDRINUSE, or EEXIST if it is not a socket.
+ * Whether the file at the path is a socket on which no process listens, or is gone. False with
+ * errno EADDRINUSE, or EEXIST if it is not a socket.
  */
 static bool is_stale(const struct address *address)
 {
     const struct sockaddr_un name = name_of(address);
     struct stat status;
     bool stale = false;
+    bool is_there = lstat(name.sun_path, &status) == 0;
 
-    if (lstat(name.sun_path, &status) == 0) {
+    if (!is_there && errno == ENOENT)
+        return true;
+    if (is_there) {
         if (!S_ISSOCK(status.st_mode)) {
             errno = EEXIST;
             return false;
@@ -55,6 +58,12 @@ static bool is_stale(const struct address *address)
     }
     errno = EADDRINUSE;
     return stale;
+}
+
+/* Somebody else may have removed it. */
+static bool remove_stale(const struct sockaddr_un *name)
+{
+    return unlink(name->sun_path) == 0 || errno == ENOENT;
 }
 
 /* Opens the directory of the socket. -1 with errno. */
@@ -130,7 +139,7 @@ static bool listen_locked(int fd, const struct address *address, mode_t mode, in
     const struct sockaddr_un name = name_of(address);
 
     if (!bind_with_mode(fd, address, mode) &&
-        (errno != EADDRINUSE || !is_stale(address) || unlink(name.sun_path) != 0 ||
+        (errno != EADDRINUSE || !is_stale(address) || !remove_stale(&name) ||
          !bind_with_mode(fd, address, mode)))
         return false;
     int path = open_file(&name, file, &mode);

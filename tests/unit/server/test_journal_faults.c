@@ -75,13 +75,16 @@ ssize_t pwrite(int fd, const void *bytes, size_t size, off_t offset)
 
 static bool fstat_fails;
 static const struct folder *renamed_folder; /* its journal is renamed when fstat() is next called */
+static const struct folder *deleted_folder; /* or deleted */
 
 /* In place of the library's, for the journal too. */
 int fstat(int fd, struct stat *status)
 {
     const struct folder *folder = renamed_folder;
 
-    renamed_folder = NULL;
+    if (deleted_folder != NULL)
+        assert_int_equal(unlink(deleted_folder->file), 0);
+    renamed_folder = deleted_folder = NULL;
     if (folder != NULL)
         assert_int_equal(rename(folder->file, folder->rotated), 0);
     if (!fstat_fails)
@@ -298,6 +301,34 @@ static void test_last_commit_after_a_kill(void **state)
     assert_string_equal(put_back, ""); /* after a stop in order nothing is */
 }
 
+/*
+ * Without sync, whole records may follow a hole, and are moved to where it began. The file has to
+ * be cut on the disk first: a second power cut may leave old sectors and new ones side by side.
+ */
+static void test_cut_before_records_are_moved(void **state)
+{
+    static const char holed[] = "1" TIME PEER " one\n\0\0\0\0\n3" TIME PEER " three\n";
+    const struct folder *folder = *state;
+    struct journal_options options = options_of(folder->file);
+    struct journal *journal = journal_new();
+
+    assert_non_null(journal);
+    options.sync = false;
+    write_file(folder->file, holed, sizeof holed - 1);
+    fdatasync_fails = true;
+    assert_false(journal_open(journal, &options));
+    fdatasync_fails = false;
+    check_records(folder->file, "1 one;");
+    journal_free(journal);
+
+    write_file(folder->file, holed, sizeof holed - 1);
+    journal = journal_new();
+    assert_non_null(journal);
+    assert_true(journal_open(journal, &options));
+    journal_free(journal);
+    check_records(folder->file, "1 one;3 three;");
+}
+
 /* logrotate may rename the file while the server starts: then a new file is created. */
 static void test_renamed_while_it_is_opened(void **state)
 {
@@ -311,6 +342,28 @@ static void test_renamed_while_it_is_opened(void **state)
     record(journal, 2, "two");
     close_journal(journal);
     check_records(folder->rotated, "1 one;");
+    check_records(folder->file, "2 two;");
+}
+
+/*
+ * Records must not go to a file that lost its name before the server knew that it had one. With
+ * sync = yes, syncing the directory notices it.
+ */
+static void test_deleted_while_it_is_opened(void **state)
+{
+    const struct folder *folder = *state;
+    struct journal *journal = open_journal(folder->file);
+    struct journal_options options = options_of(folder->file);
+
+    record(journal, 1, "one");
+    close_journal(journal);
+    deleted_folder = folder;
+    options.sync = false;
+    journal = journal_new();
+    assert_non_null(journal);
+    assert_true(journal_open(journal, &options));
+    record(journal, 2, "two");
+    close_journal(journal);
     check_records(folder->file, "2 two;");
 }
 
@@ -566,8 +619,10 @@ int main(void)
         TEST_IN_FOLDER(test_torn_and_stopped),
         TEST_IN_FOLDER(test_batch_that_is_not_synced),
         TEST_IN_FOLDER(test_last_commit_after_a_kill),
+        TEST_IN_FOLDER(test_cut_before_records_are_moved),
         TEST_IN_FOLDER(test_file_that_cannot_be_examined),
         TEST_IN_FOLDER(test_renamed_while_it_is_opened),
+        TEST_IN_FOLDER(test_deleted_while_it_is_opened),
         TEST_IN_FOLDER(test_cut_by_another_program),
         TEST_IN_FOLDER(test_cut_back_once),
         TEST_IN_FOLDER(test_written_after_by_another_program),
