@@ -1,15 +1,14 @@
 #include "client/progress.h"
 
 #include "client/wait_set.h"
+#include "common/screen.h"
 
 #include <inttypes.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 enum {
     INTERVAL_US = 250 * 1000,
-    COLUMNS_USUAL = 80,
     COLUMNS_MAX = 200,
     BAR_MIN = 8,
     BAR_MAX = 40,
@@ -45,12 +44,18 @@ static bool append_bar(double share, size_t width, struct buffer *out)
     return true;
 }
 
+static double share_of(const struct progress_view *view)
+{
+    uint64_t done = view->done < view->total ? view->done : view->total;
+
+    return (double)done / (double)view->total;
+}
+
 /* Appends the bar, if the line has room for it, the percentage and the time left. */
 static bool append_share(const struct progress_view *view, size_t columns, size_t used,
                          struct buffer *out)
 {
-    uint64_t done = view->done < view->total ? view->done : view->total;
-    double share = (double)done / (double)view->total;
+    double share = share_of(view);
     struct buffer tail = {0};
     bool appended =
         buffer_printf(&tail, " %3d %%", (int)(share * 100)) && append_time_left(view, &tail);
@@ -65,18 +70,45 @@ static bool append_share(const struct progress_view *view, size_t columns, size_
     return appended;
 }
 
-bool progress_text(const struct progress_view *view, size_t columns, struct buffer *out)
+/* Appends the line with all that is known, the bar only if there is room for it. */
+static bool append_whole(const struct progress_view *view, size_t columns, struct buffer *out)
 {
     size_t before = out->size;
 
-    if (!buffer_printf(out, "%" PRIu64 " messages, %" PRIu64 " acknowledged, %.0f/s",
-                       view->messages, view->acknowledged, view->rate))
-        return false;
-    if (view->total > 0 && !append_share(view, columns, out->size - before, out))
-        return false;
-    if (out->size - before > columns)
-        out->size = before + columns;
-    return true;
+    return buffer_printf(out, "%" PRIu64 " messages, %" PRIu64 " acknowledged, %.0f/s",
+                         view->messages, view->acknowledged, view->rate) &&
+           (view->total == 0 || append_share(view, columns, out->size - before, out));
+}
+
+static bool append_count_and_share(const struct progress_view *view, size_t columns,
+                                   struct buffer *out)
+{
+    (void)columns;
+    return buffer_printf(out, "%" PRIu64 " acknowledged", view->acknowledged) &&
+           (view->total == 0 || buffer_printf(out, " %3d %%", (int)(share_of(view) * 100)));
+}
+
+static bool append_shortest(const struct progress_view *view, size_t columns, struct buffer *out)
+{
+    (void)columns;
+    return view->total == 0 ? buffer_printf(out, "%" PRIu64, view->acknowledged)
+                            : buffer_printf(out, "%d %%", (int)(share_of(view) * 100));
+}
+
+bool progress_text(const struct progress_view *view, size_t columns, struct buffer *out)
+{
+    static bool (*const forms[])(const struct progress_view *, size_t, struct buffer *) = {
+        append_whole, append_count_and_share, append_shortest};
+    size_t before = out->size;
+
+    for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
+        if (!forms[i](view, columns, out))
+            return false;
+        if (out->size - before <= columns)
+            return true;
+        out->size = before;
+    }
+    return true; /* not even the shortest form has room */
 }
 
 void progress_start(struct progress *progress, int64_t begin_us)
@@ -94,13 +126,11 @@ int64_t progress_due(const struct progress *progress)
     return progress->on ? progress->due_us : WAIT_FOREVER;
 }
 
-static size_t columns_of_screen(void)
+static size_t columns_to_use(void)
 {
-    struct winsize size;
+    size_t columns = screen_columns();
 
-    if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0)
-        return COLUMNS_USUAL;
-    return size.ws_col < COLUMNS_MAX ? size.ws_col : COLUMNS_MAX;
+    return columns < COLUMNS_MAX ? columns : COLUMNS_MAX;
 }
 
 static void show(const void *bytes, size_t size)
@@ -124,17 +154,23 @@ static void measure_rate(struct progress *progress, uint64_t acknowledged, int64
     progress->acknowledged = acknowledged;
 }
 
+/*
+ * The last column stays free: writing to it may move the cursor to the next line. Only if the
+ * screen has become narrower than the line shown on it, blanks go up to there.
+ */
 static void paint(struct progress *progress, struct progress_view *view, const char *end)
 {
     struct buffer line = {0};
+    size_t columns = columns_to_use();
+    size_t shown = progress->shown < columns ? progress->shown : columns;
 
-    if (!buffer_append(&line, "\r", 1) || !progress_text(view, columns_of_screen() - 1, &line)) {
+    if (!buffer_append(&line, "\r", 1) || !progress_text(view, columns - 1, &line)) {
         buffer_free(&line); /* out of memory: keep the line on the screen */
         return;
     }
     size_t size = line.size - 1;
     bool padded = true;
-    for (size_t at = size; at < progress->shown && padded; at++)
+    for (size_t at = size; at < shown && padded; at++)
         padded = buffer_append(&line, " ", 1);
     if (padded && buffer_append(&line, end, strlen(end))) {
         show(line.bytes, line.size);
@@ -157,13 +193,15 @@ void progress_paint(struct progress *progress, struct progress_view *view, int64
 void progress_hide(struct progress *progress)
 {
     char blanks[COLUMNS_MAX + 2];
+    size_t columns = columns_to_use();
+    size_t shown = progress->shown < columns ? progress->shown : columns;
 
     if (!progress->on || progress->shown == 0)
         return;
     memset(blanks, ' ', sizeof blanks);
     blanks[0] = '\r';
-    blanks[progress->shown + 1] = '\r';
-    show(blanks, progress->shown + 2);
+    blanks[shown + 1] = '\r';
+    show(blanks, shown + 2);
     progress->shown = 0;
 }
 

@@ -1,6 +1,7 @@
 /*
  * progress.h: a progress line on standard error, repainted a few times a second. It uses only
- * printable characters and carriage returns, which every terminal supports.
+ * printable characters and carriage returns, which every terminal supports. Each painting asks for
+ * the width of the screen, which may have changed, and nothing is written beyond it.
  */
 #ifndef TCPACK_CLIENT_PROGRESS_H
 #define TCPACK_CLIENT_PROGRESS_H
@@ -24,8 +25,9 @@ struct progress_view {
 
 /*
  * Appends the line, at most `columns` characters: `1000 messages, 990 acknowledged, 4711/s`. If the
- * total is known, a bar (as wide as there is room), the percentage and the time left follow. Pure.
- * Returns false with errno ENOMEM.
+ * total is known, a bar (as wide as there is room), the percentage and the time left follow. What
+ * has no room is left out, and no number is cut: on a narrow screen `990 acknowledged  25 %`, then
+ * `25 %`, or nothing. Pure. Returns false with errno ENOMEM.
  */
 bool progress_text(const struct progress_view *view, size_t columns, struct buffer *out) MUST_USE;
 

@@ -1,6 +1,7 @@
 #include "reader/progress.h"
 
 #include "common/clock.h"
+#include "common/screen.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -13,6 +14,23 @@ static void paint(const char *line)
     if (write(STDERR_FILENO, line, strlen(line)) < 0) {
         /* Progress that cannot be shown stops nothing. */
     }
+}
+
+/* Leaves out what does not fit: a line that wraps could not be wiped. */
+static void make_line(double read, double total, char line[LINE_SIZE])
+{
+    static const char wipe[] = "\033[K";
+    double mebibytes = 1024 * 1024;
+    double percent = read < total ? read / total * 100 : 100;
+    size_t room = sizeof "\r" + screen_columns() - 1; /* the last column stays free */
+    int size = snprintf(line, LINE_SIZE, "\r%.0f of %.0f MiB read, %.0f %%", read / mebibytes,
+                        total / mebibytes, percent);
+
+    if ((size_t)size >= room)
+        size = snprintf(line, LINE_SIZE, "\r%.0f %%", percent);
+    if ((size_t)size >= room)
+        size = 1;
+    (void)snprintf(line + size, LINE_SIZE - (size_t)size, "%s", wipe);
 }
 
 void progress_show(struct progress *progress, uint64_t done)
@@ -29,11 +47,7 @@ void progress_show(struct progress *progress, uint64_t done)
     progress->due_us = now_us + INTERVAL_US;
     if (first)
         return;
-    double mebibytes = 1024 * 1024;
-    double read = (double)(progress->before + done);
-    double total = (double)progress->total;
-    (void)snprintf(line, sizeof line, "\r%.0f of %.0f MiB read, %.0f %%\033[K", read / mebibytes,
-                   total / mebibytes, read < total ? read / total * 100 : 100);
+    make_line((double)(progress->before + done), (double)progress->total, line);
     paint(line);
     progress->shown = true;
 }

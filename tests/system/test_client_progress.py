@@ -4,6 +4,7 @@ Why: a long input needs a progress line on a terminal, and scripts must not get 
 
 import os
 import re
+import signal
 import subprocess
 import threading
 import time
@@ -75,9 +76,65 @@ def test_progress_fits_a_narrow_terminal(tmp_path):
     file.write_bytes(b"line\n" * 100)
     with slow_server(100) as peer, open(file, "rb") as data:
         status, shown = progress_of(peer, "-f", "line", data=data, size=(24, 20),
-                                    half=lambda screen: screen.expect("100 messages, 50 "))
+                                    half=lambda screen: screen.expect("\r50 %"))
     assert status == 0
     assert all(len(line) < 20 for line in re.split("[\r\n]+", shown.decode()))
+
+
+def test_progress_of_a_terminal_that_is_resized(tmp_path):
+    """No blank that wipes the wider line goes beyond the narrow screen, where it would wrap."""
+    file = tmp_path / "input"
+    file.write_bytes(b"line\n" * 100)
+    narrow = []
+
+    def resize(screen):
+        screen.expect(r"\r100 messages, 50 acknowledged, \d+/s \[#+-+\]  50 %, \d:\d\d left")
+        screen.resize(24, 20)
+        narrow.append(screen.expect(r"\r50 %( *)"))
+        screen.expect(r"\r50 %")  # the screen is still narrow
+        narrow.append(screen.expect(r"\r50 %"))
+        screen.resize(24, 80)
+        screen.expect("100 messages, 50 acknowledged, ")
+
+    with slow_server(100) as peer, open(file, "rb") as data:
+        status, shown = progress_of(peer, "-f", "line", data=data, half=resize)
+    assert status == 0
+    wiped, later = narrow
+    assert len(wiped[0]) == 1 + 20  # up to the last column, no further
+    assert all(len(line) < 20 for line in shown[wiped.end():later.end()].split(b"\r"))
+
+
+def test_progress_is_hidden_on_a_terminal_that_became_narrow():
+    """A log line wipes the progress line before it: not beyond the narrow screen."""
+    lost = threading.Event()
+
+    def first(connection):
+        receive_until(connection, lambda data: data.count(b"\n") == 16)
+        connection.sendall(b"ok\n" * 8)
+        assert lost.wait(DEADLINE)
+
+    def second(connection):
+        while data := connection.recv(65536):
+            connection.sendall(b"ok\n" * data.count(b"\n"))
+
+    def resize(screen):
+        screen.expect("16 messages, 8 acknowledged, ")
+        os.kill(screen.process.pid, signal.SIGSTOP)  # it paints nothing more until it is narrow
+        screen.resize(24, 20)
+        lost.set()
+        os.kill(screen.process.pid, signal.SIGCONT)
+        screen.expect("warning: ")
+
+    peer = Peer(first, second)
+    peer.rest = threading.Event()
+    source = subprocess.Popen(["printf", "line\\n%.0s", *map(str, range(16))], stdout=subprocess.PIPE)
+    with peer:
+        status, shown = progress_of(peer, "-r", "-f", "line", data=source.stdout, half=resize)
+        source.stdout.close()
+        source.wait()
+    assert status == 0
+    before, _, _ = shown.partition(b"tcpack: warning: ")
+    assert re.search(rb"\r {1,20}\r$", before), before
 
 
 def test_progress_only_where_it_was_asked_for_or_is_seen(tmp_path):

@@ -4,13 +4,16 @@ import gzip
 import json
 import os
 import pty
+import re
 import subprocess
+import time
 
 import pytest
 
 from harness import programs
 from harness.reader import escape, messages, read, record, records, start, time_of
 from harness.tcpack import environment
+from harness.terminal import Terminal
 from harness.waiting import DEADLINE
 
 AWKWARD = [b"", b" ", b"\\", b"\\n", b"\\x41", b"a\nb\r\t\x00", bytes(range(256)), b"\xff",
@@ -301,3 +304,33 @@ def test_help_and_version():
     assert b"usage: tcpack-journal" in read("-h").stdout
     assert read("-V").stdout.startswith(b"tcpack-journal ")
     assert all(len(line) <= 80 for line in read("--help").stdout.splitlines())
+
+
+def test_progress_on_a_screen_of_any_width(tmp_path):
+    """Its line never wraps: on a narrow screen, also one that became narrow, it is shorter."""
+    (tmp_path / "journal").write_bytes(records(1, 200_000))
+    pipe = os.pipe()
+    command = [programs.tcpack_journal(), tmp_path / "journal"]
+    with open(pipe[0], "rb", buffering=0) as output, \
+            Terminal(command, environment(TERM="xterm"), stdin=subprocess.DEVNULL,
+                     stdout=pipe[1]) as screen:
+        os.close(pipe[1])
+
+        def shown(pattern):
+            """Takes output at a slow pace until the screen shows the pattern; the line."""
+            end = time.monotonic() + DEADLINE
+            while not (match := re.compile(pattern).search(screen.shown, screen.seen)):
+                assert time.monotonic() < end and output.read(16384), screen.shown
+                time.sleep(0.02)
+                screen.look()
+            screen.seen = match.end()
+            return match[0]
+
+        assert b" MiB read, " in shown(rb"\r\d+ of \d+ MiB read, \d+ %\x1b\[K")
+        screen.resize(24, 20)
+        assert len(shown(rb"\r\d+ %\x1b\[K")) < 20
+        screen.resize(24, 3)
+        shown(rb"\r\x1b\[K")
+        while output.read(1 << 20):
+            screen.look()
+        assert screen.end() == 0

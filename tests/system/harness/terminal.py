@@ -52,6 +52,11 @@ class Terminal:
         self.shown += data
         return data != b""
 
+    def look(self):
+        """Take what is shown by now."""
+        while select.select([self.master], [], [], 0)[0] and self._read(0):
+            pass
+
     def expect(self, pattern):
         """Wait until the pattern is shown behind what was expected before; the match."""
         end = time.monotonic() + DEADLINE

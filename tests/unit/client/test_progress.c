@@ -39,7 +39,11 @@ static void test_without_a_total(void **state)
 
     (void)state;
     expect(&view, 79, "1000 messages, 990 acknowledged, 4711/s");
-    expect(&view, 13, "1000 messages");
+    expect(&view, 39, "1000 messages, 990 acknowledged, 4711/s");
+    expect(&view, 38, "990 acknowledged");
+    expect(&view, 16, "990 acknowledged");
+    expect(&view, 15, "990");
+    expect(&view, 2, ""); /* no number is cut */
     expect(&view, 0, "");
 }
 
@@ -53,6 +57,9 @@ static void test_with_a_total(void **state)
     expect(&view, 79,
            "1000 messages, 990 acknowledged, 4711/s [#####---------------]  25 %, 0:30 left");
     expect(&view, 60, "1000 messages, 990 acknowledged, 4711/s  25 %, 0:30 left");
+    expect(&view, 55, "990 acknowledged  25 %");
+    expect(&view, 21, "25 %");
+    expect(&view, 3, "");
     expect(&view, 200,
            "1000 messages, 990 acknowledged, 4711/s [##########------------------------------]"
            "  25 %, 0:30 left");
