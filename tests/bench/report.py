@@ -132,7 +132,7 @@ def write_csv(path, figures, instructions):
                     + [" ".join(f"{sample:.6g}" for sample in samples)]
                 )
             for contender, why in figure.absent.items():
-                rows.writerow([figure.name, figure.unit, contender, "", "", "", "", "", why])
+                rows.writerow([figure.name, figure.unit, contender, "", "", "", "", "", why, ""])
         for title, counts in instructions:
             for contender, counted in counts.items():
                 rows.writerow(
