@@ -19,6 +19,7 @@ import time
 import instructions
 import lines
 import loads
+import peers
 import plots
 import report
 import rows
@@ -128,7 +129,7 @@ def run(given, machine):
 
 
 def write(given, machine, figures, counted, done):
-    lines = [*report.description(machine, given), "", *report.table(figures, counted)]
+    lines = [*report.description(machine, given, peers.versions(machine)), "", *report.table(figures, counted)]
     if not done:
         lines += ["", "incomplete: it was broken off"]
     with open(os.path.join(given.output, "bench.txt"), "w", encoding="utf-8") as file:

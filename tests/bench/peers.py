@@ -72,10 +72,10 @@ def unpack_syslog_ng(folder):
         for package in glob.glob(os.path.join(folder, "*.deb")):
             subprocess.run(["dpkg", "-x", package, folder], check=True, capture_output=True)
     except (OSError, subprocess.SubprocessError):
-        raise BenchError("not installed, and apt-get download could not fetch it") from None
+        raise BenchError("syslog-ng: not installed, apt-get download cannot fetch it") from None
 
 
-def find_syslog_ng(machine):
+def find_syslog_ng(machine, unpack=True):
     """The program, its options, and its environment: the installed one, or one that was unpacked at
     BENCH_SYSLOG_NG or in the folder of results."""
     installed = shutil.which("syslog-ng", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
@@ -85,8 +85,8 @@ def find_syslog_ng(machine):
     folder = os.path.abspath(os.environ.get("BENCH_SYSLOG_NG", own))
     program = os.path.join(folder, "usr/sbin/syslog-ng")
     if not os.path.exists(program):
-        if "BENCH_SYSLOG_NG" in os.environ:
-            raise BenchError(f"no {program} (BENCH_SYSLOG_NG)")
+        if not unpack or "BENCH_SYSLOG_NG" in os.environ:
+            raise BenchError(f"syslog-ng: not installed, no {program}")
         unpack_syslog_ng(folder)
     libraries = glob.glob(os.path.join(folder, "usr/lib/*-linux-*"))
     libraries.append(os.path.join(folder, "usr/lib/syslog-ng"))
@@ -144,7 +144,7 @@ def versions(machine):
             if version:
                 found.append((name, version[0]))
     with contextlib.suppress(BenchError, OSError):
-        version = syslog_ng_says("Installer-Version", *find_syslog_ng(machine))
+        version = syslog_ng_says("Installer-Version", *find_syslog_ng(machine, unpack=False))
         found.append(("syslog-ng", f"syslog-ng {version}"))
     return found
 

@@ -8,7 +8,6 @@ import statistics
 import subprocess
 import time
 
-import peers
 from servers import CPUS, read
 
 def median(figure, contender):
@@ -75,17 +74,17 @@ def version(command):
     return (done.stdout + done.stderr).strip().split("\n")[0]
 
 
-def description(machine, arguments):
-    """The machine and the programs, for whoever compares figures."""
+def description(machine, arguments, others=()):
+    """The machine and the programs, for whoever compares figures; `others`: (name, version)."""
     model = re.search(r"^model name\s*:\s*(.*)$", read("/proc/cpuinfo"), re.M)
     memory = int(re.search(r"^MemTotal:\s+(\d+)", read("/proc/meminfo"), re.M).group(1))
-    others = [("redis", version(["redis-server", "--version"])), *peers.versions(machine)]
+    redis = ("redis", version(["redis-server", "--version"]))
     return [
         f"date       {time.strftime('%Y-%m-%d %H:%M UTC', time.gmtime())}",
         f"machine    {len(CPUS)} CPUs {model.group(1) if model else platform.machine()}, "
         f"{memory / 1024 / 1024:.0f} GiB, Linux {platform.release()}",
         f"tcpackd    {version([machine.tcpackd_path, '-V'])}",
-        *[f"{name:10} {text}" for name, text in others],
+        *[f"{name:10} {text}" for name, text in (redis, *others)],
         f"load       {'quick; ' if arguments.quick else ''}"
         f"average {os.getloadavg()[0]:.2f} at the end (a quiet machine: below 2)",
     ]
@@ -132,7 +131,7 @@ def write_csv(path, figures, instructions):
                     + [" ".join(f"{sample:.6g}" for sample in samples)]
                 )
             for contender, why in figure.absent.items():
-                rows.writerow([figure.name, figure.unit, contender, "", "", "", "", "", why])
+                rows.writerow([figure.name, figure.unit, contender, "", "", "", "", "", why, ""])
         for title, counts in instructions:
             for contender, counted in counts.items():
                 rows.writerow(

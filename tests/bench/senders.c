@@ -82,7 +82,7 @@ static void start(struct load *load, in_port_t port, size_t lines)
     for (size_t i = 0; i < CHUNK_LINES; i++)
         memcpy(chunk + i * LINE_SIZE, LINE, LINE_SIZE);
     clients_make_room(load->count);
-    clients_open(port, fds, load->count);
+    clients_open(port, INADDR_ANY, fds, load->count);
     load->live = load->count;
     for (size_t i = 0; i < load->count; i++) {
         size_t own = lines / load->count + (i < lines % load->count);

@@ -127,7 +127,7 @@ static void plan_status(struct server *server)
     int64_t trouble_us;
 
     (void)log_trouble(&trouble_us); /* only its time */
-    if (notify_is_wanted() && housekeeping->status_due == DEADLINE_NEVER &&
+    if (housekeeping->shows_status && housekeeping->status_due == DEADLINE_NEVER &&
         (housekeeping->shown_rate || housekeeping->shown_messages != server->metrics.messages ||
          housekeeping->shown_connections != server->connections.count ||
          housekeeping->shown_trouble_us != trouble_us))
@@ -136,6 +136,7 @@ static void plan_status(struct server *server)
 
 void housekeeping_begin(struct server *server)
 {
+    server->housekeeping.shows_status = notify_is_wanted();
     server->housekeeping.alive_interval =
         notify_watchdog_us() / 2; /* half of it: one may be late */
     server->housekeeping.alive_due =

@@ -22,6 +22,7 @@ struct sample {
 /* Times are microseconds, monotonic. */
 struct housekeeping {
     struct sample samples[2]; /* of messages, for the rate: the older one first */
+    bool shows_status;        /* a service manager shows it */
     int64_t status_due;       /* when to show another status, or DEADLINE_NEVER */
     bool shown_rate;          /* the last status had a rate above 0 */
     uint64_t shown_messages;  /* what it said */
