@@ -255,8 +255,8 @@ static bool settle(const struct open_file *file, const char *path, off_t begin, 
  * Finds the last record of the file and cuts off what a crash left unfinished. `running`: the
  * server before did not stop in order.
  */
-static bool recover(struct open_file *file, const char *path, off_t size, bool running,
-                    bool synced, struct problem *problem)
+static bool recover(struct open_file *file, const char *path, off_t size, bool running, bool synced,
+                    struct problem *problem)
 {
     const struct recovery_source source = {read_source, &file->fd, size};
     struct recovery found;
