@@ -23,9 +23,10 @@ ERRORS = ["EINTR", "EAGAIN", "EIO", "ENOSPC", "ENOMEM", "EMFILE", "ENFILE", "ECO
 NOT_INJECTED = {"exit_group", "rt_sigreturn", "getpid"}
 
 # Errors that say something about the connection which is not true when strace makes them up: the
-# peer is gone and reads no answer, or there is nothing to read. Its client waits then, or is cut off.
-UNTRUE = {("sendto", "EPIPE"), ("sendto", "ECONNRESET"), ("recvfrom", "EAGAIN"),
-          ("recvfrom", "ECONNRESET")}
+# peer is gone and reads no answer, there is nothing to read, or no room to write: then the kernel
+# signals a change, which never comes. Its client waits, or is cut off.
+UNTRUE = {("sendto", "EPIPE"), ("sendto", "ECONNRESET"), ("sendto", "EAGAIN"),
+          ("recvfrom", "EAGAIN"), ("recvfrom", "ECONNRESET")}
 
 # "Come back later": an error that goes away. For good, it would be a system that does not work, in
 # which no program could even wait. So many times in a row are more than chance.
