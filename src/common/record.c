@@ -227,6 +227,8 @@ static ALWAYS_INLINE void take_peer(struct reader *reader)
     while (reader->left > 0 && is_in_peer(*reader->at))
         skip(reader, 1);
     end_run(reader, begin);
+    if (reader->at - begin > RECORD_PEER_MAX)
+        reader->kind = RECORD_FOREIGN;
 }
 
 /* What is before, between and after SEQ, time and peer. */
@@ -249,22 +251,16 @@ static ALWAYS_INLINE void take_fields(struct reader *reader, const struct marks 
     take_literal(reader, marks->end);
 }
 
-/* Up to the message, or in JSON up to the key of what follows the peer; no head is longer. */
+/* Up to the message, or in JSON up to the key of what follows the peer. */
 static ALWAYS_INLINE void take_head(struct reader *reader, bool json, struct record_line *record)
 {
     static const struct marks in_text = {"", " ", " ", " "};
     static const struct marks in_json = {"{\"seq\":", ",\"time\":\"", "\",\"peer\":\"", "\",\""};
-    size_t beyond = reader->left > RECORD_HEAD_MAX ? reader->left - RECORD_HEAD_MAX : 0;
-    bool whole = reader->left >= RECORD_HEAD_MAX;
 
-    reader->left -= beyond;
     if (json)
         take_fields(reader, &in_json, record);
     else
         take_fields(reader, &in_text, record);
-    reader->left += beyond;
-    if (whole && reader->kind == RECORD_PARTIAL)
-        reader->kind = RECORD_FOREIGN;
 }
 
 enum record_kind record_head(const void *line, size_t size, struct record_line *record)

@@ -20,8 +20,11 @@
 /* RFC 3339 in UTC with microseconds: `2026-01-31T23:59:59.123456Z`. */
 enum { RECORD_TIME_LENGTH = 27 };
 
-/* The most bytes that a line has before its message; record_parse() needs no more. */
-enum { RECORD_HEAD_MAX = 256 };
+/*
+ * The most bytes that a peer has; the longest of ours has 68. The most that a line has before its
+ * message or listener; record_parse() needs no more.
+ */
+enum { RECORD_PEER_MAX = 128, RECORD_HEAD_MAX = 256 };
 
 /* A time as text; a zeroed struct has none yet. The second is kept, because it seldom changes. */
 struct record_time {
