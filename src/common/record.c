@@ -34,6 +34,33 @@ void record_time_set(struct record_time *time, int64_t wall_us)
     put_digits(time->text + 20, (unsigned)microsecond, 6);
 }
 
+static unsigned two_digits(const char *digits)
+{
+    return (unsigned)(digits[0] - '0') * 10 + (unsigned)(digits[1] - '0');
+}
+
+static unsigned days_of(unsigned year, unsigned month)
+{
+    static const unsigned char days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+
+    return month == 2 && leap ? 29 : days[month - 1];
+}
+
+bool record_time_exists(const char *time)
+{
+    unsigned year = two_digits(time) * 100 + two_digits(time + 2);
+    unsigned month = two_digits(time + 5);
+    unsigned day = two_digits(time + 8);
+    unsigned minute = two_digits(time + 11) * 60 + two_digits(time + 14);
+    unsigned second = two_digits(time + 17);
+    enum { LAST_MINUTE = 24 * 60 - 1 };
+
+    return month >= 1 && month <= 12 && day >= 1 && day <= days_of(year, month) &&
+           minute <= LAST_MINUTE && two_digits(time + 14) <= 59 &&
+           second <= (minute == LAST_MINUTE ? 60 : 59);
+}
+
 static bool append_as_text(const struct record_line *record, const void *message, size_t size,
                            struct buffer *out)
 {
@@ -194,6 +221,11 @@ static ALWAYS_INLINE bool is_time(const unsigned char *time)
 {
     return (wrong_at(time, 0) | wrong_at(time, 8) | wrong_at(time, 16) |
             wrong_at(time, RECORD_TIME_LENGTH - 8)) == 0;
+}
+
+bool record_time_is_form(const char *time)
+{
+    return is_time((const unsigned char *)time);
 }
 
 static ALWAYS_INLINE void take_time(struct reader *reader)

@@ -41,6 +41,15 @@ struct record {
     size_t size; /* bytes of the message */
 };
 
+/* Whether RECORD_TIME_LENGTH bytes have the form of a time. */
+bool record_time_is_form(const char *time);
+
+/*
+ * Whether there is a time that has the form: 30 February and 25:00 are not. 60 as seconds is the
+ * leap second at the end of a day; tcpackd writes none.
+ */
+bool record_time_exists(const char *time);
+
 /* Sets the text to a wall time in microseconds since 1970. */
 void record_time_set(struct record_time *time, int64_t wall_us);
 
