@@ -119,10 +119,12 @@ lines = st.builds(
 networks = st.sampled_from(["192.0.2.7", "192.0.2.0/24", "192.0.2.0/25", "unix", "2001:db8::/32",
                             "10.0.0.0/8", "0.0.0.0/0", "2001:db8::2"])
 filters = st.fixed_dictionaries({}, optional={
-    "from": st.integers(0, 31), "to": st.one_of(st.integers(0, 31), st.just(SEQ_MAX)),
+    "from": st.integers(1, 31), "to": st.one_of(st.integers(1, 31), st.just(SEQ_MAX)),
     "since": st.integers(0, 31).map(time_of), "until": st.integers(0, 31).map(time_of),
     "peer": st.lists(networks, min_size=1, max_size=3),
-    "listener": st.sampled_from(["gates", "gate", "", "x"])})
+    "listener": st.sampled_from(["gates", "gate", "", "x"]),
+}).filter(lambda wanted: wanted.get("from", 1) <= wanted.get("to", SEQ_MAX)
+          and wanted.get("since", "") <= wanted.get("until", "9999"))
 
 
 def test_the_same_records_as_a_plain_reading_of_each_line(tmp_path):

@@ -217,12 +217,35 @@ def test_memory_does_not_grow_with_a_line_that_has_no_end(tmp_path):
     ("--peer", "10.0.0.1/8"), ("--format", "{what}"), ("--format", "\\q"), ("--id", "a b"),
     ("--id", "x" * 65), ("--id", ""), ("--json", "--long"), ("--check", "--json"), ("--what",),
     ("--repair",), ("--position", "a", "--resume", "b"), ("--check", "--repair", "x"), ("--from",),
-    ("--json=1",), ("--id", "x", "--shipped"),
+    ("--json=1",), ("--id", "x", "--shipped"), ("--from", 0), ("--to", 0),
+    ("--from", 3, "--to", 2), ("--since", "2026-11-02", "--until", "2026-11-01"),
+    ("--since", "2026-13-45"), ("--until", "2026-02-30"), ("--since", "2026-11-01T25:00"),
+    ("--since", "2026-11-01T2"), ("--since", "2026-11-01T12:00:60"),
 ])
 def test_usage(arguments):
     result = read(*arguments)
     assert result.status == 64 and result.stdout == b""
     assert result.stderr.startswith("tcpack-journal: error: ")
+
+
+@pytest.mark.parametrize("arguments, expected", [
+    (["--peer="], "--peer: an address, a network or unix is needed, not ''"),
+    (["--peer", " , "], "--peer: an address, a network or unix is needed"),
+    (["--format="], "--format takes a text such as '{seq} {message}', not ''"),
+    (["--position="], "--position takes the name of a file, not ''"),
+    (["--resume="], "--resume takes the name of a file, not ''"),
+    (["--receipts="], "--receipts takes the name of a file, not ''"),
+    (["-c", ""], "-c takes the name of a file, not ''"),
+    (["--since="], "--since takes a valid time in UTC"),
+    (["--to="], "--to takes a number from 1"),
+    (["--id="], "--id takes a name"),
+    ([""], "FILE is the name of a journal, or - for standard input: it cannot be empty"),
+])
+def test_an_empty_value_is_a_mistake(journal, arguments, expected):
+    """Such as a variable of a shell that is not set: what is printed must not look like an answer."""
+    result = read(*arguments, journal)
+    assert result.status == 64 and result.stdout == b""
+    assert expected in result.stderr
 
 
 def test_no_such_file(tmp_path, journal):
