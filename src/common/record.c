@@ -316,7 +316,7 @@ static void take_listener(struct reader *reader, struct record_line *record)
 {
     take_literal(reader, "listener\":\"");
     record->listener = (const char *)reader->at;
-    while (reader->left > 0 && *reader->at != '"' && *reader->at != '\\')
+    while (reader->left > 0 && is_in_peer(*reader->at)) /* names have fewer characters still */
         skip(reader, 1);
     record->listener_size = (size_t)((const char *)reader->at - record->listener);
     take_literal(reader, "\",\"");

@@ -205,12 +205,14 @@ static bool is_filtered(const struct filter *filter)
            filter->until[0] != '\0' || filter->some_peers || filter->listener != NULL;
 }
 
-static bool has_no_name(const struct arguments *arguments)
+/* How many of the files have this name. */
+static size_t count_of(const struct arguments *arguments, const char *name)
 {
+    size_t count = arguments->receipts != NULL && strcmp(arguments->receipts, name) == 0;
+
     for (size_t at = 0; at < arguments->files_count; at++)
-        if (arguments->files[at][0] == '\0')
-            return true;
-    return false;
+        count += strcmp(arguments->files[at], name) == 0;
+    return count;
 }
 
 static bool fits_together(const struct arguments *arguments, struct problem *problem)
@@ -222,7 +224,9 @@ static bool fits_together(const struct arguments *arguments, struct problem *pro
                   is_filtered(&arguments->filter);
     const char *why = filter_contradiction(&arguments->filter);
 
-    if (has_no_name(arguments))
+    if (count_of(arguments, "-") > 1)
+        why = "there is only one standard input: - can be given once";
+    else if (count_of(arguments, "") > 0)
         why = "FILE is the name of a journal, or - for standard input: it cannot be empty";
     else if (forms > 1)
         why = "only one of --json, --long, --format and --id can be given";

@@ -197,6 +197,11 @@ bool check_receipts(struct check *check, const char *path)
         }
     }
     bool whole = result == INPUT_END || fail("read", path);
+    if (whole && input_rest(&input) > 0)
+        whole = find(check, &input, NULL,
+                     "an unfinished line of %" PRIu64 " bytes: what it says is not checked",
+                     input_rest(&input)) ||
+                fail("check", path);
     input_close(&input);
     receipts_sort(&check->receipts);
     return whole;

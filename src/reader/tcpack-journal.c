@@ -38,7 +38,7 @@ static char *name_of_configured(const struct arguments *arguments, int *status)
     if (!config_load(&source, &config_report_to_log, &config))
         return NULL;
     *status = EX_NOINPUT;
-    char *name = journals_configured(config.journal.file);
+    char *name = journals_configured(&config);
     config_free(&config);
     return name;
 }

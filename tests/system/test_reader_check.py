@@ -240,6 +240,18 @@ def test_a_tail_that_cannot_be_kept_stays(path, tmp_path):
     assert path.read_bytes() == records(1, 3) + b"x" * 100000
 
 
+def test_an_unfinished_receipt_is_found(path, tmp_path):
+    """What a killed tcpack left: such a line was left out without a word."""
+    receipts = tmp_path / "receipts"
+    path.write_bytes(records(1, 3))
+    whole = b'{"line":1,"seq":1,"latency_us":5,"reply":"1"}\n'
+    for rest in b'{"line":2,"seq":9,"latency_us":5,"reply":"9"}', b'{"line":2,"se':
+        receipts.write_bytes(whole + rest)
+        result = read("--check", "--receipts", receipts, path)
+        assert result.status == 1
+        assert f"{receipts}:2: an unfinished line of {len(rest)} bytes".encode() in result.stdout
+
+
 # Once.
 
 def once(path, *lines):

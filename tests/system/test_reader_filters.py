@@ -21,7 +21,7 @@ TIME = rb"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z)"
 PEER = rb"([!#-\[\]-~]+)"
 TEXT = re.compile(rb"([1-9]\d*) " + TIME + b" " + PEER + rb" ()(.*)", re.DOTALL)
 JSON = re.compile(rb'\{"seq":([1-9]\d*),"time":"' + TIME + b'","peer":"' + PEER + rb'","'
-                  rb'(?:listener":"([^"\\]*)",")?message":"(.*)"\}', re.DOTALL)
+                  rb'(?:listener":"([!#-\[\]-~]*)",")?message":"(.*)"\}', re.DOTALL)
 
 PEERS = ["192.0.2.1:4711", "192.0.2.7:1", "192.0.2.77:65535", "198.51.100.200:40000", "unix",
          "[2001:db8::1]:99", "[2001:db8::2%eth0]:7", "[::ffff:192.0.2.7]:8", "10.0.0.1:123"]
