@@ -1,11 +1,11 @@
 #include "client/arguments.h"
 
+#include "common/command_line.h"
 #include "common/config/options.h"
 #include "common/framing/framing.h"
 #include "common/number.h"
 #include "common/numbered.h"
 
-#include <getopt.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -44,7 +44,7 @@ static uint64_t limit(enum config_section section, const char *key)
 
 /* Options without a short form. */
 enum {
-    OPTION_WINDOW_BYTES = 256,
+    OPTION_WINDOW_BYTES = COMMAND_LINE_LONG,
     OPTION_RETRIES,
     OPTION_FROM,
     OPTION_ID,
@@ -90,15 +90,6 @@ static const struct option long_options[] = {
     {NULL, 0, NULL, 0},
 };
 
-static bool take_number(const char *option, uint64_t min, uint64_t max, uint64_t *number,
-                        struct problem *problem)
-{
-    if (number_parse(optarg, 10, min, max, number))
-        return true;
-    return problem_set(problem, "%s takes a number from %llu to %llu, not '%s'", option,
-                       (unsigned long long)min, (unsigned long long)max, optarg);
-}
-
 /* Parses seconds such as `5`, `0.5` or `.25`, with at most six decimal places. */
 static bool take_seconds(int64_t *microseconds, struct problem *problem)
 {
@@ -142,7 +133,7 @@ static bool take_window_bytes(uint64_t *bytes, struct problem *problem)
     return true;
 }
 
-static bool take_framing(int *framing, struct problem *problem)
+static bool take_framing(const struct command_line *line, int *framing, struct problem *problem)
 {
     for (int i = 0; framing_names[i] != NULL; i++) {
         if (strcmp(optarg, framing_names[i]) == 0) {
@@ -150,162 +141,140 @@ static bool take_framing(int *framing, struct problem *problem)
             return true;
         }
     }
-    return problem_set(problem, "-f takes auto, line, nul, octet, syslog or relp, not '%s'",
-                       optarg);
+    return command_line_refuse(line, "auto, line, nul, octet, syslog or relp", problem);
 }
 
 /*
  * Rejects a host with a port, such as `localhost:8001` or `[::1]:8001`, and says how to write it.
  * Any other text with several colons is an IPv6 address.
  */
-static bool take_host(const char **host, struct problem *problem)
+static bool take_host(const struct command_line *line, const char **host, struct problem *problem)
 {
     const char *colon = strrchr(optarg, ':');
     const char *bracket = strrchr(optarg, ']');
     bool has_port = optarg[0] != '/' && colon != NULL &&
                     (bracket != NULL ? colon == bracket + 1 : strchr(optarg, ':') == colon);
 
-    *host = optarg;
     if (has_port && colon == optarg)
-        problem_set(problem, "-H needs a host before '%s'", optarg);
-    else if (has_port)
-        problem_set(problem, "-H takes a host without a port: write -H %.*s -p %s",
-                    (int)(colon - optarg), optarg, colon[1] != '\0' ? colon + 1 : "PORT");
-    return !has_port;
+        return problem_set(problem, "-H needs a host before '%s'", optarg);
+    if (has_port)
+        return problem_set(problem, "-H takes a host without a port: write -H %.*s -p %s",
+                           (int)(colon - optarg), optarg, colon[1] != '\0' ? colon + 1 : "PORT");
+    return command_line_text(line, "an address, a name, or the path of a Unix socket", host,
+                             problem);
 }
 
-static bool take_numbering(int option, struct arguments *arguments, struct problem *problem)
+/* Options for the messages of --load. */
+static bool take_load_option(const struct command_line *line, struct arguments *arguments,
+                             struct problem *problem)
 {
-    if (option == OPTION_NUMBER)
-        return take_number("--number", 1, NUMBERED_MAX, &arguments->number, problem);
-    if (option == OPTION_POSITION) {
-        arguments->position = optarg;
-        return true;
-    }
-    arguments->id = optarg;
-    if (numbered_is_name(optarg, strlen(optarg)))
-        return true;
-    return problem_set(problem,
-                       "--id takes a name of 1 to 64 letters, digits, '.', '_' and '-', not '%s'",
-                       optarg);
-}
-
-static bool take_long_option(int option, struct arguments *arguments, struct problem *problem)
-{
-    switch (option) {
-    case OPTION_WINDOW_BYTES:
-        return take_window_bytes(&arguments->window_bytes, problem);
-    case OPTION_RETRIES:
-        arguments->is_no_load = true;
-        arguments->resend = true;
-        return take_number("--retries", 0, UINT32_MAX, &arguments->retries, problem);
-    case OPTION_FROM:
-        arguments->is_no_load = true;
-        return take_number("--from", 1, UINT64_MAX, &arguments->from, problem);
-    case OPTION_ID:
-    case OPTION_NUMBER:
-    case OPTION_POSITION:
-        arguments->is_no_load = true;
-        return take_numbering(option, arguments, problem);
-    case OPTION_JSON:
-        arguments->is_no_load = true;
-        arguments->json = true;
-        return true;
-    case OPTION_PROGRESS:
-        arguments->progress = SWITCH_ON;
-        return true;
-    case OPTION_NO_PROGRESS:
-        arguments->progress = SWITCH_OFF;
-        return true;
-    case OPTION_NO_HISTORY:
-        arguments->is_no_load = true;
-        arguments->no_history = true;
-        return true;
-    case OPTION_LOAD:
-        return take_number("--load", 1, UINT64_MAX / 2, &arguments->load, problem);
+    arguments->is_load_only = true;
+    switch (line->option) {
     case OPTION_CLIENTS:
-        arguments->is_load_only = true;
-        return take_number("--clients", 1, limit(CONFIG_SERVER, "max_clients"), &arguments->clients,
-                           problem);
+        return command_line_number(line, 1, limit(CONFIG_SERVER, "max_clients"),
+                                   &arguments->clients, problem);
     case OPTION_SIZE:
-        arguments->is_load_only = true;
-        return take_number("--size", 0, limit(CONFIG_SERVER, "max_message"), &arguments->size,
-                           problem);
-    case OPTION_RATE:
-        arguments->is_load_only = true;
-        return take_number("--rate", 1, RATE_MAX, &arguments->rate, problem);
+        return command_line_number(line, 0, limit(CONFIG_SERVER, "max_message"), &arguments->size,
+                                   problem);
     default:
-        return false;
+        return command_line_number(line, 1, RATE_MAX, &arguments->rate, problem);
     }
 }
 
-static bool take_option(int option, struct arguments *arguments, struct problem *problem)
+/* Options for messages that --load does not send. */
+static bool take_message_option(const struct command_line *line, struct arguments *arguments,
+                                struct problem *problem)
 {
-    switch (option) {
-    case 'H':
-        return take_host(&arguments->host, problem);
-    case 'p':
-        return take_number("-p", 1, limit(CONFIG_CLIENT, "port"), &arguments->port, problem);
-    case 'c':
-        arguments->config = optarg;
-        return true;
-    case 'f':
-        return take_framing(&arguments->framing, problem);
-    case 'w':
-        return take_number("-w", 1, limit(CONFIG_CLIENT, "window"), &arguments->window, problem);
-    case 't':
-        return take_seconds(&arguments->timeout_us, problem);
+    arguments->is_no_load = true;
+    switch (line->option) {
     case 'r':
-        arguments->is_no_load = true;
         arguments->resend = true;
         return true;
     case '0':
-        arguments->is_no_load = true;
         arguments->nul = true;
         return true;
-    case 'q':
-        arguments->quiet = true;
-        return true;
-    case 'v':
-        arguments->verbose = true;
-        return true;
-    case 'h':
-        arguments->show_help = true;
-        return true;
-    case 'V':
-        arguments->show_version = true;
+    case OPTION_RETRIES:
+        arguments->resend = true;
+        return command_line_number(line, 0, UINT32_MAX, &arguments->retries, problem);
+    case OPTION_FROM:
+        return command_line_number(line, 1, UINT64_MAX, &arguments->from, problem);
+    case OPTION_ID:
+        return command_line_sender(line, &arguments->id, problem);
+    case OPTION_NUMBER:
+        return command_line_number(line, 1, NUMBERED_MAX, &arguments->number, problem);
+    case OPTION_POSITION:
+        return command_line_text(line, command_line_file, &arguments->position, problem);
+    case OPTION_JSON:
+        arguments->json = true;
         return true;
     default:
-        return take_long_option(option, arguments, problem);
+        arguments->no_history = true;
+        return true;
     }
 }
 
-/* The name of the long option with this value, if it takes no argument; else NULL. */
-static const char *name_without_value(int option)
+/* An option that only says that something is wanted. */
+static void take_switch(int option, struct arguments *arguments)
 {
-    for (size_t i = 0; long_options[i].name != NULL; i++)
-        if (long_options[i].val == option && long_options[i].has_arg == no_argument)
-            return long_options[i].name;
-    return NULL;
+    switch (option) {
+    case OPTION_PROGRESS:
+        arguments->progress = SWITCH_ON;
+        break;
+    case OPTION_NO_PROGRESS:
+        arguments->progress = SWITCH_OFF;
+        break;
+    case 'q':
+        arguments->quiet = true;
+        break;
+    case 'v':
+        arguments->verbose = true;
+        break;
+    case 'h':
+        arguments->show_help = true;
+        break;
+    default:
+        arguments->show_version = true;
+        break;
+    }
 }
 
-/*
- * Says why getopt_long() failed: an unknown option, an option without its value, or a value for an
- * option that takes none.
- */
-static void explain(int what, char **argv, struct problem *problem)
+static bool take_option(const struct command_line *line, struct arguments *arguments,
+                        struct problem *problem)
 {
-    const char *option = argv[optind - 1];
-    const char *name = name_without_value(optopt);
-
-    if (what == ':')
-        problem_set(problem, "%s needs a value", option);
-    else if (name != NULL)
-        problem_set(problem, "--%s takes no value", name);
-    else if (optopt > 0)
-        problem_set(problem, "unknown option -%c", optopt);
-    else
-        problem_set(problem, "unknown option %s", option);
+    switch (line->option) {
+    case 'H':
+        return take_host(line, &arguments->host, problem);
+    case 'p':
+        return command_line_number(line, 1, limit(CONFIG_CLIENT, "port"), &arguments->port,
+                                   problem);
+    case 'c':
+        return command_line_text(line, command_line_file, &arguments->config, problem);
+    case 'f':
+        return take_framing(line, &arguments->framing, problem);
+    case 'w':
+        return command_line_number(line, 1, limit(CONFIG_CLIENT, "window"), &arguments->window,
+                                   problem);
+    case OPTION_WINDOW_BYTES:
+        return take_window_bytes(&arguments->window_bytes, problem);
+    case 't':
+        return take_seconds(&arguments->timeout_us, problem);
+    case OPTION_LOAD:
+        return command_line_number(line, 1, UINT64_MAX / 2, &arguments->load, problem);
+    case OPTION_CLIENTS:
+    case OPTION_SIZE:
+    case OPTION_RATE:
+        return take_load_option(line, arguments, problem);
+    case OPTION_PROGRESS:
+    case OPTION_NO_PROGRESS:
+    case 'q':
+    case 'v':
+    case 'h':
+    case 'V':
+        take_switch(line->option, arguments);
+        return true;
+    default:
+        return take_message_option(line, arguments, problem);
+    }
 }
 
 static bool fits_together(const struct arguments *arguments, struct problem *problem)
@@ -331,6 +300,8 @@ static bool fits_together(const struct arguments *arguments, struct problem *pro
 
 bool arguments_parse(int argc, char **argv, struct arguments *arguments, struct problem *problem)
 {
+    struct command_line line = {
+        .argc = argc, .argv = argv, .letters = ":H:p:c:f:w:t:r0qvVh", .options = long_options};
     int option;
 
     *arguments = (struct arguments){
@@ -341,16 +312,9 @@ bool arguments_parse(int argc, char **argv, struct arguments *arguments, struct 
         .clients = 1,
         .size = 100,
     };
-    opterr = 0;
-    while ((option = getopt_long(argc, argv, ":H:p:c:f:w:t:r0qvVh", long_options, NULL)) != -1) {
-        if (option == '?' || option == ':') {
-            explain(option, argv, problem);
+    while ((option = command_line_next(&line, problem)) != COMMAND_LINE_END)
+        if (option == COMMAND_LINE_WRONG || !take_option(&line, arguments, problem))
             return false;
-        }
-        if (!take_option(option, arguments, problem))
-            return false;
-    }
-    arguments->words = argv + optind;
-    arguments->words_count = (size_t)(argc - optind);
+    arguments->words = command_line_words(&line, &arguments->words_count);
     return fits_together(arguments, problem);
 }

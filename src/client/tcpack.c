@@ -9,6 +9,7 @@
 #include "common/config/report.h"
 #include "common/descriptors.h"
 #include "common/log.h"
+#include "common/position.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -226,6 +227,18 @@ static enum outcome run_transfer(const struct arguments *arguments, const struct
     return outcome;
 }
 
+/* Before anything is sent: no file that is something else is written over. */
+static bool can_save_position(const struct arguments *arguments)
+{
+    struct position position;
+    struct problem problem;
+
+    if (arguments->position == NULL || position_load(arguments->position, &position, &problem))
+        return true;
+    log_error("%s", problem.text);
+    return false;
+}
+
 static int run(const struct arguments *arguments, const struct config *config)
 {
     struct transfer_settings settings = settings_of(arguments, config);
@@ -240,6 +253,8 @@ static int run(const struct arguments *arguments, const struct config *config)
             "that is standard input have numbers of their own");
         return EX_USAGE;
     }
+    if (!can_save_position(arguments))
+        return EX_USAGE;
     if (arguments->load > 0)
         return status_of(run_load(arguments, &settings));
     return status_of(run_transfer(arguments, config, &settings));

@@ -4,15 +4,22 @@
 #include "common/replace_file.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
     TEXT_SIZE = 256, /* bytes: more than any line has */
     WORDS = 6,
+};
+
+struct text {
+    char bytes[TEXT_SIZE];
+    size_t size;
 };
 
 static bool fail(struct problem *problem, const char *path)
@@ -34,7 +41,7 @@ static bool take_name(const char *word, struct position *position)
 
 static bool take_time(const char *word, struct position *position)
 {
-    if (strlen(word) != RECORD_TIME_LENGTH)
+    if (strlen(word) != RECORD_TIME_LENGTH || !record_time_is_form(word))
         return false;
     memcpy(position->time, word, RECORD_TIME_LENGTH + 1);
     return true;
@@ -65,22 +72,40 @@ static bool parse(char *line, struct position *position)
             take_number(words[4], &position->offset) && take_number(words[5], &position->line));
 }
 
+/* Reads as much as there is room for. A FIFO is not waited for: only a regular file can be one. */
+static bool read_text(int fd, const char *path, struct text *text, struct problem *problem)
+{
+    struct stat status;
+    ssize_t got;
+
+    if (fstat(fd, &status) != 0)
+        return fail(problem, path);
+    if (!S_ISREG(status.st_mode))
+        return problem_set(problem, "cannot read the position in %s: it is not a regular file",
+                           path);
+    do
+        got = read(fd, text->bytes, sizeof text->bytes - 1);
+    while (got < 0 && errno == EINTR);
+    text->size = got < 0 ? 0 : (size_t)got;
+    return got >= 0 || fail(problem, path);
+}
+
 bool position_load(const char *path, struct position *position, struct problem *problem)
 {
-    char text[TEXT_SIZE];
-    FILE *file = fopen(path, "re");
+    struct text text;
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 
     *position = (struct position){0};
-    if (file == NULL)
+    if (fd < 0)
         return errno == ENOENT || fail(problem, path);
-    size_t size = fread(text, 1, sizeof text - 1, file);
-    bool failed = ferror(file) != 0;
-    (void)fclose(file); /* it was only read */
-    if (failed)
-        return fail(problem, path);
-    bool whole = size > 0 && text[size - 1] == '\n' && memchr(text, '\n', size) == text + size - 1;
-    text[whole ? size - 1 : 0] = '\0';
-    if (whole && parse(text, position))
+    bool got = read_text(fd, path, &text, problem);
+    (void)close(fd); /* it was only read */
+    if (!got)
+        return false;
+    const char *end = memchr(text.bytes, '\n', text.size);
+    bool whole = end != NULL && end == text.bytes + text.size - 1;
+    text.bytes[whole ? text.size - 1 : 0] = '\0';
+    if (whole && parse(text.bytes, position))
         return true;
     return problem_set(problem,
                        "%s does not have a position in it: name another file, or remove it to "

@@ -34,6 +34,33 @@ void record_time_set(struct record_time *time, int64_t wall_us)
     put_digits(time->text + 20, (unsigned)microsecond, 6);
 }
 
+static unsigned two_digits(const char *digits)
+{
+    return (unsigned)(digits[0] - '0') * 10 + (unsigned)(digits[1] - '0');
+}
+
+static unsigned days_of(unsigned year, unsigned month)
+{
+    static const unsigned char days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+
+    return month == 2 && leap ? 29 : days[month - 1];
+}
+
+bool record_time_exists(const char *time)
+{
+    unsigned year = two_digits(time) * 100 + two_digits(time + 2);
+    unsigned month = two_digits(time + 5);
+    unsigned day = two_digits(time + 8);
+    unsigned minute = two_digits(time + 11) * 60 + two_digits(time + 14);
+    unsigned second = two_digits(time + 17);
+    enum { LAST_MINUTE = 24 * 60 - 1 };
+
+    return month >= 1 && month <= 12 && day >= 1 && day <= days_of(year, month) &&
+           minute <= LAST_MINUTE && two_digits(time + 14) <= 59 &&
+           second <= (minute == LAST_MINUTE ? 60 : 59);
+}
+
 /* Reserves once for the line as it is if nothing in the message is escaped. */
 static bool append_as_text(const struct record_line *record, const void *message, size_t size,
                            struct buffer *out)
@@ -209,6 +236,11 @@ static ALWAYS_INLINE bool is_time(const unsigned char *time)
             wrong_at(time, RECORD_TIME_LENGTH - 8)) == 0;
 }
 
+bool record_time_is_form(const char *time)
+{
+    return is_time((const unsigned char *)time);
+}
+
 static ALWAYS_INLINE void take_time(struct reader *reader)
 {
     if (reader->kind != RECORD_OURS)
@@ -240,6 +272,8 @@ static ALWAYS_INLINE void take_peer(struct reader *reader)
     while (reader->left > 0 && is_in_peer(*reader->at))
         skip(reader, 1);
     end_run(reader, begin);
+    if (reader->at - begin > RECORD_PEER_MAX)
+        reader->kind = RECORD_FOREIGN;
 }
 
 /* What is before, between and after SEQ, time and peer. */
@@ -262,22 +296,16 @@ static ALWAYS_INLINE void take_fields(struct reader *reader, const struct marks 
     take_literal(reader, marks->end);
 }
 
-/* Up to the message, or in JSON up to the key of what follows the peer; no head is longer. */
+/* Up to the message, or in JSON up to the key of what follows the peer. */
 static ALWAYS_INLINE void take_head(struct reader *reader, bool json, struct record_line *record)
 {
     static const struct marks in_text = {"", " ", " ", " "};
     static const struct marks in_json = {"{\"seq\":", ",\"time\":\"", "\",\"peer\":\"", "\",\""};
-    size_t beyond = reader->left > RECORD_HEAD_MAX ? reader->left - RECORD_HEAD_MAX : 0;
-    bool whole = reader->left >= RECORD_HEAD_MAX;
 
-    reader->left -= beyond;
     if (json)
         take_fields(reader, &in_json, record);
     else
         take_fields(reader, &in_text, record);
-    reader->left += beyond;
-    if (whole && reader->kind == RECORD_PARTIAL)
-        reader->kind = RECORD_FOREIGN;
 }
 
 enum record_kind record_head(const void *line, size_t size, struct record_line *record)
@@ -301,7 +329,7 @@ static void take_listener(struct reader *reader, struct record_line *record)
 {
     take_literal(reader, "listener\":\"");
     record->listener = (const char *)reader->at;
-    while (reader->left > 0 && *reader->at != '"' && *reader->at != '\\')
+    while (reader->left > 0 && is_in_peer(*reader->at)) /* names have fewer characters still */
         skip(reader, 1);
     record->listener_size = (size_t)((const char *)reader->at - record->listener);
     take_literal(reader, "\",\"");

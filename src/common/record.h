@@ -20,8 +20,11 @@
 /* RFC 3339 in UTC with microseconds: `2026-01-31T23:59:59.123456Z`. */
 enum { RECORD_TIME_LENGTH = 27 };
 
-/* The most bytes that a line has before its message; record_parse() needs no more. */
-enum { RECORD_HEAD_MAX = 256 };
+/*
+ * The most bytes that a peer has; the longest of ours has 68. The most that a line has before its
+ * message or listener; record_parse() needs no more.
+ */
+enum { RECORD_PEER_MAX = 128, RECORD_HEAD_MAX = 256 };
 
 /* A time as text; a zeroed struct has none yet. The second is kept, because it seldom changes. */
 struct record_time {
@@ -37,6 +40,15 @@ struct record {
     const void *message;
     size_t size; /* bytes of the message */
 };
+
+/* Whether RECORD_TIME_LENGTH bytes have the form of a time. */
+bool record_time_is_form(const char *time);
+
+/*
+ * Whether there is a time that has the form: 30 February and 25:00 are not. 60 as seconds is the
+ * leap second at the end of a day; tcpackd writes none.
+ */
+bool record_time_exists(const char *time);
 
 /* Sets the text to a wall time in microseconds since 1970. */
 void record_time_set(struct record_time *time, int64_t wall_us);

@@ -1,12 +1,8 @@
 #include "reader/arguments.h"
 
-#include "common/number.h"
-#include "common/numbered.h"
+#include "common/command_line.h"
 #include "reader/form.h"
 
-#include <getopt.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 const char arguments_help[] =
@@ -44,7 +40,7 @@ const char arguments_help[] =
 
 /* Options that have no letter. */
 enum {
-    OPTION_JSON = 256,
+    OPTION_JSON = COMMAND_LINE_LONG,
     OPTION_LONG,
     OPTION_FORMAT,
     OPTION_ID,
@@ -88,69 +84,46 @@ static const struct option long_options[] = {
     {NULL, 0, NULL, 0},
 };
 
-static bool complain(struct problem *problem, const char *what)
+static bool take_time(const struct command_line *line, bool taken, struct problem *problem)
 {
-    problem_set(problem, "%s, not '%s'", what, optarg);
-    return false;
-}
-
-static bool take_seq(const char *option, uint64_t *seq, struct problem *problem)
-{
-    if (number_parse(optarg, 10, 0, UINT64_MAX, seq))
-        return true;
-    problem_set(problem, "%s takes a number, not '%s'", option, optarg);
-    return false;
-}
-
-static bool take_time(const char *option, bool taken, struct problem *problem)
-{
-    if (!taken)
-        problem_set(problem,
-                    "%s takes a time in UTC, as 2026-11-23, 2026-11-23T04:12 or "
-                    "2026-11-23T04:12:07.5Z, not '%s'",
-                    option, optarg);
-    return taken;
+    return taken || command_line_refuse(line,
+                                        "a valid time in UTC, as 2026-11-23, 2026-11-23T04:12 or "
+                                        "2026-11-23T04:12:07.5Z",
+                                        problem);
 }
 
 static bool take_peers(struct filter *filter, struct problem *problem)
 {
     struct problem why;
 
-    if (filter_peers(filter, optarg, &why))
-        return true;
-    problem_set(problem, "--peer: %s", why.text);
-    return false;
+    return filter_peers(filter, optarg, &why) || problem_set(problem, "--peer: %s", why.text);
 }
 
-static bool take_id(struct arguments *arguments, struct problem *problem)
-{
-    arguments->id = optarg;
-    return numbered_is_name(optarg, strlen(optarg)) ||
-           complain(problem, "--id takes a name of 1 to 64 letters, digits, '.', '_' and '-'");
-}
-
-static bool take_format(struct arguments *arguments, struct problem *problem)
+static bool take_format(const struct command_line *line, struct arguments *arguments,
+                        struct problem *problem)
 {
     struct problem why;
+    const char *text;
 
+    if (!command_line_text(line, "a text such as '{seq} {message}'", &text, problem))
+        return false;
     template_free(arguments->format);
-    arguments->format = form_compile(optarg, &why);
-    if (arguments->format == NULL)
-        problem_set(problem, "--format: %s", why.text);
-    return arguments->format != NULL;
+    arguments->format = form_compile(text, &why);
+    return arguments->format != NULL || problem_set(problem, "--format: %s", why.text);
 }
 
-static bool take_filter(int option, struct filter *filter, struct problem *problem)
+static bool take_filter(const struct command_line *line, struct filter *filter,
+                        struct problem *problem)
 {
-    switch (option) {
+    switch (line->option) {
     case OPTION_FROM:
-        return take_seq("--from", &filter->from, problem);
+        return command_line_number(line, 1, UINT64_MAX, &filter->from, problem);
     case OPTION_TO:
-        return take_seq("--to", &filter->to, problem);
+        return command_line_number(line, 1, UINT64_MAX, &filter->to, problem);
     case OPTION_SINCE:
-        return take_time("--since", filter_since(filter, optarg), problem);
+        return take_time(line, filter_since(filter, optarg), problem);
     case OPTION_UNTIL:
-        return take_time("--until", filter_until(filter, optarg), problem);
+        return take_time(line, filter_until(filter, optarg), problem);
     case OPTION_PEER:
         return take_peers(filter, problem);
     default:
@@ -196,68 +169,50 @@ static void take_switch(int option, struct arguments *arguments)
     }
 }
 
-static bool take_option(int option, struct arguments *arguments, struct problem *problem)
+static bool take_option(const struct command_line *line, struct arguments *arguments,
+                        struct problem *problem)
 {
-    switch (option) {
+    switch (line->option) {
     case 'c':
-        arguments->config = optarg;
-        return true;
+        return command_line_text(line, command_line_file, &arguments->config, problem);
     case OPTION_FORMAT:
-        return take_format(arguments, problem);
+        return take_format(line, arguments, problem);
     case OPTION_ID:
-        return take_id(arguments, problem);
+        return command_line_sender(line, &arguments->id, problem);
     case OPTION_POSITION:
-        arguments->position = optarg;
-        return true;
+        return command_line_text(line, command_line_file, &arguments->position, problem);
     case OPTION_RESUME:
-        arguments->resume = optarg;
-        return true;
+        return command_line_text(line, command_line_file, &arguments->resume, problem);
     case OPTION_RECEIPTS:
-        arguments->receipts = optarg;
         arguments->check = true;
-        return true;
+        return command_line_text(line, command_line_file, &arguments->receipts, problem);
     case OPTION_FROM:
     case OPTION_TO:
     case OPTION_SINCE:
     case OPTION_UNTIL:
     case OPTION_PEER:
     case OPTION_LISTENER:
-        return take_filter(option, &arguments->filter, problem);
+        return take_filter(line, &arguments->filter, problem);
     default:
-        take_switch(option, arguments);
+        take_switch(line->option, arguments);
         return true;
     }
-}
-
-/* The option of this character or number if it takes no value; NULL: none. */
-static const char *name_without_value(int option)
-{
-    for (size_t i = 0; long_options[i].name != NULL; i++)
-        if (long_options[i].val == option && long_options[i].has_arg == no_argument)
-            return long_options[i].name;
-    return NULL;
-}
-
-/* getopt_long() met something that it does not know, or an option without or with a value. */
-static void explain(int what, char **argv, struct problem *problem)
-{
-    const char *option = argv[optind - 1];
-    const char *name = name_without_value(optopt);
-
-    if (what == ':')
-        problem_set(problem, "%s needs a value", option);
-    else if (name != NULL)
-        problem_set(problem, "--%s takes no value", name);
-    else if (optopt > 0)
-        problem_set(problem, "there is no option -%c", optopt);
-    else
-        problem_set(problem, "there is no option %s", option);
 }
 
 static bool is_filtered(const struct filter *filter)
 {
     return filter->from > 0 || filter->to < UINT64_MAX || filter->since[0] != '\0' ||
            filter->until[0] != '\0' || filter->some_peers || filter->listener != NULL;
+}
+
+/* How many of the files have this name. */
+static size_t count_of(const struct arguments *arguments, const char *name)
+{
+    size_t count = arguments->receipts != NULL && strcmp(arguments->receipts, name) == 0;
+
+    for (size_t at = 0; at < arguments->files_count; at++)
+        count += strcmp(arguments->files[at], name) == 0;
+    return count;
 }
 
 static bool fits_together(const struct arguments *arguments, struct problem *problem)
@@ -267,9 +222,13 @@ static bool fits_together(const struct arguments *arguments, struct problem *pro
     bool prints = forms > 0 || arguments->nul || arguments->follow || arguments->once ||
                   arguments->shipped || arguments->position != NULL || arguments->resume != NULL ||
                   is_filtered(&arguments->filter);
-    const char *why = NULL;
+    const char *why = filter_contradiction(&arguments->filter);
 
-    if (forms > 1)
+    if (count_of(arguments, "-") > 1)
+        why = "there is only one standard input: - can be given once";
+    else if (count_of(arguments, "") > 0)
+        why = "FILE is the name of a journal, or - for standard input: it cannot be empty";
+    else if (forms > 1)
         why = "only one of --json, --long, --format and --id can be given";
     else if ((arguments->check || arguments->repair) && prints)
         why = "--check, --receipts and --repair print no messages: the other options do not go "
@@ -289,20 +248,15 @@ static bool fits_together(const struct arguments *arguments, struct problem *pro
 
 bool arguments_parse(int argc, char **argv, struct arguments *arguments, struct problem *problem)
 {
+    struct command_line line = {
+        .argc = argc, .argv = argv, .letters = ":0c:fhV", .options = long_options};
     int option;
 
     *arguments = (struct arguments){.filter = {.to = UINT64_MAX}};
-    opterr = 0;
-    while ((option = getopt_long(argc, argv, ":0c:fhV", long_options, NULL)) != -1) {
-        if (option == '?' || option == ':') {
-            explain(option, argv, problem);
+    while ((option = command_line_next(&line, problem)) != COMMAND_LINE_END)
+        if (option == COMMAND_LINE_WRONG || !take_option(&line, arguments, problem))
             return false;
-        }
-        if (!take_option(option, arguments, problem))
-            return false;
-    }
-    arguments->files = argv + optind;
-    arguments->files_count = (size_t)(argc - optind);
+    arguments->files = command_line_words(&line, &arguments->files_count);
     return fits_together(arguments, problem);
 }
 

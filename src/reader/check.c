@@ -21,6 +21,10 @@ static bool flush(struct check *check, size_t enough)
 {
     if (check->output.size < enough || check->output.size == 0)
         return true;
+    if (check->quiet) {
+        check->output.size = 0;
+        return true;
+    }
     progress_hide(&check->progress);
     return output_write(&check->output) || errno == EPIPE || fail("write to", "standard output");
 }
@@ -61,28 +65,13 @@ static bool check_seq(struct check *check, const struct input *input, const stru
     return true;
 }
 
-static unsigned two_digits(const char *digits)
-{
-    return (unsigned)(digits[0] - '0') * 10 + (unsigned)(digits[1] - '0');
-}
-
-/* Whether there is such a time; 31 February, which is rare, is let through. */
-static bool is_possible(const char *time)
-{
-    unsigned month = two_digits(time + 5);
-    unsigned day = two_digits(time + 8);
-
-    return month >= 1 && month <= 12 && day >= 1 && day <= 31 && two_digits(time + 11) <= 23 &&
-           two_digits(time + 14) <= 59 && two_digits(time + 17) <= 60;
-}
-
 static bool check_time(struct check *check, const struct input *input,
                        const struct input_line *line, const char *time)
 {
     bool back = memcmp(time, check->time, RECORD_TIME_LENGTH) < 0;
     bool noted = true;
 
-    if (!is_possible(time))
+    if (!record_time_exists(time))
         noted = find(check, input, line, "there is no time %.*s", RECORD_TIME_LENGTH, time);
     else if (back)
         noted = buffer_printf(&check->output,
@@ -208,6 +197,11 @@ bool check_receipts(struct check *check, const char *path)
         }
     }
     bool whole = result == INPUT_END || fail("read", path);
+    if (whole && input_rest(&input) > 0)
+        whole = find(check, &input, NULL,
+                     "an unfinished line of %" PRIu64 " bytes: what it says is not checked",
+                     input_rest(&input)) ||
+                fail("check", path);
     input_close(&input);
     receipts_sort(&check->receipts);
     return whole;

@@ -15,8 +15,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Zeroed it has seen nothing. Its owner calls check_free(). */
+/* Zeroed it has seen nothing; `quiet` it prints nothing and only counts. Its owner calls
+ * check_free(). */
 struct check {
+    bool quiet;
     uint64_t findings;
     uint64_t records;
     uint64_t first_seq, last_seq;      /* 0: there was no record yet */

@@ -9,7 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { BLOCK = 65536 }; /* bytes read at once when looking for the last record */
+/* Bytes read at once when looking for the beginning of a line: most are short. */
+enum { BLOCK_MIN = 512, BLOCK_MAX = 65536 };
 
 /* Reads up to `size` bytes at `offset`; less at the end of the file, -1 with errno. */
 static ssize_t read_at(int fd, unsigned char *bytes, size_t size, uint64_t offset)
@@ -54,23 +55,23 @@ bool files_first(int fd, struct files_record *record)
 /* Sets *begin to the offset after the last LF before `end`; 0: there is none. */
 static bool find_line(int fd, uint64_t end, uint64_t *begin)
 {
-    unsigned char *block = malloc(BLOCK);
-    bool found = false;
+    unsigned char block[BLOCK_MAX];
+    size_t most = BLOCK_MIN;
 
-    *begin = 0;
-    while (block != NULL && !found && end > 0) {
-        size_t size = end < BLOCK ? (size_t)end : BLOCK;
+    while (end > 0) {
+        size_t size = end < most ? (size_t)end : most;
         end -= size;
         if (read_at(fd, block, size, end) != (ssize_t)size)
-            break;
-        for (; size > 0 && !found; size--)
+            return false;
+        for (; size > 0; size--)
             if (block[size - 1] == '\n') {
                 *begin = end + size;
-                found = true;
+                return true;
             }
+        most = BLOCK_MAX;
     }
-    free(block);
-    return found || end == 0;
+    *begin = 0;
+    return true;
 }
 
 bool files_last(int fd, uint64_t end, struct files_record *record)

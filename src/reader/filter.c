@@ -10,11 +10,13 @@
 static const char first_of_all[] = "0000-01-01T00:00:00.000000Z";
 static const char last_of_all[] = "9999-12-31T23:59:59.999999Z";
 
-static bool fits(char c, char model)
+/* As many bytes of a time say when it begins: 2026-11-23, then with hour, minute and second. */
+static bool is_beginning(size_t size)
 {
-    if (model >= '0' && model <= '9')
-        return c >= '0' && c <= '9';
-    return c == model || (model == 'T' && c == ' ');
+    enum { DATE = 10, HOUR = 13, MINUTE = 16, SECOND = 19, FRACTION = 21 };
+
+    return size == DATE || size == HOUR || size == MINUTE || size == SECOND ||
+           (size >= FRACTION && size < RECORD_TIME_LENGTH);
 }
 
 /* Copies the given beginning over `rest`. */
@@ -22,18 +24,15 @@ static bool take_time(const char *text, const char *rest, char *time)
 {
     size_t size = strlen(text);
 
-    if (size > 0 && size < RECORD_TIME_LENGTH && text[size - 1] == 'Z')
+    if (size > 0 && text[size - 1] == 'Z')
         size--;
-    if (size < strlen("2026-11-23") || size > RECORD_TIME_LENGTH)
+    if (!is_beginning(size))
         return false;
-    for (size_t at = 0; at < size; at++)
-        if (!fits(text[at], rest[at]))
-            return false;
     memcpy(time, rest, RECORD_TIME_LENGTH + 1);
     memcpy(time, text, size);
-    if (size > strlen("2026-11-23"))
+    if (time[strlen("2026-11-23")] == ' ')
         time[strlen("2026-11-23")] = 'T';
-    return true;
+    return record_time_is_form(time) && record_time_exists(time);
 }
 
 bool filter_since(struct filter *filter, const char *text)
@@ -62,7 +61,6 @@ static bool add_networks(struct network_list *list, const struct network_list *m
 bool filter_peers(struct filter *filter, const char *text, struct problem *problem)
 {
     struct network_list more;
-    bool added = true;
 
     filter->some_peers = true;
     if (strcmp(text, "unix") == 0) {
@@ -71,12 +69,23 @@ bool filter_peers(struct filter *filter, const char *text, struct problem *probl
     }
     if (!network_list_parse(text, &more, problem))
         return false;
-    if (more.count > 0)
-        added = add_networks(&filter->networks, &more);
-    if (!added)
+    bool some = more.count > 0;
+    bool added = some && add_networks(&filter->networks, &more);
+    if (!some)
+        problem_set(problem, "an address, a network or unix is needed, not '%s'", text);
+    else if (!added)
         problem_set(problem, "not enough memory");
     network_list_free(&more);
     return added;
+}
+
+const char *filter_contradiction(const struct filter *filter)
+{
+    if (filter->from > filter->to)
+        return "--from is higher than --to: no record can be both";
+    if (filter->until[0] != '\0' && strcmp(filter->since, filter->until) > 0)
+        return "--since is later than --until: no record can be both";
+    return NULL;
 }
 
 static bool look_up(const struct filter *filter, const char *text, size_t size)

@@ -33,13 +33,17 @@ struct filter {
 
 /*
  * Reads the beginning of a time as records have it, `2026-11-23`, `2026-11-23 04:12`,
- * `2026-11-23T04:12:07.5Z`: since its first, or until its last microsecond. False: it is none.
+ * `2026-11-23T04:12:07.5Z`: since its first, or until its last microsecond. False: it is none, or
+ * there is no such time; then the filter is of no use.
  */
 bool filter_since(struct filter *filter, const char *text) MUST_USE;
 bool filter_until(struct filter *filter, const char *text) MUST_USE;
 
 /* Adds addresses and networks, or `unix`. False with the problem. */
 bool filter_peers(struct filter *filter, const char *text, struct problem *problem) MUST_USE;
+
+/* Why no record can be wanted; NULL: some can. */
+const char *filter_contradiction(const struct filter *filter);
 
 /* Whether the record is wanted. */
 bool filter_has(struct filter *filter, const struct record_line *record);

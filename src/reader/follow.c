@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 enum { DELAY_MIN_US = 1000, DELAY_MAX_US = 1000 * 1000 };
 
@@ -26,7 +27,7 @@ static bool is_replaced(const struct follow *follow)
 {
     struct stat status;
 
-    return stat(follow->path, &status) == 0 &&
+    return follow->input.fd != STDIN_FILENO && stat(follow->path, &status) == 0 &&
            (status.st_dev != follow->input.device || status.st_ino != follow->input.inode);
 }
 
@@ -148,7 +149,7 @@ static enum turn go_on(struct follow *follow, bool forever, uint64_t begin)
             return TURN_ON;
     }
     follow->final = false;
-    if (!forever) {
+    if (!forever || !follow->input.regular) { /* the end of a pipe is one for good */
         reading_end(follow->reading, &follow->input);
         return TURN_DONE;
     }

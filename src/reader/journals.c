@@ -62,8 +62,15 @@ void journals_close(struct journals *journals)
     *journals = (struct journals){0};
 }
 
-char *journals_configured(const char *file)
+char *journals_configured(const struct config *config)
 {
+    const char *file = config->journal.file;
+
+    if (config->journal.postgresql[0] != '\0') {
+        log_error("the journal of the configuration is in PostgreSQL: read it there with psql, or "
+                  "name a file");
+        return NULL;
+    }
     if (strcmp(file, "-") == 0) {
         log_error("the configuration has file = - in [journal]: name the journal that is to be "
                   "read");

@@ -5,6 +5,7 @@
 #define TCPACK_READER_JOURNALS_H
 
 #include "common/compiler.h"
+#include "common/config/config.h"
 #include "reader/input.h"
 
 #include <stdbool.h>
@@ -37,9 +38,9 @@ void journals_close(struct journals *journals);
 #define JOURNALS_DEFAULT JOURNALS_FOLDER "/journal"
 
 /*
- * The path of the journal that the configuration has as `file`: as it stands if it is absolute,
- * else in the service's folder. For the caller to free. NULL: it was logged.
+ * The path of the journal of the configuration: as it stands there if it is absolute, else in the
+ * service's folder. For the caller to free. NULL: it was logged.
  */
-char *journals_configured(const char *file) MUST_USE;
+char *journals_configured(const struct config *config) MUST_USE;
 
 #endif

@@ -1,12 +1,13 @@
 #include "reader/peer.h"
 
 #include "common/number.h"
+#include "common/record.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <string.h>
 
-enum { PORT_MAX = 65535, TEXT_SIZE = 128 }; /* more than any peer has: INET6_ADDRSTRLEN, a zone */
+enum { PORT_MAX = 65535, TEXT_SIZE = RECORD_PEER_MAX + 1 };
 
 /* `[ADDRESS]` or `[ADDRESS%ZONE]`, from after the bracket. */
 static bool parse_ipv6(char *text, struct sockaddr_in6 *address)

@@ -1,7 +1,6 @@
 #include "reader/reading.h"
 
 #include "common/log.h"
-#include "reader/files.h"
 #include "reader/output.h"
 
 #include <errno.h>
@@ -22,6 +21,7 @@ void reading_begin(struct reading *reading, const struct input *input)
     reading->good_offset = input->offset;
     reading->good_lines = input->lines;
     reading->foreign = false;
+    reading->last_of = 0;
     reading->reported_end = 0;
     reading->reports = 0;
 }
@@ -215,17 +215,18 @@ static bool print_record(struct reading *reading, struct record_line *record)
  * After something that is no record, in a file that no tcpackd has open: whether what follows can
  * be of its last commit. The next start of tcpackd cuts that back then.
  */
-static bool may_be_cut(const struct reading *reading, const struct input *input,
+static bool may_be_cut(struct reading *reading, const struct input *input,
                        const struct record_line *record, bool *cut)
 {
-    struct files_record last;
-
     *cut = false;
     if (!reading->foreign || input->held || !input->regular)
         return true;
-    if (!files_last(input->fd, input->committed, &last))
-        return false;
-    *cut = memcmp(last.time, record->time, RECORD_TIME_LENGTH) == 0;
+    if (reading->last_of != input->committed) { /* once for each look, not for each record */
+        if (!files_last(input->fd, input->committed, &reading->last_record))
+            return false;
+        reading->last_of = input->committed;
+    }
+    *cut = memcmp(reading->last_record.time, record->time, RECORD_TIME_LENGTH) == 0;
     return true;
 }
 

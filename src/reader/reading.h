@@ -8,6 +8,7 @@
 #include "common/buffer.h"
 #include "common/compiler.h"
 #include "common/position.h"
+#include "reader/files.h"
 #include "reader/filter.h"
 #include "reader/form.h"
 #include "reader/input.h"
@@ -39,6 +40,8 @@ struct reading {
     uint64_t good_offset, good_lines; /* after its last record */
     uint64_t foreign_offset;          /* of what follows that and is no record */
     bool foreign;                     /* there is some */
+    uint64_t last_of;                 /* so many bytes of it were looked at for their */
+    struct files_record last_record;  /* last record; seq 0: they have none, or were not */
     uint64_t reported_end;            /* what was reported ends here */
     unsigned reports;                 /* of what is no record */
 };

@@ -99,7 +99,7 @@ static size_t lower_bound(const struct receipts *receipts, uint64_t seq)
 void receipts_find(struct receipts *receipts, uint64_t seq)
 {
     for (size_t at = lower_bound(receipts, seq);
-         at < receipts->count && receipts->all[at].seq == seq; at++)
+         at < receipts->count && receipts->all[at].seq == seq && !receipts->all[at].found; at++)
         receipts->all[at].found = true;
 }
 

@@ -252,7 +252,7 @@ static enum repair_result repair_locked(int fd, const char *path)
     if (!for_each_run(fd, &status, &survey.records, survey_run, &survey))
         return fail("read", path);
     if (survey.foreign == 0) {
-        log_info("%s: there is nothing to repair", path);
+        log_info("%s: there is nothing to set aside: each line is a record", path);
         return REPAIR_NOTHING;
     }
     if (survey.records > 0)

@@ -15,6 +15,7 @@
 #include "reader/repair.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,7 +38,7 @@ static char *name_of_configured(const struct arguments *arguments, int *status)
     if (!config_load(&source, &config_report_to_log, &config))
         return NULL;
     *status = EX_NOINPUT;
-    char *name = journals_configured(config.journal.file);
+    char *name = journals_configured(&config);
     config_free(&config);
     return name;
 }
@@ -216,6 +217,25 @@ static int check(const struct arguments *arguments, char **names, size_t count)
     return status;
 }
 
+/* What a journal has after its repair: that tcpackd takes it again does not mean that all is well.
+ */
+static void report_rest(const char *name)
+{
+    struct check check = {.quiet = true};
+    struct input input;
+
+    if (!input_open(&input, name)) {
+        log_warning("cannot check %s: %s", name, strerror(errno));
+        return;
+    }
+    if (check_input(&check, &input) && check.findings > 0)
+        log_warning("%s: what is damaged within records, or missing, cannot be repaired and stays "
+                    "as it is: %" PRIu64 " findings of tcpack-journal --check",
+                    name, check.findings);
+    input_close(&input);
+    check_free(&check);
+}
+
 static int repair_all(char **names, size_t count)
 {
     int worst = EX_OK;
@@ -225,6 +245,7 @@ static int repair_all(char **names, size_t count)
         switch (repair(names[at])) {
         case REPAIR_NOTHING:
         case REPAIR_DONE:
+            report_rest(names[at]);
             break;
         case REPAIR_REFUSED:
             status = EXIT_FOUND;

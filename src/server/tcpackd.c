@@ -1,4 +1,5 @@
 /* tcpackd.c: main(): reads the command line and the configuration, and serves. See tcpackd(8). */
+#include "common/command_line.h"
 #include "common/compiler.h"
 #include "common/config/config.h"
 #include "common/config/report.h"
@@ -11,7 +12,6 @@
 #include "server/server.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -44,8 +44,6 @@ static const char help[] =
     "  -V, --version                         print the version and exit\n"
     "  -h, --help                            print this help and exit\n";
 
-static const char options[] = ":c:o:tTqvVh";
-
 static const struct option long_options[] = {
     {"config", required_argument, NULL, 'c'},
     {"option", required_argument, NULL, 'o'},
@@ -60,7 +58,7 @@ static const struct option long_options[] = {
 
 enum { PROBLEM_BYTES = 256, PATH_BYTES = 4096 };
 
-struct command_line {
+struct options {
     struct config_source source;
     const char **overrides; /* owned; the texts are the arguments */
     bool check;
@@ -93,78 +91,72 @@ static NORETURN void exit_printed(bool printed)
     exit(EX_OK);
 }
 
-/* getopt_long() found an unknown option, a missing argument, or an argument too many. */
-static NORETURN void exit_wrong_option(int what, const char *argument)
+static void parse_option(const struct command_line *line, struct options *options)
 {
-    bool is_known = optopt > 0 && strchr(options, optopt) != NULL;
+    struct problem problem;
+    bool taken = true;
 
-    if (what == ':')
-        exit_usage("%s needs an argument", argument);
-    if (is_known)
-        exit_usage("this option takes no argument: %s", argument);
-    if (optopt > 0)
-        exit_usage("there is no option -%c", optopt);
-    exit_usage("there is no option %s", argument);
-}
-
-/* `argument` is the last argument that getopt_long() has processed. */
-static void parse_option(struct command_line *line, int option, const char *argument)
-{
-    switch (option) {
+    switch (line->option) {
     case 'c':
-        line->source.path = optarg;
-        line->source.must_exist = true;
+        options->source.must_exist = true;
+        taken = command_line_text(line, command_line_file, &options->source.path, &problem);
         break;
     case 'o':
-        line->overrides[line->source.overrides_count++] = optarg;
+        taken = command_line_text(line, "section.key=value",
+                                  &options->overrides[options->source.overrides_count++], &problem);
         break;
     case 't':
-        line->check = true;
+        options->check = true;
         break;
     case 'T':
-        line->print = true;
+        options->print = true;
         break;
     case 'q':
-        line->quiet = true;
+        options->quiet = true;
         break;
     case 'v':
-        line->verbose++;
+        options->verbose++;
         break;
     case 'V':
         exit_printed(puts("tcpackd " PACKAGE_VERSION) >= 0);
-    case 'h':
-        exit_printed(fputs(help, stdout) >= 0);
     default:
-        exit_wrong_option(option, argument);
+        exit_printed(fputs(help, stdout) >= 0);
     }
+    if (!taken)
+        exit_usage("%s", problem.text);
 }
 
-static struct command_line parse_command_line(int argc, char **argv)
+static struct options parse_command_line(int argc, char **argv)
 {
-    struct command_line line = {.source = {.path = default_path}};
+    struct command_line line = {
+        .argc = argc, .argv = argv, .letters = ":c:o:tTqvVh", .options = long_options};
+    struct options options = {.source = {.path = default_path}};
+    struct problem problem;
     int option;
 
-    line.overrides = calloc((size_t)argc, sizeof *line.overrides); /* an upper bound */
-    if (line.overrides == NULL) {
+    options.overrides = calloc((size_t)argc, sizeof *options.overrides); /* an upper bound */
+    if (options.overrides == NULL) {
         log_error("cannot read the command line: %s", strerror(errno));
         exit(EX_OSERR);
     }
-    opterr = 0; /* exit_wrong_option() reports errors */
-    while ((option = getopt_long(argc, argv, options, long_options, NULL)) != -1)
-        parse_option(&line, option, argv[optind - 1]);
+    while ((option = command_line_next(&line, &problem)) != COMMAND_LINE_END) {
+        if (option == COMMAND_LINE_WRONG)
+            exit_usage("%s", problem.text);
+        parse_option(&line, &options);
+    }
     if (optind < argc)
         exit_usage("unexpected argument: %s; name the configuration with -c FILE", argv[optind]);
-    if (line.check && line.print)
+    if (options.check && options.print)
         exit_usage("-t and -T exclude each other");
-    if (line.quiet && line.verbose > 0)
+    if (options.quiet && options.verbose > 0)
         exit_usage("-q and -v exclude each other");
-    if (line.quiet)
-        line.overrides[line.source.overrides_count++] = "log.level=warning";
-    if (line.verbose > 0)
-        line.overrides[line.source.overrides_count++] =
-            line.verbose == 1 ? "log.level=debug" : "log.level=trace";
-    line.source.overrides = line.overrides;
-    return line;
+    if (options.quiet)
+        options.overrides[options.source.overrides_count++] = "log.level=warning";
+    if (options.verbose > 0)
+        options.overrides[options.source.overrides_count++] =
+            options.verbose == 1 ? "log.level=debug" : "log.level=trace";
+    options.source.overrides = options.overrides;
+    return options;
 }
 
 /*
@@ -269,22 +261,22 @@ int main(int argc, char **argv)
     signals_hold();
     descriptors_prepare_standard();
     log_open("tcpackd", LOG_LEVEL_INFO, LOG_TO_STDERR);
-    struct command_line line = parse_command_line(argc, argv);
-    line.source.journal_file = state_journal(journal_file);
-    bool loaded = config_load(&line.source, &config_report_to_log, &config);
+    struct options options = parse_command_line(argc, argv);
+    options.source.journal_file = state_journal(journal_file);
+    bool loaded = config_load(&options.source, &config_report_to_log, &config);
     if (!loaded) {
-        if (!line.check && !line.print)
+        if (!options.check && !options.print)
             notify_failure(EX_CONFIG);
-        free(line.overrides);
+        free(options.overrides);
         return EX_CONFIG;
     }
-    if (line.print)
-        status = print(&line.source, &config);
-    else if (line.check)
-        status = check(&line.source, &config);
-    else if ((status = serve(&line.source, &config)) != EX_OK)
+    if (options.print)
+        status = print(&options.source, &config);
+    else if (options.check)
+        status = check(&options.source, &config);
+    else if ((status = serve(&options.source, &config)) != EX_OK)
         notify_failure(status);
     config_free(&config);
-    free(line.overrides);
+    free(options.overrides);
     return status;
 }

@@ -283,11 +283,11 @@ def test_a_server_that_speaks_first_acknowledges_nothing():
 
 
 @pytest.mark.parametrize("arguments, problem", [
-    (["-Z"], "unknown option -Z"),
-    (["--nonsense"], "unknown option --nonsense"),
+    (["-Z"], "there is no option -Z"),
+    (["--nonsense"], "there is no option --nonsense"),
     (["--help=x"], "--help takes no value"),
     (["--json=yes", "x"], "--json takes no value"),
-    (["--json", "-Zq"], "unknown option -Z"),
+    (["--json", "-Zq"], "there is no option -Z"),
     (["-p"], "-p needs a value"),
     (["-p", "0", "x"], "-p takes a number from 1 to 65535, not '0'"),
     (["-p", "80x", "x"], "not '80x'"),
@@ -308,6 +308,13 @@ def test_a_server_that_speaks_first_acknowledges_nothing():
     (["x", "-H", "[::1]:8001"], "write -H [::1] -p 8001"),
     (["--host=example.net:", "x"], "write -H example.net -p PORT"),
     (["-H", ":8001", "x"], "-H needs a host before ':8001'"),
+    (["-H", "", "x"], "-H takes an address, a name, or the path of a Unix socket, not ''"),
+    (["-c", "", "x"], "-c takes the name of a file, not ''"),
+    (["--position=", "x"], "--position takes the name of a file, not ''"),
+    (["-f", "", "x"], "-f takes auto, line, nul, octet, syslog or relp, not ''"),
+    (["-p", "", "x"], "-p takes a number from 1 to 65535, not ''"),
+    (["-t", "", "x"], "-t takes seconds"),
+    (["--id=", "x"], "--id takes a name"),
     (["--load", "5", "-r"], "cannot be combined with --load"),
     (["--load", "5", "--retries", "2"], "cannot be combined with --load"),
     (["--load", "5", "--from", "1"], "cannot be combined with --load"),
@@ -318,6 +325,21 @@ def test_usage(arguments, problem):
     result = tcpack(None, *arguments)
     assert result.status == 64
     assert problem in result.stderr and "tcpack -h" in result.stderr
+
+
+@pytest.mark.parametrize("kind, reason", [
+    ("file", "does not have a position in it"), ("fifo", "it is not a regular file"),
+    ("directory", "it is not a regular file")])
+def test_position_is_no_other_file(server, tmp_path, kind, reason):
+    """A wrong name must be found before anything is sent, and must not be written over."""
+    path = tmp_path / "position"
+    {"file": lambda: path.write_text("readings\n"), "fifo": lambda: os.mkfifo(path),
+     "directory": path.mkdir}[kind]()
+    one = server()
+    result = tcpack(one, "--position", path, "dev 1 x")
+    assert result.status == 64 and reason in result.stderr
+    assert one.journal().read() == []
+    assert kind != "file" or path.read_text() == "readings\n"
 
 
 def test_help_and_version():

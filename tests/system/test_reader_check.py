@@ -195,8 +195,23 @@ def test_repair_keeps_the_records_after_what_is_foreign(server, path):
 
 def test_repair_lets_good_journals_be(path):
     path.write_bytes(records(1, 3))
-    assert read("--repair", path).status == 0
+    result = read("--repair", path)
+    assert result.status == 0 and result.stdout == b""
+    assert result.stderr == \
+        f"tcpack-journal: {path}: there is nothing to set aside: each line is a record\n"
     assert path.read_bytes() == records(1, 3) and not damaged(path)
+
+
+@pytest.mark.parametrize("tail", [b"", b"garbage\n"])
+def test_repair_says_what_it_leaves(path, tail):
+    """A damaged message once got "there is nothing to repair"."""
+    journal = records(1, 1) + record(2, b"two")[:-1] + b"\\q\n" + record(9, b"nine", peer="nobody")
+    path.write_bytes(journal + tail)
+    result = read("--repair", path)
+    assert result.status == 0 and path.read_bytes() == journal
+    assert "cannot be repaired and stays as it is: 3 findings of tcpack-journal --check" in \
+        result.stderr
+    assert len(findings(path)[0]) == 3
 
 
 @pytest.mark.parametrize("content", [b"root:x:0:0\n", b"\0" * 100])
@@ -223,6 +238,18 @@ def test_a_tail_that_cannot_be_kept_stays(path, tmp_path):
     result = programs.run("bash", "-c", "trap '' XFSZ; " + script)
     assert result.returncode == 74, result.stderr
     assert path.read_bytes() == records(1, 3) + b"x" * 100000
+
+
+def test_an_unfinished_receipt_is_found(path, tmp_path):
+    """What a killed tcpack left: such a line was left out without a word."""
+    receipts = tmp_path / "receipts"
+    path.write_bytes(records(1, 3))
+    whole = b'{"line":1,"seq":1,"latency_us":5,"reply":"1"}\n'
+    for rest in b'{"line":2,"seq":9,"latency_us":5,"reply":"9"}', b'{"line":2,"se':
+        receipts.write_bytes(whole + rest)
+        result = read("--check", "--receipts", receipts, path)
+        assert result.status == 1
+        assert f"{receipts}:2: an unfinished line of {len(rest)} bytes".encode() in result.stdout
 
 
 # Once.

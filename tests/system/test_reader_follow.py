@@ -3,6 +3,7 @@ tcpack-journal -f prints each committed record once and nothing else: whatever h
 and to the reader itself if it has a position.
 """
 
+import os
 import random
 import re
 import signal
@@ -245,6 +246,25 @@ def test_a_live_server_with_rotations_and_kills(server, path, format, long):
         assert not follower.log.lines
 
 
+def test_the_end_of_a_pipe_is_the_end(tmp_path):
+    """As with tail -f: nothing can follow. A file that has the name - is another one."""
+    (tmp_path / "-").write_bytes(records(1, 9))
+    assert read("-f", "-", data=records(1, 5), cwd=tmp_path).stdout == messages(1, 5)
+    result = read("-f", "-", data=records(1, 5) + b"6 2026", cwd=tmp_path)
+    assert result.stdout == messages(1, 5) and result.status == 1
+    assert "standard input: its last 6 bytes are left out" in result.stderr
+
+
+def test_standard_input_that_is_a_file_is_followed(path, tmp_path):
+    (tmp_path / "-").write_bytes(b"another file")
+    path.write_bytes(records(1, 2))
+    with open(path, "rb") as file, Follower("-", stdin=file, cwd=tmp_path) as follower:
+        follower.wait(messages(1, 2))
+        with open(path, "ab") as more:
+            more.write(records(3, 4))
+        follower.wait(messages(1, 4))
+
+
 # Positions.
 
 def test_each_run_goes_on_after_the_last(path, tmp_path):
@@ -296,6 +316,16 @@ def test_what_is_no_position_is_refused(path, tmp_path, content):
     result = read("--position", position, path)
     assert result.status == 66 and result.stdout == b""
     assert position.read_bytes() == content
+
+
+@pytest.mark.parametrize("option", ["--position", "--resume"])
+def test_a_fifo_is_no_position(path, tmp_path, option):
+    """Nobody may ever write to it: it was waited for without end."""
+    os.mkfifo(tmp_path / "position")
+    path.write_bytes(records(1, 9))
+    result = read(option, tmp_path / "position", path)
+    assert result.status == 66 and result.stdout == b""
+    assert "position: it is not a regular file" in result.stderr
 
 
 def test_a_position_is_of_one_name(path, tmp_path):

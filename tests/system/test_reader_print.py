@@ -53,6 +53,18 @@ def test_forms(tmp_path, format):
             for seq, message in enumerate(AWKWARD, 1))
 
 
+@pytest.mark.parametrize("name", [b"a\x1b[31m", b"a\xff", "a\u0085".encode(), b"a b", b"a\x7f"])
+def test_no_control_character_comes_with_a_listener(tmp_path, name):
+    """[listener NAME] has none of these: what has them is damaged, or meant for a terminal."""
+    line = record(1, b"one", "json", listener="NAME").replace(b"NAME", name)
+    path = tmp_path / "journal"
+    path.write_bytes(line + records(2, 3))
+    for form in "--json", "--long", "--format={listener}":
+        result = read(form, path)
+        assert name not in result.stdout
+        assert result.status == 1 and f"{path}:1: not a record" in result.stderr
+
+
 def test_listener(tmp_path):
     (tmp_path / "journal").write_bytes(
         record(1, b"one", "json", listener="gates") + record(2, b"two", "json"))
@@ -178,6 +190,15 @@ def test_what_the_next_start_cuts_is_left_out(tmp_path):
     assert result.status == 1 and "cuts them when it starts" in result.stderr
 
 
+def test_much_damage_does_not_take_long(tmp_path):
+    """For each record after damage the last one of the file was looked for: that took hours."""
+    path = tmp_path / "journal"
+    path.write_bytes(b"".join(b"garbage\n" + records(seq, seq) for seq in range(1, 20001))
+                     + b"x\n" * 100000)
+    result = read(path)
+    assert result.stdout == messages(1, 19999) and result.status == 1
+
+
 def test_damage_before_the_last_commit_hides_nothing(tmp_path):
     path = tmp_path / "journal"
     path.write_bytes(records(1, 5) + bytes(700) + b"\n" + records(7, 9))
@@ -220,12 +241,36 @@ def test_memory_does_not_grow_with_a_line_that_has_no_end(tmp_path):
     ("--peer", "10.0.0.1/8"), ("--format", "{what}"), ("--format", "\\q"), ("--id", "a b"),
     ("--id", "x" * 65), ("--id", ""), ("--json", "--long"), ("--check", "--json"), ("--what",),
     ("--repair",), ("--position", "a", "--resume", "b"), ("--check", "--repair", "x"), ("--from",),
-    ("--json=1",), ("--id", "x", "--shipped"),
+    ("--json=1",), ("--id", "x", "--shipped"), ("--from", 0), ("--to", 0),
+    ("-", "-"),
+    ("--check", "--receipts", "-", "-"), ("--from", 3, "--to", 2), ("--since", "2026-11-02", "--until", "2026-11-01"),
+    ("--since", "2026-13-45"), ("--until", "2026-02-30"), ("--since", "2026-11-01T25:00"),
+    ("--since", "2026-11-01T2"), ("--since", "2026-11-01T12:00:60"),
 ])
 def test_usage(arguments):
     result = read(*arguments)
     assert result.status == 64 and result.stdout == b""
     assert result.stderr.startswith("tcpack-journal: error: ")
+
+
+@pytest.mark.parametrize("arguments, expected", [
+    (["--peer="], "--peer: an address, a network or unix is needed, not ''"),
+    (["--peer", " , "], "--peer: an address, a network or unix is needed"),
+    (["--format="], "--format takes a text such as '{seq} {message}', not ''"),
+    (["--position="], "--position takes the name of a file, not ''"),
+    (["--resume="], "--resume takes the name of a file, not ''"),
+    (["--receipts="], "--receipts takes the name of a file, not ''"),
+    (["-c", ""], "-c takes the name of a file, not ''"),
+    (["--since="], "--since takes a valid time in UTC"),
+    (["--to="], "--to takes a number from 1"),
+    (["--id="], "--id takes a name"),
+    ([""], "FILE is the name of a journal, or - for standard input: it cannot be empty"),
+])
+def test_an_empty_value_is_a_mistake(journal, arguments, expected):
+    """Such as a variable of a shell that is not set: what is printed must not look like an answer."""
+    result = read(*arguments, journal)
+    assert result.status == 64 and result.stdout == b""
+    assert expected in result.stderr
 
 
 def test_no_such_file(tmp_path, journal):
@@ -256,6 +301,16 @@ def test_without_a_journal_in_the_configuration(tmp_path):
     config.write_text("[journal]\nfile = -\n")
     result = read("-c", config)
     assert result.status == 66 and "has file = -" in result.stderr
+
+
+def test_a_journal_in_postgresql_is_named(tmp_path):
+    """It said that the configuration has file = -, which nobody had written there."""
+    config = tmp_path / "tcpack.ini"
+    config.write_text("[journal]\npostgresql = host=db dbname=tcpack\n")
+    result = read("-c", config)
+    if "without libpq" in result.stderr:
+        pytest.skip("built without libpq")
+    assert result.status == 66 and "is in PostgreSQL" in result.stderr
 
 
 # At a terminal.

@@ -62,9 +62,11 @@ def test_help(option):
 
 
 @pytest.mark.parametrize("arguments, words", [
-    (["-x"], ["x"]), (["-c"], ["c", "argument"]), (["-o"], ["o", "argument"]), (["word"], ["word"]),
+    (["-x"], ["x"]), (["-c"], ["-c needs a value"]), (["-o"], ["-o needs a value"]), (["word"], ["word"]),
     (["--nonsense"], ["--nonsense"]), (["-t", "word"], ["word", "-c FILE"]),
-    (["--config"], ["--config", "argument"]), (["--check=1"], ["no argument", "--check=1"]),
+    (["--config"], ["--config needs a value"]), (["--check=1"], ["--check takes no value"]),
+    (["-c", ""], ["-c takes the name of a file, not ''"]),
+    (["-o", ""], ["-o takes section.key=value, not ''"]),
     (["--check", "-Zt"], ["-Z"]), (["--", "-t"], ["-t"]), (["-t", "-T"], ["-t and -T"]),
     (["-q", "-v"], ["-q and -v"]),
 ])

@@ -73,6 +73,49 @@ static void test_an_absent_file_is_the_beginning(void **state)
     assert_int_equal(loaded.number, 0);
 }
 
+/* A FIFO would have to be waited for, and any device can be written over. */
+static void test_only_a_regular_file_is_read(void **state)
+{
+    struct problem problem;
+    struct position loaded;
+
+    (void)state;
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_false(position_load(path, &loaded, &problem));
+    assert_non_null(strstr(problem.text, "/position: it is not a regular file"));
+    assert_false(position_load("/dev/null", &loaded, &problem));
+    assert_string_equal(problem.text,
+                        "cannot read the position in /dev/null: it is not a regular file");
+}
+
+static void test_no_positions(void **state)
+{
+    static const char *const bad[] = {
+        "",
+        "7",
+        "7 a b\n",
+        "7 a\n8 a\n",
+        "-7 a\n",
+        "7 a/b\n",
+        "7 a 2026-01-31T23:59:59.123456Z 1 2\n",
+        "7 a xxxxxxxxxxxxxxxxxxxxxxxxxxx 1 2 3\n",
+        "7 a 2026-01-31T23:59:59.123456Z 1 2 3 4\n",
+        "7 a 2026-01-31T23:59:59.123456Z x 2 3\n",
+    };
+    struct problem problem;
+    struct position loaded;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        FILE *file = fopen(path, "w");
+        assert_non_null(file);
+        assert_true(fputs(bad[i], file) >= 0);
+        assert_int_equal(fclose(file), 0);
+        assert_false(position_load(path, &loaded, &problem));
+        assert_non_null(strstr(problem.text, "does not have a position in it"));
+    }
+}
+
 static void test_faults_are_told(void **state)
 {
     const struct position position = {.number = 1};
@@ -94,6 +137,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_what_is_saved_is_loaded, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(test_an_absent_file_is_the_beginning, make_folder,
                                         remove_folder),
+        cmocka_unit_test_setup_teardown(test_only_a_regular_file_is_read, make_folder,
+                                        remove_folder),
+        cmocka_unit_test_setup_teardown(test_no_positions, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(test_faults_are_told, make_folder, remove_folder),
     };
 

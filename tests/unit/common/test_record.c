@@ -319,26 +319,26 @@ static void test_no_records(void **state)
 }
 
 /* Whatever follows: a line is a record or not, however much of it was read when that was asked. */
-static void test_no_head_is_longer_than_the_longest(void **state)
+static void test_no_peer_is_longer_than_the_longest(void **state)
 {
     static const char front[] = "7 " TIME " ";
     char line[2 * RECORD_HEAD_MAX];
+    char *peer = line + strlen(front);
     struct record_line record;
     uint64_t seq;
 
     (void)state;
     memset(line, 'p', sizeof line);
     memcpy(line, front, strlen(front));
-    assert_int_equal(parse(line, RECORD_HEAD_MAX - 1, &seq), RECORD_PARTIAL);
-    assert_int_equal(parse(line, RECORD_HEAD_MAX, &seq), RECORD_FOREIGN);
-    line[RECORD_HEAD_MAX] = ' ';
+    assert_int_equal(parse(line, strlen(front) + RECORD_PEER_MAX, &seq), RECORD_PARTIAL);
+    assert_int_equal(parse(line, strlen(front) + RECORD_PEER_MAX + 1, &seq), RECORD_FOREIGN);
+    peer[RECORD_PEER_MAX + 1] = ' ';
     assert_int_equal(parse(line, sizeof line, &seq), RECORD_FOREIGN);
     assert_false(record_read(line, sizeof line, &record));
-    line[RECORD_HEAD_MAX - 1] = ' ';
-    assert_int_equal(parse(line, sizeof line, &seq), RECORD_OURS);
+    peer[RECORD_PEER_MAX] = ' ';
     assert_int_equal(parse(line, RECORD_HEAD_MAX, &seq), RECORD_OURS);
     assert_true(record_read(line, sizeof line, &record));
-    assert_int_equal(record.coded_size, sizeof line - RECORD_HEAD_MAX);
+    assert_int_equal(record.peer_size, RECORD_PEER_MAX);
 }
 
 static void test_no_messages(void **state)
@@ -390,7 +390,7 @@ int main(void)
         cmocka_unit_test(test_messages_come_back),
         cmocka_unit_test(test_listener_comes_back),
         cmocka_unit_test(test_no_records),
-        cmocka_unit_test(test_no_head_is_longer_than_the_longest),
+        cmocka_unit_test(test_no_peer_is_longer_than_the_longest),
         cmocka_unit_test(test_no_messages),
     };
 

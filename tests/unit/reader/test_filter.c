@@ -33,6 +33,9 @@ static void test_times(void **state)
         {"2026-11-23 04", "2026-11-23T04:00:00.000000Z", "2026-11-23T04:59:59.999999Z"},
         {"2026-11-23T04:12Z", "2026-11-23T04:12:00.000000Z", "2026-11-23T04:12:59.999999Z"},
         {"2026-11-23T04:12:07.5", "2026-11-23T04:12:07.500000Z", "2026-11-23T04:12:07.599999Z"},
+        {"2024-02-29", "2024-02-29T00:00:00.000000Z", "2024-02-29T23:59:59.999999Z"},
+        {"2000-02-29", "2000-02-29T00:00:00.000000Z", "2000-02-29T23:59:59.999999Z"},
+        {"2016-12-31T23:59:60", "2016-12-31T23:59:60.000000Z", "2016-12-31T23:59:60.999999Z"},
         {"2026-11-23T04:12:07.123456Z", "2026-11-23T04:12:07.123456Z",
          "2026-11-23T04:12:07.123456Z"},
     };
@@ -51,14 +54,38 @@ static void test_times(void **state)
 
 static void test_no_times(void **state)
 {
-    static const char *const bad[] = {"",           "2026",       "2026-11",
-                                      "2026-11-2x", "2026/11/23", "2026-11-23T04:12:07.123456Z0",
-                                      "yesterday"};
+    static const char *const bad[] = {
+        "",
+        "2026",
+        "2026-11",
+        "2026-11-2x",
+        "2026/11/23",
+        "2026-11-23T04:12:07.123456Z0",
+        "yesterday",
+        "2026-13-45",
+        "2026-00-01",
+        "2026-01-00",
+        "2026-02-30",
+        "2023-02-29",
+        "2100-02-29",
+        "2026-11-31",
+        "2026-11-23T24",
+        "2026-11-23T23:60",
+        "2026-11-23T23:58:60",
+        "2026-11-23T",
+        "2026-11-23T0",
+        "2026-11-23T04:",
+        "2026-11-23T04:1",
+        "2026-11-23T04:12:07.",
+        "2026-11-23T04:12:07.1234567",
+        "2026-11-23  04",
+        "2026-11-23ZZ",
+    };
     struct filter filter = {.to = UINT64_MAX};
 
     (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        assert_false(filter_since(&filter, bad[i]));
+        assert_false(filter_since(&filter, bad[i]) || filter_until(&filter, bad[i]));
 }
 
 static void test_edges(void **state)
@@ -118,12 +145,32 @@ static void test_damaged_port(void **state)
     filter_free(&filter);
 }
 
+static void test_contradictions(void **state)
+{
+    struct filter filter = {.from = 5, .to = 5};
+
+    (void)state;
+    assert_null(filter_contradiction(&filter));
+    filter.to = 4;
+    assert_non_null(filter_contradiction(&filter));
+    filter.to = UINT64_MAX;
+    assert_true(filter_until(&filter, "2026-11-23"));
+    assert_null(filter_contradiction(&filter));
+    assert_true(filter_since(&filter, "2026-11-23T05"));
+    assert_null(filter_contradiction(&filter));
+    assert_true(filter_since(&filter, "2026-11-24"));
+    assert_non_null(filter_contradiction(&filter));
+}
+
 static void test_mistakes(void **state)
 {
     struct filter filter = {.to = UINT64_MAX};
     struct problem problem;
 
     (void)state;
+    assert_false(filter_peers(&filter, "10.0.0.1/8", &problem));
+    assert_false(filter_peers(&filter, "", &problem));
+    assert_string_equal(problem.text, "an address, a network or unix is needed, not ''");
     assert_false(filter_peers(&filter, "10.0.0.1/8", &problem));
     assert_string_equal(problem.text,
                         "\"10.0.0.1/8\" has bits set after its prefix: the network is "
@@ -136,7 +183,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_times),        cmocka_unit_test(test_no_times),
         cmocka_unit_test(test_edges),        cmocka_unit_test(test_many_peers),
-        cmocka_unit_test(test_damaged_port), cmocka_unit_test(test_mistakes),
+        cmocka_unit_test(test_damaged_port), cmocka_unit_test(test_contradictions),
+        cmocka_unit_test(test_mistakes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
