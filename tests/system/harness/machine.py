@@ -88,9 +88,9 @@ def install(folder):
     assert done.returncode == 0, done.stdout + done.stderr
     if not any(folder.glob("usr/**/systemd/system/tcpackd.service")) or \
             not (folder / "etc/tcpack.ini").exists():
-        pytest.skip("long: tcpack was configured for a prefix in which systemd finds no units")
+        pytest.skip("this machine has no units where systemd looks: the prefix is another one")
     if programs.is_sanitized():
-        pytest.skip("long: the units forbid what sanitizers need")
+        pytest.skip("this machine can run no sanitizer in a unit: the units forbid what it needs")
     return folder
 
 
