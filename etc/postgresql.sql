@@ -3,7 +3,7 @@
 --
 --   psql -d tcpack -f postgresql.sql
 --
--- It may be run again: what is there already stays.
+-- It may be run again: what exists stays.
 
 BEGIN;
 
@@ -18,7 +18,7 @@ $$;
 
 CREATE SCHEMA IF NOT EXISTS tcpack;
 
--- One record for each message. SERVER and SEQ name a record for good. SEQ has gaps: numbers that
+-- One record for each message. SERVER and SEQ identify a record permanently. SEQ has gaps: numbers that
 -- may or may not have been recorded are not used again.
 --
 -- A numbered message, `NAME NUMBER text`, has its NAME and NUMBER in id and number. Sent again, also

@@ -96,7 +96,7 @@ static bool append_control(const char *text, size_t size, struct buffer *out)
     return code < 0x80 ? buffer_append(out, bytes + 1, 1) : buffer_append(out, bytes, 2);
 }
 
-/* Reads what is behind a backslash; returns the bytes it takes, 0: failed. */
+/* Reads the escape after a backslash; returns the bytes it takes, 0: failed. */
 static size_t append_escape(const char *text, size_t size, struct buffer *out)
 {
     unsigned char byte = '"';

@@ -14,7 +14,7 @@ struct part {
 };
 
 struct text_template {
-    unsigned char *text; /* what stands for itself, of all parts and behind the last */
+    unsigned char *text; /* text that stands for itself, of all parts and after the last */
     size_t text_size;
     struct part *parts;
     size_t parts_count;

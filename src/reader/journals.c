@@ -9,6 +9,14 @@
 #include <string.h>
 #include <sys/stat.h>
 
+void journals_log_cannot_open(const char *name)
+{
+    log_error("cannot open %s: %s%s", name, strerror(errno),
+              errno == EACCES ? " (try as root; tcpackd(8), \"Who may read the journal\", says how "
+                                "to let others read it)"
+                              : "");
+}
+
 static bool open_entry(struct journals_entry *entry, const char *name, size_t given)
 {
     struct files_record first;
@@ -16,7 +24,7 @@ static bool open_entry(struct journals_entry *entry, const char *name, size_t gi
     entry->given = given;
     entry->first_seq = UINT64_MAX;
     if (!input_open(&entry->input, name)) {
-        log_error("cannot open %s: %s", name, strerror(errno));
+        journals_log_cannot_open(name);
         return false;
     }
     if (entry->input.regular && files_first(entry->input.fd, &first) && first.seq > 0)

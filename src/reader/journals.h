@@ -33,6 +33,9 @@ bool journals_open(struct journals *journals, char *const *names, size_t count) 
 
 void journals_close(struct journals *journals);
 
+/* Logs that a journal cannot be opened, with the reason in errno, and what to do. */
+void journals_log_cannot_open(const char *name);
+
 /* What etc/tcpackd.service gives the server as its folder, and the journal there by default. */
 #define JOURNALS_FOLDER  LOCALSTATEDIR "/lib/tcpack"
 #define JOURNALS_DEFAULT JOURNALS_FOLDER "/journal"

@@ -60,7 +60,7 @@ void reading_begin(struct reading *reading, const struct input *input);
 enum reading_result reading_go_on(struct reading *reading, struct input *input) MUST_USE;
 
 /*
- * Once the input is at its end for good: reports an unfinished record at its end, which is not
+ * When the input has ended and will not grow: reports an unfinished record at its end, which is not
  * printed.
  */
 void reading_end(struct reading *reading, const struct input *input);

@@ -113,7 +113,7 @@ static int print_follow(struct reading *reading, const char *path, bool forever)
     case FOLLOW_DONE:
         break;
     case FOLLOW_ABSENT:
-        log_error("cannot open %s: %s", path, strerror(errno));
+        journals_log_cannot_open(path);
         return EX_NOINPUT;
     case FOLLOW_FAILED:
         return errno == EPIPE ? EX_OK : EX_IOERR;

@@ -218,6 +218,8 @@ static void notify_failure(int status)
     } advices[] = {
         {EX_UNAVAILABLE, " (if another program uses the address, change host or port)"},
         {EX_IOERR, " (examine the disk and the journal, then start the service again)"},
+        {EX_NOPERM,
+         " (set neither user nor group, or start as root; systemd has User= in the unit)"},
         {EX_CONFIG, " (correct it, check it with tcpackd -t, then start the service again)"},
     };
     const char *advice = "";

@@ -7,6 +7,8 @@ import re
 import shlex
 import subprocess
 
+import pytest
+
 from harness import programs
 from harness.documents import displays, transcript, unescaped
 from harness.waiting import DEADLINE
@@ -53,3 +55,18 @@ def test_nc_in_the_protocol_page(server, tmp_path):
     block, = [block for block in examples("tcpack-protocol.7") if "nc -N" in block]
     (command, output), = transcript(block)
     assert shell(command.replace("8001", str(one.port)), tmp_path) == output.rstrip("\n")
+
+
+# English words that a native reader stumbles over where these documents used them.
+STUMBLES = re.compile(r"\b(whoever|heeds?|bells?|rings?|had better|for good|of late|may well|"
+                      r"no other thing|anew|as ever)\b|\bbehind (the|a|each|its) (byte|record|last)",
+                      re.IGNORECASE)
+
+
+@pytest.mark.parametrize("path", [
+    path for folder in (programs.SOURCE, programs.SOURCE / "man", programs.SOURCE / "src")
+    for path in sorted(folder.iterdir()) if path.name in ("README", "NEWS") or path.suffix == ".in"],
+    ids=lambda path: f"{path.parent.name}-{path.name}")
+def test_words(path):
+    text = path.read_text(encoding="utf-8")
+    assert [found[0] for found in STUMBLES.finditer(text)] == []

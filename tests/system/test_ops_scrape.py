@@ -5,6 +5,7 @@ peers that do not behave cost nobody else anything. The page, the dashboard and 
 only figures that there are.
 """
 
+import contextlib
 import json
 import re
 import socket
@@ -20,6 +21,7 @@ from harness.client import Client
 from harness.server import Server, parse_address
 from harness.waiting import DEADLINE, wait_until
 
+RULES = programs.SOURCE / "etc" / "prometheus" / "tcpackd.rules.yml"
 LISTEN = {"server.framing": "line", "metrics.listen": "127.0.0.1:0"}
 GET = b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n"
 
@@ -146,38 +148,64 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def test_a_real_prometheus_reads_them(server, tmp_path):
+@contextlib.contextmanager
+def prometheus(one, folder):
+    """A real one, with the alert rules: a function that asks its API for a path."""
     programs.need("prometheus")
-    one = server({**LISTEN, "listener alarms.port": 0})
     host, port = metrics_address(one)
-    config = tmp_path / "prometheus.yml"
-    config.write_text("scrape_configs:\n- job_name: tcpackd\n  scrape_interval: 1s\n"
+    config = folder / "prometheus.yml"
+    config.write_text("global: {scrape_interval: 1s, evaluation_interval: 1s}\n"
+                      "scrape_configs:\n- job_name: tcpackd\n"
                       f"  static_configs:\n  - targets: ['{host}:{port}']\n"
-                      f"rule_files: ['{programs.SOURCE}/etc/prometheus/tcpackd.rules.yml']\n")
+                      f"rule_files: ['{RULES}']\n")
     web = free_port()
-    prometheus = subprocess.Popen(
-        ["prometheus", f"--config.file={config}", f"--storage.tsdb.path={tmp_path / 'data'}",
+    process = subprocess.Popen(
+        ["prometheus", f"--config.file={config}", f"--storage.tsdb.path={folder / 'data'}",
          f"--web.listen-address=127.0.0.1:{web}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
-    def ask(query):
-        query = urllib.parse.urlencode({"query": query})
+    def ask(path, **query):
+        query = urllib.parse.urlencode(query)
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{web}/api/v1/query?{query}",
+            with urllib.request.urlopen(f"http://127.0.0.1:{web}/api/v1/{path}?{query}",
                                         timeout=DEADLINE) as answer:
-                result = json.load(answer)["data"]["result"]
+                return json.load(answer)["data"]
         except OSError:
-            return None
-        return float(result[0]["value"][1]) if result else None
+            return {"result": [], "alerts": []}
     try:
+        yield ask
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_a_real_prometheus_reads_them(server, tmp_path):
+    one = server({**LISTEN, "listener alarms.port": 0})
+    with prometheus(one, tmp_path) as ask:
+        def value(query):
+            result = ask("query", query=query)["result"]
+            return float(result[0]["value"][1]) if result else None
+
         with Client(one.addresses[1]) as client:
             client.say(b"hello")
-        wait_until(lambda: ask('tcpackd_listener_messages_total{listener="alarms"}') == 1,
+        wait_until(lambda: value('tcpackd_listener_messages_total{listener="alarms"}') == 1,
                    "the message in Prometheus", 60)
-        assert ask("up") == 1 and ask("tcpackd_build_info") == 1
-        assert ask("tcpackd_journal_failing") == 0
-    finally:
-        prometheus.kill()
-        prometheus.wait()
+        assert value("up") == 1 and value("tcpackd_build_info") == 1
+        assert value("tcpackd_journal_failing") == 0
+
+
+def test_a_real_prometheus_fires_the_alert(server, tmp_path):
+    """From a disk that is full to the alert: the server's figures, the scrape and the rule."""
+    one = server({**LISTEN, "journal.file": "/dev/full", "journal.sync": "no"})
+    with prometheus(one, tmp_path) as ask:
+        with Client(one) as client:
+            client.send(b"hello\n")
+            assert client.receive_all() == b""
+
+        def firing():
+            return [alert["labels"]["alertname"] for alert in ask("alerts")["alerts"]
+                    if alert["state"] == "firing"]
+
+        wait_until(lambda: firing() == ["TcpackdNotRecording"], "the alert", 60)
 
 
 def names_of(text):
@@ -208,6 +236,68 @@ def test_the_dashboard_and_the_rules_use_figures_that_there_are(server, file):
 
 def test_promtool_accepts_the_rules():
     programs.need("promtool")
-    rules = programs.SOURCE / "etc" / "prometheus" / "tcpackd.rules.yml"
-    result = programs.run("promtool", "check", "rules", str(rules))
+    result = programs.run("promtool", "check", "rules", str(RULES))
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+# What fires each alert: a figure's values, one every 15 s, and when it must fire. N+MxK: K times M more.
+COMMITS = "tcpackd_journal_commit_seconds_bucket"
+FIRING = {
+    "TcpackdDown": ({"up": "1 0x20"}, "3m"),
+    "TcpackdNotRecording": ({"tcpackd_journal_failing": "0 0 1x20"}, "1m"),
+    "TcpackdSlowCommits": ({f'{COMMITS}{{le="0.1"}}': "0x60", f'{COMMITS}{{le="1"}}': "0+9x60",
+                            f'{COMMITS}{{le="+Inf"}}': "0+9x60"}, "14m"),
+    "TcpackdConnectionsWait": ({"tcpackd_accept_pauses_total": "0 0 1x20"}, "2m"),
+    "TcpackdReloadFailed": ({"tcpackd_reload_errors_total": "0 0 1x20"}, "2m"),
+    "TcpackdLogLinesDropped": ({"tcpackd_log_lines_dropped_total": "0 0 7x20"}, "2m"),
+    "TcpackdDatabaseUnstable": ({"tcpackd_journal_reconnects_total": "0 0 3x20"}, "2m"),
+}
+CALM = {
+    "TcpackdDown": {"up": "1 0x6 1x20"},  # a restart
+    "TcpackdNotRecording": {"tcpackd_journal_failing": "0x20", "tcpackd_journal_errors_total": "5x20"},
+    "TcpackdSlowCommits": {f'{COMMITS}{{le="0.1"}}': "0+9x60", f'{COMMITS}{{le="1"}}': "0+9x60",
+                           f'{COMMITS}{{le="+Inf"}}': "0+9x60"},
+    "TcpackdConnectionsWait": {"tcpackd_accept_pauses_total": "4x20"},
+    "TcpackdReloadFailed": {"tcpackd_reload_errors_total": "4x20"},
+    "TcpackdLogLinesDropped": {"tcpackd_log_lines_dropped_total": "4x20"},
+    "TcpackdDatabaseUnstable": {"tcpackd_journal_reconnects_total": "4x20"},
+}
+
+
+def alert_rules():
+    """{alert: (severity, {annotation: text})}, for the instance `a`."""
+    found = {}
+    for block in RULES.read_text(encoding="utf-8").split("- alert: ")[1:]:
+        texts = dict(re.findall(r'^ *(summary|description): "(.*)"$', block, re.MULTILINE))
+        found[block.split()[0]] = (re.search(r"severity: (\w+)", block)[1], {
+            name: text.replace("{{ $labels.instance }}", "a") for name, text in texts.items()})
+    return found
+
+
+def labelled(series):
+    """The figure of the job tcpackd at the instance `a`."""
+    name, brace, rest = series.partition("{")
+    return name + '{job="tcpackd",instance="a"' + ("," + rest if brace else "}")
+
+
+def expectation(alert, series, time, fires):
+    severity, annotations = alert_rules()[alert]
+    expected = [{"exp_labels": {"severity": severity, "job": "tcpackd", "instance": "a"},
+                 "exp_annotations": annotations}]
+    return {"interval": "15s",
+            "input_series": [{"series": labelled(name), "values": values}
+                             for name, values in series.items()],
+            "alert_rule_test": [{"eval_time": time, "alertname": alert,
+                                 "exp_alerts": expected if fires else []}]}
+
+
+def test_every_alert_fires_when_it_should_and_only_then(tmp_path):
+    programs.need("promtool")
+    assert FIRING.keys() == CALM.keys() == alert_rules().keys()
+    tests = [expectation(alert, series, time, True) for alert, (series, time) in FIRING.items()] + \
+        [expectation(alert, series, FIRING[alert][1], False) for alert, series in CALM.items()]
+    file = tmp_path / "alerts.yml"  # JSON is YAML
+    file.write_text(json.dumps({"rule_files": [str(RULES)], "evaluation_interval": "15s",
+                                "tests": tests}))
+    result = programs.run("promtool", "test", "rules", str(file))
     assert result.returncode == 0, result.stdout + result.stderr

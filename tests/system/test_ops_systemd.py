@@ -323,7 +323,7 @@ def directories(name):
 
 
 def test_directories_do_not_lie_in_each_other():
-    """Of two users, one inside the other's: they cannot both have it, nor stop alone."""
+    """One inside the other's: systemd would remove both when one of them stops."""
     plain, instance = (directories(name) for name in UNITS[:2])
     assert plain.keys() == instance.keys() == {"StateDirectory", "RuntimeDirectory"}
     for key in plain:
