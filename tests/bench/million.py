@@ -50,9 +50,7 @@ def arguments():
     parser.add_argument("--output", default="bench-results", help="directory (%(default)s)")
     parser.add_argument("--rounds", type=int, default=5, help="of each figure (%(default)s)")
     parser.add_argument("--clients", type=int, default=1_000_000, help="(%(default)s)")
-    given = parser.parse_args()
-    given.quick = False
-    return given
+    return parser.parse_args()
 
 
 # ------------------------------------------------------------------------------- what it needs
@@ -324,8 +322,18 @@ class Million:
         self.add("million-memory-spoken", title, "bytes", [each], at_most=300)
 
 
+def description(machine):
+    memory = int(re.search(r"^MemTotal:\s+(\d+)", servers.read("/proc/meminfo"), re.M).group(1))
+    return [
+        f"date       {time.strftime('%Y-%m-%d %H:%M UTC', time.gmtime())}",
+        f"machine    {len(servers.CPUS)} CPUs, {memory / 1024 / 1024:.0f} GiB, Linux {os.uname().release}",
+        f"tcpackd    {report.version([machine.tcpackd_path, '-V'])}",
+        f"load       average {os.getloadavg()[0]:.2f} at the end (a quiet machine: below 2)",
+    ]
+
+
 def write(given, machine, figures):
-    lines = [*report.description(machine, given), "", *report.table(figures, [])]
+    lines = [*description(machine), "", *report.table(figures, [])]
     with open(os.path.join(given.output, "million.txt"), "w", encoding="utf-8") as file:
         file.write("\n".join(lines) + "\n")
     report.write_csv(os.path.join(given.output, "million.csv"), figures, [])
