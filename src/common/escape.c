@@ -229,7 +229,7 @@ enum escape_result escape_append(const struct escape_form forms[256], enum escap
 
 bool escape_text(const void *bytes, size_t size, struct buffer *out)
 {
-    if (escape_plain(bytes, size) == size) /* most messages */
+    if (size <= CHUNK && escape_plain(bytes, size) == size) /* most messages */
         return buffer_append(out, bytes, size);
     return escape_append(text_forms, ESCAPE_INVALID_TAKEN, bytes, size, out) == ESCAPE_DONE;
 }

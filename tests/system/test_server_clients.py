@@ -4,6 +4,7 @@ and none of them costs the others anything.
 """
 
 import array
+import collections
 import fcntl
 import signal
 import socket
@@ -229,6 +230,20 @@ def test_replies_are_bounded_however_many_messages_come_at_once(server):
             assert polite.say(b"polite") == b"r" * 150
         assert one.resident_bytes() - before < 8 << 20
         rude.reset()
+
+
+def test_a_busy_sender_does_not_keep_the_others_waiting(server):
+    """One round takes a limited part of what a fast sender has sent, however much that is."""
+    one = server({"server.framing": "line", "server.acknowledge": "no", "journal.sync": "no"})
+    message = b"x" * 999
+    with Client(one) as client:
+        for _ in range(100):
+            client.send((message + b"\n") * 300)
+        client.end_sending()
+        assert client.receive_all() == b""
+    rounds = collections.Counter(record.time for record in one.records())
+    assert sum(rounds.values()) == 30000
+    assert max(rounds.values()) * 1000 <= (160 + 16) * 1024
 
 
 def test_a_sender_that_closes_without_reading(server):

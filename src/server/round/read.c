@@ -24,6 +24,11 @@ enum {
      * wait long for its messages.
      */
     ROUND_BYTES = 1024 * 1024,
+    /*
+     * Bytes read in a round from one connection. With more, a busy sender is hardly faster, and a
+     * client beside it waits longer: for the rest of this round and for the next one.
+     */
+    CONNECTION_BYTES = 160 * 1024,
     /* Bytes of records after which the other connections wait for the next round. */
     BATCH_MAX = 4 * 1024 * 1024,
 };
@@ -399,6 +404,14 @@ static void serve(struct server *server, struct connection *connection, unsigned
     }
 }
 
+/* Bytes that each of the ready connections may be read; one recv() is always allowed. */
+static size_t read_share(size_t ready)
+{
+    size_t share = ready > 0 ? ROUND_BYTES / ready : 0;
+
+    return share < CONNECTION_BYTES ? share : CONNECTION_BYTES;
+}
+
 void round_read(struct server *server)
 {
     size_t ready = readiness_count(server->readiness);
@@ -407,7 +420,7 @@ void round_read(struct server *server)
 
     if (server->recording.committing)
         return;
-    server->read_share = ready > 0 ? ROUND_BYTES / ready : 0;
+    server->read_share = read_share(ready);
     while (journal_batch(server->recording.journal).size < BATCH_MAX &&
            (fd = readiness_next(server->readiness, &events)) >= 0)
         serve(server, server->connections.all[fd], events);
