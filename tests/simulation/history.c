@@ -309,6 +309,8 @@ static void check_exit(void)
         process_violation("the server gives up, exit status %d", process.status);
     if (process.status != EX_OK && undisturbed)
         process_violation("the server does not start, exit status %d", process.status);
+    if (process.sync_failed && process.ready && process.faults == 1)
+        ledger_check_taken_back();
     if (memory_blocks() > 0)
         process_violation("%zu blocks of memory are not given back", memory_blocks());
     if (process.ready)

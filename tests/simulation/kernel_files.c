@@ -464,6 +464,7 @@ static int sync_descriptor(const char *name, enum call call, int fd)
     if (calls_fail(call)) {
         if (errno != EINTR && file->kind == DESCRIPTOR_FILE)
             disk_sync_fails(file->object);
+        process.sync_failed = process.sync_failed || (errno != EINTR && call == CALL_FDATASYNC);
         return -1;
     }
     if (file->kind == DESCRIPTOR_FILE)

@@ -365,6 +365,16 @@ void ledger_process_ended(bool power_cut)
     }
 }
 
+void ledger_check_taken_back(void)
+{
+    struct file files[FILES_MAX];
+    size_t count = find_files(files);
+
+    for (size_t at = 0; configuration.sync && at < count; at++)
+        if (!disk_is_synced(files[at].inode, 0, disk_size(files[at].inode)))
+            process_violation("the batch whose sync has failed is left in the journal");
+}
+
 bool ledger_has_unanswered(int number)
 {
     return clients[number].recorded > clients[number].acknowledged;
