@@ -525,6 +525,8 @@ static void check_status(size_t lines)
         break;
     case EX_DATAERR:
         /* With framing auto, a reply that a reset follows is none. */
+        if (task.first > 0 && process.faults > 0)
+            break; /* no memory for the message with its number */
         if (!task.resend ||
             (remote.refusals < REFUSALS && process.faults == 0 && task.framing != TASK_AUTO))
             process_violation("exit status 65, and no message was refused");
