@@ -28,6 +28,7 @@ void configuration_choose(struct chance *chance)
         .descriptors = chance_percent(chance, 20) ? 23 : 64,
         .queued_signals = chance_percent(chance, 30) ? 2 + chance_below(chance, 6) : 200,
     };
+    configuration.piped = !configuration.bursty && chance_percent(chance, 7);
     for (size_t at = 0; at < CONFIGURATION_LISTENERS; at++) {
         struct configured_listener *listener = &configuration.listeners[at];
         listener->framing = (enum simulated_framing)chance_below(chance, FRAMINGS);
@@ -110,10 +111,10 @@ void configuration_write(unsigned variant)
     for (size_t at = 1; at < CONFIGURATION_LISTENERS; at++)
         size += write_listener(text + size, sizeof text - size, at, variant);
     (void)snprintf(text + size, sizeof text - size,
-                   "[journal]\nfile = " JOURNAL_PATH "\nsync = %s\nformat = %s\n"
+                   "[journal]\nfile = %s\nsync = %s\nformat = %s\n"
                    "[log]\nlevel = %s\n%s",
-                   yes(configuration.sync), configuration.json ? "json" : "text",
-                   levels[variant % 4],
+                   configuration.piped ? "-" : JOURNAL_PATH, yes(configuration.sync),
+                   configuration.json ? "json" : "text", levels[variant % 4],
                    configuration.metrics ? "[metrics]\nfile = /m/metrics\n" : "");
     disk_put(CONFIGURATION_PATH, text);
 }

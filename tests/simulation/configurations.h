@@ -45,6 +45,7 @@ struct configured_listener {
 struct configuration {
     struct configured_listener listeners[CONFIGURATION_LISTENERS];
     bool sync;
+    bool piped; /* the journal is standard output, and its reader writes to JOURNAL_PATH */
     bool json;
     bool metrics;
     bool small_messages;   /* max_message = 500 */

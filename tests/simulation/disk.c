@@ -257,19 +257,24 @@ void disk_release(int inode)
     sweep();
 }
 
+void disk_append(int inode, const void *bytes, size_t size)
+{
+    size_t room_before = room;
+
+    room = SIZE_MAX;
+    if (disk_write(inode, inodes[inode].size, bytes, size) != size)
+        abort(); /* what is put is not that long */
+    room = room_before;
+    disk_sync(inode);
+}
+
 /* A new file with these bytes, on the disk. */
 static void put_file(const char *path, const void *bytes, size_t size)
 {
     int inode = new_inode(0644);
-    size_t room_before = room;
-
     put_in(&now, path, inode);
     put_in(&on_disk, path, inode);
-    room = SIZE_MAX;
-    if (disk_write(inode, 0, bytes, size) != size)
-        abort(); /* what is put is not that long */
-    room = room_before;
-    disk_sync(inode);
+    disk_append(inode, bytes, size);
 }
 
 void disk_put(const char *path, const char *text)

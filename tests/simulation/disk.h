@@ -76,6 +76,9 @@ void disk_sync_fails(int inode);
 /* A new file with this text, on the disk at once: for what the administrator does. */
 void disk_put(const char *path, const char *text);
 
+/* Appends to a file, on the disk at once, whatever room there is. */
+void disk_append(int inode, const void *bytes, size_t size);
+
 /* A new file with the same bytes. */
 void disk_copy(int inode, const char *path);
 

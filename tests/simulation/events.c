@@ -8,6 +8,7 @@
 #include "network.h"
 #include "process.h"
 #include "signals_simulated.h"
+#include "standard.h"
 #include "trace.h"
 #include "virtual_time.h"
 
@@ -35,7 +36,7 @@ static const struct {
     [EVENT_FAULT] = {6, 45},      [EVENT_DISK_FULL] = {2, 25},    [EVENT_DISK_FREE] = {3, 25},
     [EVENT_CLOCK] = {1, 20},      [EVENT_PAUSE] = {2, 60},        [EVENT_LOG] = {1, 20},
     [EVENT_DELETE] = {1, 8},      [EVENT_COPYTRUNCATE] = {1, 10}, [EVENT_REMOVE_SOCKET] = {1, 8},
-    [EVENT_KILL] = {2, 40},       [EVENT_POWER_CUT] = {2, 40},
+    [EVENT_PIPE] = {3, 50},       [EVENT_KILL] = {2, 40},         [EVENT_POWER_CUT] = {2, 40},
 };
 
 void event_choose_weights(struct event_weights *chosen, struct chance *chance)
@@ -114,9 +115,36 @@ static const char *next_path(void)
     return path;
 }
 
+int event_new_output(void)
+{
+    if (disk_find(JOURNAL_PATH) >= 0)
+        disk_rename(JOURNAL_PATH, next_path());
+    disk_sync_folder("/j");
+    disk_put(JOURNAL_PATH, "");
+    return disk_find(JOURNAL_PATH);
+}
+
+/* The journal, if it is one that the server opens by its name; -1: it is not. */
+static int find_journal(void)
+{
+    return configuration.piped ? -1 : disk_find(JOURNAL_PATH);
+}
+
+static void stop_pipe(bool stops, unsigned room)
+{
+    if (!configuration.piped)
+        return;
+    trace_note("event: standard output is %s", stops ? "not read" : "read");
+    process.faults += stops;
+    if (stops)
+        standard_stop_output(room);
+    else
+        standard_read_output();
+}
+
 static void rename_journal(void)
 {
-    if (disk_find(JOURNAL_PATH) < 0)
+    if (find_journal() < 0)
         return;
     const char *path = next_path();
     trace_note("event: rename the journal to %s", path);
@@ -125,7 +153,7 @@ static void rename_journal(void)
 
 static void delete_journal(void)
 {
-    int inode = disk_find(JOURNAL_PATH);
+    int inode = find_journal();
 
     if (inode < 0)
         return;
@@ -149,7 +177,7 @@ static void remove_socket(void)
 
 static void copy_and_truncate(void)
 {
-    int inode = disk_find(JOURNAL_PATH);
+    int inode = find_journal();
 
     /* Nothing that failed before may still be to be mended in the file, or in FILE.seq. */
     if (inode < 0 || ledger_may_be_torn() || process.faults > 0)
@@ -291,6 +319,9 @@ static void machine_acts(const struct event *event)
         break;
     case EVENT_CLOCK:
         jump(event->number);
+        break;
+    case EVENT_PIPE:
+        stop_pipe(event->number % 2 == 0, event->number / 2 % 6000);
         break;
     case EVENT_LOG:
         trace_note("event: standard error is %s", event->number % 3 != 0 ? "full" : "read");

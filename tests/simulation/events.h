@@ -38,6 +38,7 @@ enum event_kind {
     EVENT_DISK_FULL,
     EVENT_DISK_FREE,
     EVENT_CLOCK,
+    EVENT_PIPE,  /* the reader of standard output stops, or goes on */
     EVENT_LOG,   /* nobody reads standard error any more, or somebody does again */
     EVENT_PAUSE, /* nothing, for a while */
     EVENT_KILL,
@@ -76,6 +77,9 @@ bool event_has_disturbed(void);
 /* The disk has room again. */
 void event_free_disk(void);
 void event_process_begins(void);
+
+/* A process starts whose standard output is a pipe: the inode of the file that it is written to. */
+int event_new_output(void);
 
 /* Begins a history: nothing has been renamed yet. */
 void event_begin(void);

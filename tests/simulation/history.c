@@ -12,6 +12,7 @@
 #include "network.h"
 #include "process.h"
 #include "signals_simulated.h"
+#include "standard.h"
 #include "trace.h"
 #include "virtual_time.h"
 
@@ -139,6 +140,7 @@ static void begin_answers(void)
     calls_clear_faults();
     network_set_delay(PROMPT_DELAY_US);
     event_free_disk();
+    standard_read_output();
     for (int number = 0; number < NETWORK_PEERS; number++)
         if (clients[number].used && !network_peers[number].reads)
             client_read(number, true);
@@ -307,6 +309,8 @@ static void check_exit(void)
         process_violation("the server gives up, exit status %d", process.status);
     if (process.status != EX_OK && undisturbed)
         process_violation("the server does not start, exit status %d", process.status);
+    if (process.sync_failed && process.ready && process.faults == 1)
+        ledger_check_taken_back();
     if (memory_blocks() > 0)
         process_violation("%zu blocks of memory are not given back", memory_blocks());
     if (process.ready)
@@ -333,6 +337,9 @@ static bool run_once(void)
     event_process_begins();
     configuration_mend();
     was_checked = false;
+    process_start.piped = configuration.piped;
+    if (configuration.piped)
+        process_start.output = event_new_output();
     calls = 0;
     last_event = virtual_now();
     enum process_end ended = process_run();
@@ -363,6 +370,7 @@ static void begin(void)
     clients_begin();
     ledger_begin();
     event_begin();
+    standard_begin();
     disk_chance = chance_from(seed, 4);
     configuration_choose(&chance);
     sockets_set_storm(chance_percent(&chance, 20));

@@ -65,6 +65,8 @@ int files_open(const char *path, int flags, mode_t mode)
         return descriptors_add(DESCRIPTOR_NULL, 0, flags);
     if (strcmp(path, "/proc/self/fd/2") == 0)
         return descriptors_add(DESCRIPTOR_LOG, 0, flags);
+    if (strcmp(path, "/proc/self/fd/1") == 0 && process_start.piped)
+        return descriptors_add(DESCRIPTOR_OUTPUT, process_start.output, flags);
     if (strcmp(path, "/proc/sys/kernel/random/boot_id") == 0)
         return descriptors_add(DESCRIPTOR_TEXT, 0, flags);
     if (strncmp(path, "/proc/", 6) == 0)
@@ -462,6 +464,7 @@ static int sync_descriptor(const char *name, enum call call, int fd)
     if (calls_fail(call)) {
         if (errno != EINTR && file->kind == DESCRIPTOR_FILE)
             disk_sync_fails(file->object);
+        process.sync_failed = process.sync_failed || (errno != EINTR && call == CALL_FDATASYNC);
         return -1;
     }
     if (file->kind == DESCRIPTOR_FILE)

@@ -102,6 +102,15 @@ static ssize_t write_log(const struct descriptor *log, const void *bytes, size_t
     return (ssize_t)size;
 }
 
+static ssize_t write_output(const struct descriptor *output, const void *bytes, size_t size)
+{
+    ssize_t count = standard_write_pipe(output->object, bytes, size);
+
+    if (count < 0 && (output->flags & O_NONBLOCK) == 0)
+        process_violation("write() to standard output waits, and the server meanwhile");
+    return count;
+}
+
 WRAP(ssize_t, write, int fd, const void *bytes, size_t size)
 {
     struct descriptor *to = descriptors_get(fd);
@@ -123,7 +132,8 @@ WRAP(ssize_t, write, int fd, const void *bytes, size_t size)
     else if (to->kind == DESCRIPTOR_LOG)
         count = write_log(to, bytes, size);
     else if (to->kind == DESCRIPTOR_OUTPUT)
-        count = standard_write(bytes, calls_limit(size));
+        count = process_start.piped ? write_output(to, bytes, calls_limit(size))
+                                    : standard_write(bytes, calls_limit(size));
     else if (to->kind == DESCRIPTOR_NULL)
         count = (ssize_t)size;
     trace_call("write", fd, (int64_t)size, count);

@@ -13,6 +13,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -90,6 +91,9 @@ static void begin(void)
         descriptors[0].kind = DESCRIPTOR_INPUT;
         descriptors[1].kind = DESCRIPTOR_OUTPUT;
     }
+    if (process_start.piped)
+        descriptors[1] = (struct descriptor){
+            .kind = DESCRIPTOR_OUTPUT, .object = process_start.output, .flags = O_WRONLY};
     signals_begin(process_start.queued_signals);
     optind = 0; /* getopt(3): begins anew */
     trace_note("start");

@@ -15,6 +15,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { STREAMS_MAX = 8 };
 
@@ -28,7 +29,9 @@ static struct stream streams[STREAMS_MAX];
 REAL(int, fclose, FILE *file);
 REAL(int, fileno, FILE *file);
 REAL(int, fflush, FILE *file);
+REAL(size_t, fwrite, const void *bytes, size_t size, size_t count, FILE *file);
 int __wrap_close(int fd);
+ssize_t __wrap_write(int fd, const void *bytes, size_t size);
 
 static ssize_t read_stream(void *cookie, char *bytes, size_t size)
 {
@@ -113,6 +116,14 @@ WRAP(int, fflush, FILE *file)
     int result = __real_fflush(file);
     process.in_stdio = false;
     return result;
+}
+
+/* The process's standard output. */
+WRAP(size_t, fwrite, const void *bytes, size_t size, size_t count, FILE *file)
+{
+    if (file != stdout || !process.running)
+        return __real_fwrite(bytes, size, count, file);
+    return __wrap_write(STDOUT_FILENO, bytes, size * count) == (ssize_t)(size * count) ? count : 0;
 }
 
 WRAP(int, fclose, FILE *file)

@@ -214,9 +214,11 @@ void ledger_update(void)
     size_t count = find_files(files);
     uint64_t none = 0; /* their order is looked at when all is read anew */
 
-    for (size_t at = 0; at < count; at++)
+    for (size_t at = 0; at < count; at++) {
+        none = configuration.piped ? 0 : none; /* there each file begins with 1 */
         if (!scan(files[at].inode, &none) && files[at].current)
             refuse_line(files[at].inode);
+    }
 }
 
 static void forget_records(void)
@@ -256,6 +258,7 @@ void ledger_reread(void)
     forget_records();
     for (size_t at = 0; at < count; at++) {
         const struct file *file = &files[at];
+        last_seq = configuration.piped ? 0 : last_seq;
         /* One that was renamed while it had an unfinished end keeps that. */
         bool good = scan(file->inode, &last_seq);
         if (file->current && (!good || scanned[file->inode] != disk_size(file->inode)))
@@ -349,6 +352,8 @@ void ledger_truncated(int inode, size_t size)
 
 void ledger_process_ended(bool power_cut)
 {
+    if (configuration.piped)
+        highest_acknowledged = 0; /* the next one does not know what came before */
     floor_seq = highest_acknowledged;
     failed_at = 0;
     if (!power_cut || configuration.sync)
@@ -360,6 +365,16 @@ void ledger_process_ended(bool power_cut)
     }
 }
 
+void ledger_check_taken_back(void)
+{
+    struct file files[FILES_MAX];
+    size_t count = find_files(files);
+
+    for (size_t at = 0; configuration.sync && at < count; at++)
+        if (!disk_is_synced(files[at].inode, 0, disk_size(files[at].inode)))
+            process_violation("the batch whose sync has failed is left in the journal");
+}
+
 bool ledger_has_unanswered(int number)
 {
     return clients[number].recorded > clients[number].acknowledged;
@@ -369,7 +384,7 @@ bool ledger_is_locked(void)
 {
     struct file files[FILES_MAX];
     size_t count = find_files(files);
-    bool locked = false;
+    bool locked = configuration.piped; /* there is no need */
 
     for (size_t at = 0; at < count; at++)
         locked = locked || disk_lock_of(files[at].inode) != DISK_UNLOCKED;

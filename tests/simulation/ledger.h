@@ -39,6 +39,9 @@ void ledger_process_ended(bool power_cut);
 /* Reads what is new in the journal. */
 void ledger_update(void);
 
+/* A sync has failed, and nothing else: what it was for must not stay in the journal. */
+void ledger_check_taken_back(void);
+
 /* Whether a message is in the journal that its peer, which listens, was not answered. */
 bool ledger_has_unanswered(int number);
 

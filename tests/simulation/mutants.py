@@ -53,6 +53,17 @@ MUTANTS = {
          "if (!answer->connection->settings->config->explain) continue; "
          "answer->begin = answers->replies.size; explain_append(answers,"),
     ],
+    "stopped-batch-answered": [
+        ("server->stopping = true; answers_take_back(&server->answers);",
+         "server->stopping = true;"),
+    ],
+    "stop-waits-for-pipe": [
+        ("if (!stop_asked) return -1; int64_t now", "if (stop_asked >= 0) return -1; int64_t now"),
+    ],
+    "pipe-written-to-as-it-is": [
+        ("stream->kind = own >= 0 ? STREAM_OWN : STREAM_GUARDED; stream->fd = own >= 0 ? own : fd;",
+         "if (own >= 0) (void)close(own);"),
+    ],
     "health-check-of-refused-round": [
         ("answer->size = 0; if (answer->messages == 0) continue;",
          "if (answer->messages == 0) continue; answer->size = 0;"),

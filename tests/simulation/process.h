@@ -27,6 +27,7 @@ struct process {
     int64_t asked_at;   /* first at this time */
     bool in_stdio;      /* within a call of libc's stdio, which cannot be left */
     unsigned faults;    /* calls that were made to fail */
+    bool sync_failed;   /* of the journal; the last commit is not on the disk */
     bool lock_failed;   /* a lock that it asked for was not given */
     bool fault_ends_it; /* one of them may end the server */
 };
@@ -41,6 +42,8 @@ struct process_start {
     int descriptors;                          /* RLIMIT_NOFILE */
     size_t queued_signals;                    /* RLIMIT_SIGPENDING */
     bool plain;                               /* TCPACKD_READINESS=plain */
+    bool piped;   /* standard output is a pipe to a program that writes to the file `output` */
+    int output;   /* its inode */
     bool streams; /* standard input and output are those of standard.h, not /dev/null */
 };
 

@@ -33,6 +33,7 @@ struct link {
     size_t counted;            /* of the bytes sent: whole messages */
     size_t parsed;             /* of the bytes received */
     size_t planned;            /* bytes of replies that were made */
+    size_t last;               /* message that was recorded */
     size_t transaction;        /* of the RELP command that is replied to */
     size_t seen;               /* bytes received that nothing more can be made of */
     size_t first_end;          /* of the first reply; 0: there is none */
@@ -72,6 +73,8 @@ void remote_begin(struct chance *choose, uint64_t seed)
         .whole = chance_percent(choose, 40),
         .think = chance_percent(choose, 50) ? 100 : 20000,
     };
+    if (task.load)
+        remote.kind = REMOTE_HONEST;
     /* With framing auto, replies that are too many may look like one of several lines. */
     if (task.framing == TASK_AUTO)
         remote.kind = chance_percent(choose, 50) ? REMOTE_BARE : REMOTE_HONEST;
@@ -301,9 +304,22 @@ void clients_replied(int number)
 /* ----------------------------------------------------------------------------------- the messages
  */
 
-static void record(size_t number)
+/* With --load, they come over several connections, in order over each of them. */
+static void record_load(struct link *link, size_t number)
+{
+    if (number <= link->last)
+        process_violation("message %zu comes after message %zu", number, link->last);
+    link->last = number;
+    remote.recorded++; /* that none comes twice is seen by their number */
+}
+
+static void record(struct link *link, size_t number)
 {
     remote.records++;
+    if (task.load) {
+        record_load(link, number);
+        return;
+    }
     if (number > remote.recorded + 1 && remote_is_true())
         process_violation("message %zu comes before message %zu", number, remote.recorded + 1);
     if (number == remote.recorded + 1)
@@ -387,7 +403,7 @@ static void take_messages(struct link *link)
             continue;
         }
         link->transaction = strtoul((const char *)bytes, NULL, 10);
-        record(number);
+        record(link, number);
         reply_to(link, number);
     }
     if (remote.kind == REMOTE_EARLY && !remote.ends_now && link == last() && early == 0 &&
@@ -411,7 +427,7 @@ static void take_pieces(struct link *link)
         while ((size = next_message(peer->replies + link->parsed, end - link->parsed, &text)) > 0) {
             number = task_number_of(text, size);
             link->parsed += size;
-            record(number);
+            record(link, number);
         }
         add_reply(link, number);
     }
@@ -528,16 +544,21 @@ void remote_stall(bool stalled)
     remote.disturbed = remote.disturbed || stalled;
 }
 
+static void set_reading(struct link *link, bool reads)
+{
+    peer_of(link)->reads = reads;
+    if (reads && peer_of(link)->replied > peer_of(link)->delivered)
+        network_replies_sent((int)(link - links));
+}
+
 void remote_read(bool reads)
 {
     struct link *link = last();
 
     if (link == NULL)
         return;
-    peer_of(link)->reads = reads;
     remote.disturbed = remote.disturbed || !reads;
-    if (reads && peer_of(link)->replied > peer_of(link)->delivered)
-        network_replies_sent(current);
+    set_reading(link, reads);
 }
 
 void remote_ends(void)
@@ -550,5 +571,7 @@ void remote_ends(void)
     remote.think = 100;
     for (int at = 0; at < NETWORK_PEERS; at++)
         links[at].life = SIZE_MAX;
-    remote_read(true);
+    for (int at = 0; at < NETWORK_PEERS; at++)
+        if (links[at].open)
+            set_reading(&links[at], true);
 }

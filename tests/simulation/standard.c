@@ -1,8 +1,11 @@
 #include "standard.h"
 
+#include "disk.h"
 #include "process.h"
 
+#include <errno.h>
 #include <limits.h>
+#include <stdint.h>
 #include <string.h>
 
 struct standard standard;
@@ -49,6 +52,24 @@ ssize_t standard_write(const void *bytes, size_t size)
         process_violation("standard output has more than %zu bytes", sizeof standard.output);
     memcpy(standard.output + standard.written, bytes, size);
     standard.written += size;
+    return (ssize_t)size;
+}
+
+ssize_t standard_write_pipe(int inode, const void *bytes, size_t size)
+{
+    size_t room = standard.stopped ? standard.room : SIZE_MAX;
+
+    standard.promised = false;
+    if (room == 0 ||
+        (room < size && size <= PIPE_BUF)) { /* pipe(7): these are written as a whole */
+        errno = EAGAIN;
+        return -1;
+    }
+    if (size > room)
+        size = room;
+    if (standard.stopped)
+        standard.room -= size;
+    disk_append(inode, bytes, size);
     return (ssize_t)size;
 }
 

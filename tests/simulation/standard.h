@@ -36,6 +36,10 @@ void standard_read_output(void);
 ssize_t standard_read(void *bytes, size_t size);
 ssize_t standard_write(const void *bytes, size_t size);
 
+/* The same of a pipe whose reader writes all to a file, at once. -1 with errno EAGAIN: it is full.
+ */
+ssize_t standard_write_pipe(int inode, const void *bytes, size_t size);
+
 /* Whether select() says so. */
 bool standard_is_readable(void);
 bool standard_is_writable(void);

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPTION_BYTES = 48 };
+enum { OPTION_BYTES = 48, DIGITS = 10 /* that a message of --load begins with */ };
 
 struct task task;
 
@@ -16,6 +16,8 @@ static char timeout[OPTION_BYTES], window[OPTION_BYTES], window_bytes[OPTION_BYT
 static char retries[OPTION_BYTES];
 static char word[OPTION_BYTES], first[OPTION_BYTES];
 static size_t arguments;
+static char load[OPTION_BYTES], clients[OPTION_BYTES], size_option[OPTION_BYTES];
+static char rate[OPTION_BYTES];
 static bool counted, resumable;
 static size_t counted_acknowledged, resume_line;
 
@@ -55,6 +57,20 @@ static void write_input(struct chance *chance, bool has_long)
     bool unfinished = at > 0 && chance_percent(chance, 20);
     standard.planned = at - unfinished;
     task.messages -= unfinished && task.first > 0;
+}
+
+static void choose_load(struct chance *chance)
+{
+    (void)snprintf(load, sizeof load, "--load=%zu", task.messages);
+    (void)snprintf(clients, sizeof clients, "--clients=%u", 1 + chance_below(chance, 6));
+    (void)snprintf(size_option, sizeof size_option, "--size=%u",
+                   DIGITS + chance_below(chance, chance_percent(chance, 20) ? 400 : 10));
+    (void)snprintf(rate, sizeof rate, "--rate=%u", 10 + chance_below(chance, 5000));
+    add_argument(load);
+    add_argument(clients);
+    add_argument(size_option);
+    if (chance_percent(chance, 30))
+        add_argument(rate);
 }
 
 static void choose_options(struct chance *chance)
@@ -101,6 +117,8 @@ static void choose_options(struct chance *chance)
         (void)snprintf(word, sizeof word, "m1 %u", chance_below(chance, 1000));
         add_argument(word);
     }
+    if (task.load)
+        choose_load(chance);
     process_start.arguments[arguments] = NULL;
 }
 
@@ -118,12 +136,16 @@ void task_choose(struct chance *chance)
     };
     task.resend = task.resend || task.limited;
     task.nul = task.nul && !task.words;
+    if (chance_percent(chance, 10))
+        task = (struct task){.framing = task.framing == TASK_AUTO ? TASK_LINE : task.framing,
+                             .load = true,
+                             .messages = 1 + task.messages % TASK_MESSAGES};
     counted = resumable = false;
     choose_options(chance);
     standard_begin();
     if (task.words)
         task.messages = 1;
-    else
+    else if (!task.load)
         write_input(chance, chance_percent(chance, 40));
 }
 
@@ -141,11 +163,22 @@ static size_t take_number(const unsigned char **text, size_t *size)
     return value;
 }
 
+/* A message of --load: its number, from 0, in ten digits. */
+static size_t load_number_of(const unsigned char *text, size_t size)
+{
+    size_t left = size < DIGITS ? 0 : DIGITS;
+    size_t message = take_number(&text, &left) + 1;
+
+    return size >= DIGITS && left == 0 && message <= task.messages ? message : 0;
+}
+
 size_t task_number_of(const unsigned char *text, size_t size)
 {
     static const char id[] = "door ";
     size_t numbered = 0;
 
+    if (task.load)
+        return load_number_of(text, size);
     if (task.first > 0) {
         if (size < strlen(id) || memcmp(text, id, strlen(id)) != 0)
             return 0;
@@ -197,6 +230,18 @@ void task_logged(const char *text, size_t size)
     if (strstr(line, " acknowledged, ") != NULL)
         counted = read_number(line, " sent, ", &counted_acknowledged) || counted;
     resumable = read_number(line, "to resume: --from ", &resume_line) || resumable;
+}
+
+bool task_load_summary(size_t *acknowledged)
+{
+    char text[128];
+    unsigned long sent, answered;
+
+    (void)snprintf(text, sizeof text, "%.*s", (int)standard.written, standard.output);
+    if (!task.load || sscanf(text, "%lu sent, %lu acknowledged", &sent, &answered) != 2)
+        return false;
+    *acknowledged = answered;
+    return true;
 }
 
 bool task_has_counted(size_t *acknowledged)

@@ -33,6 +33,7 @@ struct task {
     bool nul;
     bool quiet;
     bool words;   /* the message is on the command line */
+    bool load;    /* --load: the messages are tcpack's, over several connections, each once */
     size_t first; /* --id=door --number=FIRST --position=TASK_POSITION; 0: without */
     int64_t timeout_us;
     size_t messages;
@@ -46,6 +47,9 @@ void task_choose(struct chance *chance);
 
 /* The number of a message, from 1, by how it begins; 0: none of the task's. */
 size_t task_number_of(const unsigned char *text, size_t size);
+
+/* Messages that are acknowledged according to the summary of --load. False: there is none. */
+bool task_load_summary(size_t *acknowledged) __attribute__((warn_unused_result));
 
 /* Messages that are acknowledged according to TASK_POSITION. */
 size_t task_position(void);
