@@ -265,7 +265,9 @@ def test_moving_to_another_machine(machine):
 def test_upgrading(machine):
     """HUP keeps the old program, the restart runs the new one."""
     script, = commands("Upgrading")
-    script = script.replace("make install\n", "cp /usr/local/sbin/tcpackd /tmp/new; "
+    build = "./configure\nmake\nmake install\n"
+    assert script.startswith(build)
+    script = script.replace(build, "cp /usr/local/sbin/tcpackd /tmp/new; "
                             "mv /tmp/new /usr/local/sbin/tcpackd\n")
     running = "ls -l /proc/$(systemctl show -p MainPID --value tcpackd)/exe"
     machine.run("systemctl enable --now tcpackd; tcpack -q before")
