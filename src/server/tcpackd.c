@@ -209,6 +209,14 @@ static int print(const struct config_source *source, const struct config *config
     exit_printed(config_print(config, stdout));
 }
 
+/* Whether an error says itself what to do, in parentheses at its end. */
+static bool has_advice(const char *text)
+{
+    size_t size = strlen(text);
+
+    return size > 0 && text[size - 1] == ')';
+}
+
 /* Tells the service manager, whose status stays after the end, why it ended and what to do. */
 static void notify_failure(int status)
 {
@@ -216,7 +224,6 @@ static void notify_failure(int status)
         int status;
         const char *advice;
     } advices[] = {
-        {EX_UNAVAILABLE, " (if another program uses the address, change host or port)"},
         {EX_IOERR, " (examine the disk and the journal, then start the service again)"},
         {EX_NOPERM,
          " (set neither user nor group, or start as root; systemd has User= in the unit)"},
@@ -226,7 +233,7 @@ static void notify_failure(int status)
     char text[LOG_TROUBLE_SIZE + PROBLEM_BYTES];
 
     for (size_t i = 0; i < sizeof advices / sizeof advices[0]; i++)
-        if (advices[i].status == status)
+        if (advices[i].status == status && (status != EX_IOERR || !has_advice(log_trouble(NULL))))
             advice = advices[i].advice;
     (void)snprintf(text, sizeof text, "%s%s", log_trouble(NULL), advice);
     if (!notify_status(text)) {

@@ -53,7 +53,12 @@ def test_as_a_service(machine):
 
 @pytest.mark.parametrize("settings, said", [
     ("prot = 1", r'tcpack\.ini:2: unknown key "prot" .*\(correct it, check it with tcpackd -t, '),
-    ("host = 192.0.2.1", r"cannot listen on 192\.0\.2\.1:8001: .* change host or port\)"),
+    ("host = 192.0.2.1", r"cannot listen on 192\.0\.2\.1:8001: .* \(this machine does not have "
+     r"the address: set another host\)$"),
+    ("port = 80", r"cannot listen on 127\.0\.0\.1:80: Permission denied \(a port below 1024 needs "
+     r"root, or tcpackd\.socket\)$"),
+    ("[journal]\nfile = /home/journal", r"cannot open journal /home/journal: .* \(the server may not "
+     r"write there; as a service, it may in its own directory, .*\)$"),
     ("user = nobody", r"cannot set the groups of user nobody: .*\(set neither user nor group")])
 def test_a_failed_service_says_what_to_do(machine, settings, said):
     machine.run("systemctl enable --now tcpackd")
@@ -265,7 +270,9 @@ def test_moving_to_another_machine(machine):
 def test_upgrading(machine):
     """HUP keeps the old program, the restart runs the new one."""
     script, = commands("Upgrading")
-    script = script.replace("make install\n", "cp /usr/local/sbin/tcpackd /tmp/new; "
+    build = "./configure\nmake\nmake install\n"
+    assert script.startswith(build)
+    script = script.replace(build, "cp /usr/local/sbin/tcpackd /tmp/new; "
                             "mv /tmp/new /usr/local/sbin/tcpackd\n")
     running = "ls -l /proc/$(systemctl show -p MainPID --value tcpackd)/exe"
     machine.run("systemctl enable --now tcpackd; tcpack -q before")

@@ -68,7 +68,7 @@ def test_stale_unix_socket_is_replaced(server, tmp_path):
         assert client.say(b"hello") == b"server received you message."
 
 
-def refused(tmp_path, path, why="Address already in use"):
+def refused(tmp_path, path, why="Address already in use (another server listens there)"):
     """What a server says that cannot listen on `path`."""
     config = tmp_path / "refused.ini"
     config.write_text(ini({"server.host": path}))
@@ -224,7 +224,8 @@ def test_port_in_use_is_refused_with_its_address(server, tmp_path, host):
     assert result.returncode == UNAVAILABLE
     text = f"[{name}]:{port}" if family == socket.AF_INET6 else f"{name}:{port}"
     assert parse_address(text) == one.addresses[0]
-    assert result.stderr == f"tcpackd: error: cannot listen on {text}: Address already in use\n"
+    assert result.stderr == f"tcpackd: error: cannot listen on {text}: Address already in use " \
+        "(ss -ltnp shows which program has it: stop that, or set another port)\n"
 
 
 # Becomes its arguments in a network of its own, where the kernel has eight ports to choose from, and

@@ -29,9 +29,13 @@ def examples():
 @pytest.mark.parametrize("steps", examples(), ids=lambda steps: steps[-1][0])
 def test_example(tmp_path, steps):
     programs.need("bash", "gzip")
-    (tmp_path / "journal").write_bytes(
-        record(1, b"door open", peer="127.0.0.1:53310", time=TIME)
-        + record(2, b"door closed", peer="127.0.0.1:53312", time=TIME))
+    first = record(1, b"door open", peer="127.0.0.1:53310", time=TIME)
+    second = record(2, b"door closed", peer="127.0.0.1:53312", time=TIME)
+    rotated = any("journal.[0-9]*" in command for command, _ in steps)
+    (tmp_path / "journal").write_bytes(second if rotated else first + second)
+    if rotated:
+        (tmp_path / "journal.1").write_bytes(first)
+    (tmp_path / "journal.seq").write_text("100002\n")
     for command, output in steps:
         script = (f'date() {{ echo {TIME[:10]}; }}; '
                   f'tcpack-journal() {{ {programs.tcpack_journal()} "$@"; }}\n{command}')

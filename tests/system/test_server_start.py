@@ -139,7 +139,8 @@ def test_port_in_use():
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         assert refused(f"server.port={port}").splitlines() == [
-            f"tcpackd: error: cannot listen on 127.0.0.1:{port}: Address already in use"]
+            f"tcpackd: error: cannot listen on 127.0.0.1:{port}: Address already in use "
+            "(ss -ltnp shows which program has it: stop that, or set another port)"]
 
 
 def test_a_port_can_be_taken_again_at_once(server):
@@ -163,11 +164,13 @@ def test_privileged_port():
         programs.need("setpriv")
         wrap = ("setpriv", "--bounding-set=-net_bind_service", "--inh-caps=-net_bind_service")
     assert refused("server.port=1", wrap=wrap).splitlines() == [
-        "tcpackd: error: cannot listen on 127.0.0.1:1: Permission denied"]
+        "tcpackd: error: cannot listen on 127.0.0.1:1: Permission denied "
+        "(a port below 1024 needs root, or tcpackd.socket)"]
 
 
 @pytest.mark.parametrize("host, reason", [
-    ("192.0.2.1", "cannot listen on 192.0.2.1:8001: Cannot assign requested address"),
+    ("192.0.2.1", "cannot listen on 192.0.2.1:8001: Cannot assign requested address (this "
+     "machine does not have the address: set another host)"),
     ("no-such-host.invalid", "cannot listen on no-such-host.invalid"),
 ])
 def test_hosts_that_are_not_ours(host, reason):

@@ -408,6 +408,16 @@ static bool is_not_deleted(const struct open_file *file, const char *path, struc
     return problem_set(problem, "cannot use %s as journal: it was deleted", path);
 }
 
+/* What to do about an error of open(). The units of systemd make the rest read-only, or hide it. */
+static const char *advice(int error)
+{
+    return error == EACCES || error == EROFS
+               ? " (the server may not write there; as a service, it may in its own directory, "
+                 "where "
+                 "the journal is without file, and with a relative one)"
+               : "";
+}
+
 /* Opens a file. Sets *renamed if this failed and the file is no longer at its path. */
 static bool open_path(struct open_file *file, const struct journal_options *options, bool seq_held,
                       struct problem *problem, bool *renamed)
@@ -418,7 +428,8 @@ static bool open_path(struct open_file *file, const struct journal_options *opti
     *file = (struct open_file){.fd = -1};
     file->fd = open_or_create(path, (mode_t)options->mode);
     if (file->fd < 0)
-        return problem_set(problem, "cannot open journal %s: %s", path, strerror(errno));
+        return problem_set(problem, "cannot open journal %s: %s%s", path, strerror(errno),
+                           advice(errno));
     stream_open(&file->stream, file->fd);
     if (identify(file, path, problem) && is_still_a_file(file, path, seq_held, problem) &&
         is_not_deleted(file, path, problem) &&

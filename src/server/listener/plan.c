@@ -228,10 +228,25 @@ static size_t give_up_port(struct listeners *listeners, size_t at, const struct 
     return at;
 }
 
-/* What to do about an error that the address itself causes. */
-static const char *advice(int error)
+/* What to do about an error that the address causes. */
+static const char *advice(const struct address *address, int error)
 {
-    return error == EEXIST ? " (it is not a socket: remove it, or set another host)" : "";
+    bool is_unix = address->storage.ss_family == AF_UNIX;
+
+    switch (error) {
+    case EEXIST:
+        return " (it is not a socket: remove it, or set another host)";
+    case EADDRINUSE:
+        return is_unix ? " (another server listens there)"
+                       : " (ss -ltnp shows which program has it: stop that, or set another port)";
+    case EACCES:
+        return is_unix ? " (the server's user may not write to its directory)"
+                       : " (a port below 1024 needs root, or tcpackd.socket)";
+    case EADDRNOTAVAIL:
+        return " (this machine does not have the address: set another host)";
+    default:
+        return "";
+    }
 }
 
 /* Opens the listeners that are only planned. */
@@ -256,7 +271,7 @@ static bool open_planned(struct listeners *listeners, const struct listeners *cu
             continue;
         }
         problem_set(problem, "cannot listen on %s: %s%s", listener->address, strerror(error),
-                    advice(error));
+                    advice(&listener->wanted, error));
         if (!drop_unsupported(listeners, at, error))
             return false;
     }
