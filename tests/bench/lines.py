@@ -11,8 +11,7 @@ MB = 1024 * 1024
 
 
 class LineLoads:
-    """`quick`: a fraction of the lines. Each contender measures a row's figures at once: lines a
-    second, CPU time a line, memory before and at most."""
+    """`quick`: a fraction of the lines."""
 
     def __init__(self, machine, quick):
         self.machine = machine
@@ -47,7 +46,8 @@ class LineLoads:
                 os.unlink(path)
 
     def measure(self, start, senders, lines, acknowledged=False):
-        """`start`: a function from the path of the output to a server that runs."""
+        """Lines a second, CPU time of a line, memory before and at most. `start`: a function from the
+        path of the output to a server that runs."""
         lines = self.count(lines)
         with self.output() as path, start(path) as server:
             idle = server.resident_bytes() / MB
@@ -87,8 +87,9 @@ class LineLoads:
         machine = self.machine
 
         def rsyslog(lines, fast):
-            start = lambda path: peers.rsyslog(machine, path, True, fast)
-            return self.measure(start, senders, lines)
+            return self.measure(
+                lambda path: peers.rsyslog(machine, path, True, fast), senders, lines
+            )
 
         contenders = {
             "tcpackd": lambda: self.measure(self.tcpackd(True), senders, 2_000_000, True),
