@@ -28,7 +28,8 @@ void configuration_choose(struct chance *chance)
         .descriptors = chance_percent(chance, 20) ? 23 : 64,
         .queued_signals = chance_percent(chance, 30) ? 2 + chance_below(chance, 6) : 200,
     };
-    configuration.piped = !configuration.bursty && chance_percent(chance, 7);
+    configuration.to_standard = !configuration.bursty && chance_percent(chance, 10);
+    configuration.piped = configuration.to_standard && chance_percent(chance, 60);
     for (size_t at = 0; at < CONFIGURATION_LISTENERS; at++) {
         struct configured_listener *listener = &configuration.listeners[at];
         listener->framing = (enum simulated_framing)chance_below(chance, FRAMINGS);
@@ -113,7 +114,7 @@ void configuration_write(unsigned variant)
     (void)snprintf(text + size, sizeof text - size,
                    "[journal]\nfile = %s\nsync = %s\nformat = %s\n"
                    "[log]\nlevel = %s\n%s",
-                   configuration.piped ? "-" : JOURNAL_PATH, yes(configuration.sync),
+                   configuration.to_standard ? "-" : JOURNAL_PATH, yes(configuration.sync),
                    configuration.json ? "json" : "text", levels[variant % 4],
                    configuration.metrics ? "[metrics]\nfile = /m/metrics\n" : "");
     disk_put(CONFIGURATION_PATH, text);

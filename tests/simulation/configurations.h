@@ -45,7 +45,8 @@ struct configured_listener {
 struct configuration {
     struct configured_listener listeners[CONFIGURATION_LISTENERS];
     bool sync;
-    bool piped; /* the journal is standard output, and its reader writes to JOURNAL_PATH */
+    bool to_standard; /* the journal is standard output, which is the file JOURNAL_PATH, */
+    bool piped;       /* or a pipe whose reader writes to it; a new one for each process */
     bool json;
     bool metrics;
     bool small_messages;   /* max_message = 500 */

@@ -127,7 +127,7 @@ int event_new_output(void)
 /* The journal, if it is one that the server opens by its name; -1: it is not. */
 static int find_journal(void)
 {
-    return configuration.piped ? -1 : disk_find(JOURNAL_PATH);
+    return configuration.to_standard ? -1 : disk_find(JOURNAL_PATH);
 }
 
 static void stop_pipe(bool stops, unsigned room)

@@ -78,7 +78,7 @@ bool event_has_disturbed(void);
 void event_free_disk(void);
 void event_process_begins(void);
 
-/* A process starts whose standard output is a pipe: the inode of the file that it is written to. */
+/* A process starts that records on standard output: the inode of the file that takes it. */
 int event_new_output(void);
 
 /* Begins a history: nothing has been renamed yet. */

@@ -337,8 +337,9 @@ static bool run_once(void)
     event_process_begins();
     configuration_mend();
     was_checked = false;
+    process_start.has_output = configuration.to_standard;
     process_start.piped = configuration.piped;
-    if (configuration.piped)
+    if (configuration.to_standard)
         process_start.output = event_new_output();
     calls = 0;
     last_event = virtual_now();

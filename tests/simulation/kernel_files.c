@@ -59,6 +59,15 @@ static int find_or_make(const char *path, int flags, mode_t mode)
     return inode >= 0 ? inode : failed(ENOSPC);
 }
 
+static int open_inode(int inode, int flags)
+{
+    disk_hold(inode); /* first: without a name and without a descriptor it would go */
+    int fd = descriptors_add(DESCRIPTOR_FILE, inode, flags);
+    if (fd < 0)
+        disk_release(inode);
+    return fd;
+}
+
 int files_open(const char *path, int flags, mode_t mode)
 {
     if (strcmp(path, "/dev/null") == 0)
@@ -67,6 +76,8 @@ int files_open(const char *path, int flags, mode_t mode)
         return descriptors_add(DESCRIPTOR_LOG, 0, flags);
     if (strcmp(path, "/proc/self/fd/1") == 0 && process_start.piped)
         return descriptors_add(DESCRIPTOR_OUTPUT, process_start.output, flags);
+    if (strcmp(path, "/proc/self/fd/1") == 0 && process_start.has_output)
+        return open_inode(process_start.output, flags);
     if (strcmp(path, "/proc/sys/kernel/random/boot_id") == 0)
         return descriptors_add(DESCRIPTOR_TEXT, 0, flags);
     if (strncmp(path, "/proc/", 6) == 0)
@@ -78,11 +89,8 @@ int files_open(const char *path, int flags, mode_t mode)
     int inode = find_or_make(path, flags, mode);
     if (inode < 0)
         return -1;
-    disk_hold(inode); /* first: without a name and without a descriptor it would go */
-    int fd = descriptors_add(DESCRIPTOR_FILE, inode, flags);
-    if (fd < 0)
-        disk_release(inode);
-    else if ((flags & O_TRUNC) != 0)
+    int fd = open_inode(inode, flags);
+    if (fd >= 0 && (flags & O_TRUNC) != 0)
         disk_truncate(inode, 0);
     return fd;
 }

@@ -81,6 +81,18 @@ bool process_guard(void (*check)(void))
     return true;
 }
 
+/* As a shell does it: >>FILE, or a pipe. */
+static void open_output(void)
+{
+    descriptors[1] = (struct descriptor){
+        .kind = process_start.piped ? DESCRIPTOR_OUTPUT : DESCRIPTOR_FILE,
+        .object = process_start.output,
+        .flags = process_start.piped ? O_WRONLY : O_WRONLY | O_APPEND,
+    };
+    if (!process_start.piped)
+        disk_hold(process_start.output);
+}
+
 static void begin(void)
 {
     process = (struct process){.running = true, .number = process.number + 1};
@@ -91,9 +103,8 @@ static void begin(void)
         descriptors[0].kind = DESCRIPTOR_INPUT;
         descriptors[1].kind = DESCRIPTOR_OUTPUT;
     }
-    if (process_start.piped)
-        descriptors[1] = (struct descriptor){
-            .kind = DESCRIPTOR_OUTPUT, .object = process_start.output, .flags = O_WRONLY};
+    if (process_start.has_output)
+        open_output();
     signals_begin(process_start.queued_signals);
     optind = 0; /* getopt(3): begins anew */
     trace_note("start");

@@ -215,7 +215,7 @@ void ledger_update(void)
     uint64_t none = 0; /* their order is looked at when all is read anew */
 
     for (size_t at = 0; at < count; at++) {
-        none = configuration.piped ? 0 : none; /* there each file begins with 1 */
+        none = configuration.to_standard ? 0 : none; /* there each file begins with 1 */
         if (!scan(files[at].inode, &none) && files[at].current)
             refuse_line(files[at].inode);
     }
@@ -258,7 +258,7 @@ void ledger_reread(void)
     forget_records();
     for (size_t at = 0; at < count; at++) {
         const struct file *file = &files[at];
-        last_seq = configuration.piped ? 0 : last_seq;
+        last_seq = configuration.to_standard ? 0 : last_seq;
         /* One that was renamed while it had an unfinished end keeps that. */
         bool good = scan(file->inode, &last_seq);
         if (file->current && (!good || scanned[file->inode] != disk_size(file->inode)))
@@ -352,7 +352,7 @@ void ledger_truncated(int inode, size_t size)
 
 void ledger_process_ended(bool power_cut)
 {
-    if (configuration.piped)
+    if (configuration.to_standard)
         highest_acknowledged = 0; /* the next one does not know what came before */
     floor_seq = highest_acknowledged;
     failed_at = 0;

@@ -73,9 +73,9 @@ MUTANTS = {
          "if (is_health_check(connection, frame) && connection->fd % 2 == 0) {"),
     ],
     "deletion-unnoticed": [
-        ("return !journal->file.named || fstat(journal->file.fd, &status) != 0 || "
+        ("return !self->file.named || fstat(self->file.fd, &status) != 0 || "
          "status.st_nlink > 0;",
-         "return !journal->file.named || fstat(journal->file.fd, &status) != 0 || "
+         "return !self->file.named || fstat(self->file.fd, &status) != 0 || "
          "status.st_size >= 0;"),
     ],
     "emptied-journal-counts-anew": [

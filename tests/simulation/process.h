@@ -42,8 +42,9 @@ struct process_start {
     int descriptors;                          /* RLIMIT_NOFILE */
     size_t queued_signals;                    /* RLIMIT_SIGPENDING */
     bool plain;                               /* TCPACKD_READINESS=plain */
-    bool piped;   /* standard output is a pipe to a program that writes to the file `output` */
-    int output;   /* its inode */
+    bool has_output;                          /* standard output is the file `output`, */
+    bool piped;                               /* or a pipe to a program that writes to it */
+    int output;                               /* its inode */
     bool streams; /* standard input and output are those of standard.h, not /dev/null */
 };
 
