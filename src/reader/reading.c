@@ -275,6 +275,16 @@ static enum reading_result after_cut(struct reading *reading, struct input *inpu
     return READING_END;
 }
 
+/* After a failure, which was logged: what was printed before is written. */
+static enum reading_result give_up(struct reading *reading, const struct input *input)
+{
+    if (!reading_flush(reading, input)) {
+        /* That was logged, too. */
+    }
+    errno = EIO;
+    return READING_FAILED;
+}
+
 enum reading_result reading_go_on(struct reading *reading, struct input *input)
 {
     struct input_line line;
@@ -283,7 +293,7 @@ enum reading_result reading_go_on(struct reading *reading, struct input *input)
     while ((result = input_next(input, &line)) == INPUT_LINE) {
         enum step step = take_line(reading, input, &line);
         if (step == STEP_FAILED)
-            return READING_FAILED;
+            return give_up(reading, input);
         if (step == STEP_CUT) {
             input_seek(input, line.offset, line.number - 1);
             return READING_END;
@@ -299,7 +309,7 @@ enum reading_result reading_go_on(struct reading *reading, struct input *input)
         return after_cut(reading, input);
     case INPUT_FAILED:
         (void)fail("read", input->name);
-        return READING_FAILED;
+        return give_up(reading, input);
     case INPUT_LINE:
     case INPUT_END:
         break;

@@ -132,12 +132,13 @@ static bool print_input(struct reading *reading, struct input *input)
             return false;
         input_wait(input);
     }
+    if (result == READING_FAILED || !reading_flush(reading, input))
+        return false;
     if (result == READING_EMPTIED) {
         log_error("%s was cut while it was read", input->name);
         errno = EIO;
-    }
-    if (result != READING_END || !reading_flush(reading, input))
         return false;
+    }
     reading_end(reading, input);
     reading->progress.before += input->offset;
     return true;

@@ -223,6 +223,22 @@ def test_a_damaged_message_hides_no_other(tmp_path, damage):
     assert read("--position", tmp_path / "position", path).stdout == b""
 
 
+def test_what_was_read_before_a_failure_is_printed(tmp_path):
+    """A record that there is no memory for, or a bad sector: what is before it was lost."""
+    programs.need("bash", "prlimit")
+    if programs.is_sanitized():
+        pytest.skip("a sanitizer needs all addresses")
+    path = tmp_path / "journal"
+    path.write_bytes(records(1, 3) + record(4, b"")[:-1] + b"x" * 100_000_000 + b"\n" + records(5, 6))
+    position = tmp_path / "position"
+    for arguments in "", f"--position {position}":
+        command = f"exec prlimit --as=80000000 {programs.tcpack_journal()} {arguments} {path}"
+        result = subprocess.run(["bash", "-c", command], capture_output=True, timeout=DEADLINE)
+        assert result.returncode == 74 and b"cannot read" in result.stderr
+        assert result.stdout == messages(1, 3)
+    assert position.read_text().startswith("3 ")
+
+
 def test_memory_does_not_grow_with_a_line_that_has_no_end(tmp_path):
     programs.need("bash", "prlimit")
     command = (f"head -c 300000000 /dev/zero | tr '\\0' x | "
