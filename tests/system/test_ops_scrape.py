@@ -220,8 +220,9 @@ def existing(one):
 
 def test_every_figure_is_in_the_page(server):
     page = (programs.SOURCE / "man" / "tcpackd.8.in").read_text(encoding="utf-8")
-    section = page.split(".Ss Metrics\n")[1].split("\n.S")[0]
-    assert set(re.findall(r"^\.It Ql (tcpackd_\w+)", section, re.MULTILINE)) == existing(server(LISTEN))
+    section = re.split(r"\n\.S[hs] ", page.split(".Ss Metrics\n")[1])[0]
+    listed = re.findall(r"^\.It Ql (tcpackd_\w+)", section, re.MULTILINE)
+    assert set(listed) == existing(server(LISTEN))
 
 
 @pytest.mark.parametrize("file", ["grafana.json", "tcpackd.rules.yml"])
