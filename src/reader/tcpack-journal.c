@@ -222,19 +222,19 @@ static int check(const struct arguments *arguments, char **names, size_t count)
  */
 static void report_rest(const char *name)
 {
-    struct check check = {.quiet = true};
+    struct check rest = {.quiet = true};
     struct input input;
 
     if (!input_open(&input, name)) {
         log_warning("cannot check %s: %s", name, strerror(errno));
         return;
     }
-    if (check_input(&check, &input) && check.findings > 0)
+    if (check_input(&rest, &input) && rest.findings > 0)
         log_warning("%s: what is damaged within records, or missing, cannot be repaired and stays "
                     "as it is: %" PRIu64 " findings of tcpack-journal --check",
-                    name, check.findings);
+                    name, rest.findings);
     input_close(&input);
-    check_free(&check);
+    check_free(&rest);
 }
 
 static int repair_all(char **names, size_t count)

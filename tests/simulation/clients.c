@@ -630,9 +630,9 @@ static bool is_refusal(int number)
     if (client->framing == FRAMED_OCTET || client->framing == FRAMED_SYSLOG) /* it is counted */
         while (at < peer->replied && strchr("0123456789 ", peer->replies[at]) != NULL)
             at++;
-    size_t size = peer->replied - at;
-    if (size == 0)
+    if (at >= peer->replied)
         return client->denied; /* nothing else may come */
+    size_t size = peer->replied - at;
     return memcmp(peer->replies + at, text, size < strlen(text) ? size : strlen(text)) == 0;
 }
 

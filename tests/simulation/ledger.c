@@ -270,15 +270,20 @@ void ledger_reread(void)
 /* -------------------------------------------------------------------------------------- what
  * happens */
 
+static bool is_recorded(const struct message *message)
+{
+    if (!message->recorded)
+        ledger_update();
+    return message->recorded;
+}
+
 void ledger_acknowledged(int number, size_t index, uint64_t seq)
 {
     struct message *message = &clients[number].messages[index];
 
     if (message->taken)
         return; /* whether it is still answered depends on the moment */
-    if (!message->recorded)
-        ledger_update();
-    if (!message->recorded)
+    if (!is_recorded(message))
         process_violation("message %zu of peer %d is answered and not recorded", index, number);
     if (seq != 0 && seq != message->seq)
         process_violation("message %zu of peer %d is answered as %" PRIu64 " and is %" PRIu64,

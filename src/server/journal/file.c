@@ -457,7 +457,7 @@ static int64_t file_size(const void *file)
     return (int64_t)status.st_size;
 }
 
-static const struct problem *problem(const void *file)
+static const struct problem *file_problem(const void *file)
 {
     const struct file *self = file;
 
@@ -474,6 +474,6 @@ const struct backend file_backend = {
     .is_lost = is_lost,
     .can_commit = can_commit,
     .file_size = file_size,
-    .problem = problem,
+    .problem = file_problem,
     .seq_max = UINT64_MAX,
 };
