@@ -22,12 +22,13 @@ struct follow {
     bool final;       /* nothing will be added to the input: it is read for the last time */
 };
 
-/* Whether the path names another file than the one that is read. */
+/* Whether the path names another regular file than the one that is read. */
 static bool is_replaced(const struct follow *follow)
 {
     struct stat status;
 
     return follow->input.fd != STDIN_FILENO && stat(follow->path, &status) == 0 &&
+           S_ISREG(status.st_mode) &&
            (status.st_dev != follow->input.device || status.st_ino != follow->input.inode);
 }
 

@@ -265,6 +265,23 @@ def test_standard_input_that_is_a_file_is_followed(path, tmp_path):
         follower.wait(messages(1, 4))
 
 
+def test_what_is_not_a_file_does_not_replace_one(path):
+    """A FIFO that had the journal's name for a moment was read for ever."""
+    path.write_bytes(records(1, 2))
+    with Follower(path) as follower:
+        follower.wait(messages(1, 2))
+        path.rename(path.with_suffix(".1"))
+        os.mkfifo(path)
+        with open(path.with_suffix(".1"), "ab") as file:
+            file.write(records(3, 3))
+        follower.wait(messages(1, 3))
+        path.unlink()
+        path.mkdir()
+        path.rmdir()
+        path.write_bytes(records(4, 5))
+        follower.wait(messages(1, 5))
+
+
 # Positions.
 
 def test_each_run_goes_on_after_the_last(path, tmp_path):
