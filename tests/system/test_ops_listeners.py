@@ -225,7 +225,7 @@ def test_port_in_use_is_refused_with_its_address(server, tmp_path, host):
     text = f"[{name}]:{port}" if family == socket.AF_INET6 else f"{name}:{port}"
     assert parse_address(text) == one.addresses[0]
     assert result.stderr == f"tcpackd: error: cannot listen on {text}: Address already in use " \
-        "(ss -ltnp shows which program has it: stop that, or set another port)\n"
+        "(by which program: ss -ltnp)\n"
 
 
 # Becomes its arguments in a network of its own, where the kernel has eight ports to choose from, and

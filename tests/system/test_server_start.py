@@ -140,7 +140,7 @@ def test_port_in_use():
         port = other.getsockname()[1]
         assert refused(f"server.port={port}").splitlines() == [
             f"tcpackd: error: cannot listen on 127.0.0.1:{port}: Address already in use "
-            "(ss -ltnp shows which program has it: stop that, or set another port)"]
+            "(by which program: ss -ltnp)"]
 
 
 def test_a_port_can_be_taken_again_at_once(server):

@@ -237,8 +237,7 @@ static const char *advice(const struct address *address, int error)
     case EEXIST:
         return " (it is not a socket: remove it, or set another host)";
     case EADDRINUSE:
-        return is_unix ? " (another server listens there)"
-                       : " (ss -ltnp shows which program has it: stop that, or set another port)";
+        return is_unix ? " (another server listens there)" : " (by which program: ss -ltnp)";
     case EACCES:
         return is_unix ? " (the server's user may not write to its directory)"
                        : " (a port below 1024 needs root, or tcpackd.socket)";

@@ -116,7 +116,7 @@ class Machine:
 
     def __init__(self, folder, installed):
         programs.need_root()
-        programs.need("unshare", "nsenter", "ip", "systemctl")
+        programs.need("unshare", "nsenter", "setpriv", "ip", "systemctl")
         self.folder, self.installed = folder, installed
         self.process = self.group = None
 
@@ -126,9 +126,10 @@ class Machine:
         except OSError as error:
             pytest.skip(f"this machine lets no systemd have a control group: {error}")
         self.process = subprocess.Popen(
-            ["sh", "-c", 'echo $$ >"$0/cgroup.procs" && exec "$@"', self.group, "unshare", "--pid",
-             "--mount", "--uts", "--ipc", "--net", "--cgroup", "--fork", "--kill-child", "bash", "-c",
-             BOOT, "boot", self.folder, self.installed, version],
+            ["setpriv", "--pdeathsig", "KILL",  # it ends with the tests, however they end
+             "sh", "-c", 'echo $$ >"$0/cgroup.procs" && exec "$@"', self.group,
+             "unshare", "--pid", "--mount", "--uts", "--ipc", "--net", "--cgroup", "--fork",
+             "--kill-child", "bash", "-c", BOOT, "boot", self.folder, self.installed, version],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         try:
             wait_until(self._has_booted, "systemd")
