@@ -24,7 +24,8 @@ void clients_make_room(size_t count);
 /*
  * Opens `count` blocking connections to 127.0.0.1 and `port`, one after the other, into `fds`: the
  * first 4,000 from the address `source`, the next ones from the address after it, and so on; all of
- * them from 127.0.0.1 if it is INADDR_ANY, which has ports for some 28,000. They are reset, not closed, when they go: no TIME_WAIT uses up the ports of the next round.
+ * them from 127.0.0.1 if it is INADDR_ANY, which has ports for some 28,000. They are reset, not
+ * closed, when they go: no TIME_WAIT uses up the ports of the next round.
  */
 void clients_open(in_port_t port, in_addr_t source, int *fds, size_t count);
 
