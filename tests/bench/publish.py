@@ -45,7 +45,7 @@ have threads and would use more cores. A line on disk takes {cpu} of CPU time, a
 {memory} of memory."""
 
 IDLE = """\
-An idle client takes {bytes} bytes, and no time from the others. CPU time of the server for a
+An idle client takes {bytes} bytes, and hardly any time from the others. CPU time of the server for a
 message:"""
 
 END = """\
@@ -111,7 +111,10 @@ def line_rows(results):
 def times(results, figure, other):
     """How many times as much tcpackd does."""
     theirs = results.get(figure, other)
-    return "-" if theirs is None else f"{results.need(figure) / theirs:.0f} times"
+    if theirs is None:
+        return "-"
+    ratio = results.need(figure) / theirs
+    return f"{ratio:.{0 if ratio >= 3 else 1}f} times"
 
 
 def beside_others(results, figure, name):
