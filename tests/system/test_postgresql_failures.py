@@ -10,6 +10,7 @@ import pytest
 
 from harness import postgresql
 from harness.client import Client
+from harness.numbered import NumberedLoad
 from harness.postgresql import messages, rows
 from harness.server import Server, ini
 from harness.waiting import wait_until
@@ -51,6 +52,11 @@ def figures(server):
     server.log.wait("messages .* in .* commits", lines + 1)
     with open(server.settings["metrics.file"], encoding="ascii") as file:
         return dict(line.split() for line in file if not line.startswith("#"))
+
+
+def wait_received(server, size):
+    """Wait until it has read so many bytes of messages."""
+    wait_until(lambda: figures(server)["tcpackd_received_bytes_total"] == str(size), f"{size} bytes read")
 
 
 def say_until_recorded(server, message):
@@ -273,7 +279,10 @@ def test_server_that_hangs(primary, server):
 
 
 def test_connections_wait_for_their_turn_without_spinning(replicated, server):
-    """While a commit waits, what clients send stays in the kernel, and time-outs stand still."""
+    """
+    While a commit waits, a client's first messages are read for the next one; what it sends then
+    stays in the kernel, and time-outs stand still.
+    """
     primary, standby = replicated
     for environment in {}, {"TCPACKD_READINESS": "plain"}:
         one = server(settings(primary, **{"journal.replicas": 1, "journal.commit_timeout": 30,
@@ -286,10 +295,71 @@ def test_connections_wait_for_their_turn_without_spinning(replicated, server):
             other.send(b"b\n")
             third.send(b"c\nd\n")
             assert not one.spins()
+            client.send(b"e\n")
+            third.send(b"f\n")
+            assert not one.spins()
             standby.resume()
-            assert client.receive_until()
-            assert other.receive_until() and third.receive_until() and third.receive_until()
+            for each, count in (client, 2), (other, 1), (third, 3):
+                assert all(each.receive_until() for _ in range(count))
+            assert client.say(b"g") and other.say(b"h") and third.say(b"i")
         one.stop()
+
+
+def test_clients_that_go_while_their_messages_wait(replicated, server, tmp_path):
+    """One that is in a commit, and one that is in the next: both are recorded, others answered."""
+    primary, standby = replicated
+    one = server(settings(primary, **{"journal.replicas": 1, "journal.commit_timeout": 30,
+                                      "metrics.file": tmp_path / "prom"}))
+    with Client(one) as client, Client(one) as gone, Client(one) as later, Client(one) as reset:
+        standby.pause()
+        gone.send(b"a\n")
+        primary.wait_query("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'one'"
+                           " AND wait_event = 'SyncRep'", "1")
+        for number, each in enumerate((later, reset, client)):
+            each.send(b"%c\n" % (ord("b") + number))
+            wait_received(one, 4 + 2 * number)
+        gone.reset()
+        reset.reset()
+        assert not one.spins()
+        standby.resume()
+        assert later.receive_until() and client.receive_until()
+        assert client.say(b"e") == b"5"
+    assert sorted(messages(primary, "tcpack")) == [b"a", b"b", b"c", b"d", b"e"]
+
+
+def test_reload_under_load(primary, tmp_path):
+    """It waits for a moment without a commit, which clients that never pause must not prevent."""
+    with Server(tmp_path, settings(primary, **{"server.reply": "ok"})) as one, \
+            NumberedLoad(one.addresses, clients=8) as load:
+        load.wait_more(10)
+        for turn in range(5):
+            one.send_signal(signal.SIGHUP)
+            one.log.wait("the configuration was read again", turn + 1)
+            load.wait_more(10)
+    load.check(primary, "tcpack")
+
+
+def test_refused_batch_and_the_next_one(primary, server, tmp_path):
+    """A batch is rolled back after the next one was read: that is recorded, under its numbers."""
+    primary.query("CREATE FUNCTION tcpack.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+                  " RAISE 'no' USING ERRCODE = 'disk_full'; END $$;"
+                  "CREATE TRIGGER refuses BEFORE INSERT ON tcpack.records"
+                  " FOR EACH ROW WHEN (NEW.message = 'bad') EXECUTE FUNCTION tcpack.refuse()",
+                  dbname="tcpack")
+    one = server(settings(primary, **{"journal.commit_timeout": 30, "metrics.file": tmp_path / "prom"}))
+    with Client(one) as bad, Client(one) as good:
+        primary.pause()
+        try:
+            bad.send(b"bad\n")
+            wait_received(one, 4)
+            good.send(b"good\n")
+            wait_received(one, 9)
+        finally:
+            primary.resume()
+        assert bad.receive_all() == b""
+        assert good.receive_until() == b"2"
+        assert good.say(b"more") == b"3"
+    assert rows(primary, "tcpack", "seq, message") == [["2", r"\x676f6f64"], ["3", r"\x6d6f7265"]]
 
 
 def test_schema_that_is_gone_comes_back(primary, server):
