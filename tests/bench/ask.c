@@ -1,7 +1,7 @@
 /*
  * ask.c: CLIENTS connections that send a line, wait for the reply, and send the next at once, for
- * COUNT messages in all. Prints how many were answered in a second. As redis-benchmark does it, with
- * half of its instructions: for `make bench` where the server is not alone on its CPU.
+ * COUNT messages in all. Prints how many were answered in a second. As redis-benchmark does it,
+ * with half of its instructions: for `make bench` where the server is not alone on its CPU.
  */
 #include "clients.h"
 
@@ -62,7 +62,7 @@ int main(int argc, char **argv)
     if (fds == NULL)
         clients_fail("memory");
     clients_make_room(clients);
-    clients_open(port, fds, clients);
+    clients_open(port, INADDR_ANY, fds, clients);
     int epoll = watch(fds, clients);
     uint64_t begin = clients_now();
     ask(epoll, fds, clients, count);
