@@ -450,10 +450,12 @@ struct pgsession *pgsession_new(const struct pgsession_options *options, struct 
 {
     struct pgsession *session = calloc(1, sizeof *session);
 
-    if (session == NULL ||
-        !pgconnection_init(&session->connection, options->conninfo, options->timeout_us)) {
-        free(session);
+    if (session == NULL) {
         problem_set(problem, "%s", strerror(ENOMEM));
+        return NULL;
+    }
+    if (!pgconnection_init(&session->connection, options->conninfo, options->timeout_us, problem)) {
+        free(session);
         return NULL;
     }
     session->replicas = options->replicas;
