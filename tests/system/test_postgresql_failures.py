@@ -4,14 +4,18 @@ the standbys that were asked for; the loop goes on meanwhile; one line says when
 it is over.
 """
 
+import os
 import signal
+import tempfile
+from pathlib import Path
 
 import pytest
 
 from harness import postgresql
 from harness.client import Client
+from harness.disk import small_disk
 from harness.numbered import NumberedLoad
-from harness.postgresql import messages, rows
+from harness.postgresql import Postgres, messages, rows
 from harness.server import Server, ini
 from harness.waiting import wait_until
 
@@ -148,6 +152,52 @@ def test_error_of_a_transaction(primary, server, tmp_path):
     assert found["tcpackd_journal_errors_total"] == "3"
     assert found["tcpackd_journal_burned_total"] == found["tcpackd_journal_reconnects_total"] == "0"
     assert rows(primary, "tcpack", "seq, message") == [["1", r"\x61"], ["2", r"\x62"]]
+
+
+@pytest.mark.parametrize("full", ["table", "server"])
+def test_disk_that_is_full(tmp_path, full):
+    """
+    For the table, each transaction is refused; for the server's log, too, PostgreSQL ends and has to
+    be started again. What was acknowledged is there, once, and all goes on when there is room.
+    """
+    with tempfile.TemporaryDirectory(prefix="tcpack-pg-") as other, \
+            small_disk(Path(other) / "disk", "256m" if full == "server" else "16m") as disk:
+        folder = disk if full == "server" else Path(other)
+        for each in disk, other:
+            os.chown(each, *postgresql.owner())
+            os.chmod(each, 0o755)
+        primary = Postgres(folder, "primary").create().start()
+        try:
+            primary.create_database("tcpack")
+            if full == "table":
+                primary.query(f"CREATE TABLESPACE small LOCATION '{disk}'")
+                primary.query("ALTER TABLE tcpack.records SET TABLESPACE small", dbname="tcpack")
+            fill_up_and_make_room(tmp_path, primary, disk / "filler")
+        finally:
+            if primary.running:
+                primary.kill()
+
+
+def fill_up_and_make_room(tmp_path, primary, filler):
+    with Server(tmp_path, settings(primary)) as one:
+        with NumberedLoad(one.addresses, patience=2) as load:
+            load.wait_more(10)
+            with open(filler, "wb", buffering=0) as file, pytest.raises(OSError, match="No space left"):
+                while True:
+                    file.write(bytes(4096))
+            one.log.wait(BEGINS)
+            filler.unlink()
+            before = load.acknowledged
+
+            def goes_on():
+                if not primary.running:
+                    primary.start()
+                return load.acknowledged > before + 100
+
+            wait_until(goes_on, "acknowledgements when there is room")
+        one.log.wait(OVER)
+        assert "No space left on device" in (primary.folder / "log").read_text()
+        load.check(primary, "tcpack")
 
 
 def test_standby_that_is_gone(replicated, server, tmp_path):
