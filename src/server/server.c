@@ -199,7 +199,7 @@ static void part(struct server *server)
 /* What a database is about to record is answered yet. */
 static void finish_commit(struct server *server)
 {
-    while (server->recording.committing) {
+    while (server->recording.committing || server->answers.count > 0) {
         round_wait(server);
         round_commit(server);
         round_answer(server);
@@ -242,5 +242,7 @@ void server_free(struct server *server)
     metrics_free(&server->metrics);
     free(server->scratch);
     answers_free(&server->answers);
+    answers_free(&server->committing);
+    answers_free(&server->committed);
     free(server);
 }

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 
+import database
 import instructions
 import lines
 import loads
@@ -26,7 +27,7 @@ import rows
 import servers
 
 
-GROUPS = (lines.LineLoads, rows.Loads)  # what has rows: see their all()
+GROUPS = (lines.LineLoads, rows.Loads, database.DatabaseLoads)  # what has rows: see their all()
 CALLGRIND = "callgrind"  # the name of the row of instructions
 
 

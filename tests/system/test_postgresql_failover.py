@@ -8,12 +8,12 @@ import signal
 
 import pytest
 
-from harness import postgresql, programs
+from harness import mutant, postgresql, programs
 from harness.client import Client
 from harness.haproxy import HAProxy
 from harness.network import Network
 from harness.numbered import NumberedLoad
-from harness.postgresql import Cluster, messages
+from harness.postgresql import Cluster, Postgres, messages
 from harness.server import Server
 from harness.waiting import wait_until
 
@@ -147,23 +147,91 @@ def test_all_standbys_are_gone_and_back(replicated, tmp_path):
 
 # ------------------------------------------------------------------------------------- controls
 
-@pytest.mark.long
-def test_control_without_replicas_a_failover_loses(replicated, tmp_path):
-    """What replicas = 1 refuses to start with is acknowledged without it, and lost."""
-    replicated.replicate("")
-    old, standby = replicated.primary, replicated.standbys[0]
-    with Server(tmp_path, settings(replicated, "one", replicas=0)) as one:
-        with NumberedLoad(one.addresses, pause=0.01) as load:
-            load.wait_more(5)
-            for each in replicated.standbys:
-                each.kill()
+# What loses or doubles messages, and that the checks above say so.
+
+ANSWERS_EARLY = {"answer_c": ("    answer_all(server, &server->committed);\n",
+                              "    answer_all(server, &server->committed);\n"
+                              "    answer_all(server, &server->committing);\n")}
+GIVES_BACK = {
+    "journal_c": ("if (result == JOURNAL_COMMITTED || result == JOURNAL_UNKNOWN || taken)",
+                  "if (result == JOURNAL_COMMITTED)"),
+    "postgresql_c": ("if (pgsession_last_seq(self->session) > *seq)", "if (*seq == 0)"),
+}
+
+
+def outlive_standbys(replicated, load, without):
+    """
+    The standbys are lost, then the primary; the standbys are back, and the one that has most takes its
+    place.
+    """
+    old, standbys = replicated.primary, replicated.standbys
+    with load:
+        load.wait_more(5)
+        for standby in standbys:
+            standby.kill()
+        if without:
             load.wait_more(20)
+        else:
+            old.wait_query("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'one'"
+                           " AND wait_event = 'SyncRep'", "1")
         old.kill()
-        standby.start().promote()
-    replicated.primary = standby
-    with pytest.raises(AssertionError, match="acknowledged are missing"):
-        load.check(standby, DATABASE)
-    replicated.rebuild("ANY 1 (*)")
+    for standby in standbys:
+        standby.start()
+    replicated.primary = max(standbys, key=Postgres.position)
+    replicated.primary.promote()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("mistake", ["none", "answer before COMMIT", "synchronous_commit = local",
+                                     "no synchronous_standby_names"])
+def test_control_what_standbys_lack(replicated, tmp_path, monkeypatch, mistake):
+    """replicas = 1 and the order of the steps are what keeps it from being acknowledged."""
+    without = mistake.startswith(("synchronous_commit", "no "))
+    environment = {}
+    if mistake == "answer before COMMIT":
+        monkeypatch.setenv("TCPACKD", mutant.tcpackd(tmp_path, **ANSWERS_EARLY))
+    elif mistake == "synchronous_commit = local":
+        environment["PGOPTIONS"] = "-c synchronous_commit=local"
+    elif without:
+        replicated.replicate("")
+    try:
+        with Server(tmp_path, settings(replicated, "one", replicas=0 if without else 1),
+                    environment=environment) as one:
+            load = NumberedLoad(one.addresses, pause=0.01, patience=1)
+            outlive_standbys(replicated, load, without)
+        if mistake == "none":
+            load.check(replicated.primary, DATABASE)
+        else:
+            with pytest.raises(AssertionError, match="acknowledged are missing") as found:
+                load.check(replicated.primary, DATABASE)
+            print(f"{mistake}: {found.value}")
+    finally:
+        replicated.rebuild("ANY 1 (*)")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("mistake", ["none", "SEQs given back"])
+def test_control_numbers_of_an_unknown_outcome(replicated, tmp_path, monkeypatch, mistake):
+    """Given back, they are on two rows: the table's key is dropped here, which would refuse them."""
+    primary, standbys = replicated.primary, replicated.standbys
+    primary.query("ALTER TABLE tcpack.records DROP CONSTRAINT records_pkey", dbname=DATABASE)
+    if mistake != "none":
+        monkeypatch.setenv("TCPACKD", mutant.tcpackd(tmp_path, **GIVES_BACK))
+    with Server(tmp_path, settings(replicated, "one")) as one, \
+            NumberedLoad(one.addresses, pause=0.01) as load:
+        load.wait_more(5)
+        for standby in standbys:
+            standby.pause()
+        one.log.wait("cannot tell what PostgreSQL has recorded")
+        for standby in standbys:
+            standby.resume()
+        load.wait_more(5)
+    if mistake == "none":
+        load.check(primary, DATABASE)
+    else:
+        with pytest.raises(AssertionError, match="is on two rows") as found:
+            load.check(primary, DATABASE)
+        print(f"{mistake}: {found.value}")
 
 
 @pytest.mark.long

@@ -4,13 +4,18 @@ the standbys that were asked for; the loop goes on meanwhile; one line says when
 it is over.
 """
 
+import os
 import signal
+import tempfile
+from pathlib import Path
 
 import pytest
 
 from harness import postgresql
 from harness.client import Client
-from harness.postgresql import messages, rows
+from harness.disk import small_disk
+from harness.numbered import NumberedLoad
+from harness.postgresql import Postgres, messages, rows
 from harness.server import Server, ini
 from harness.waiting import wait_until
 
@@ -51,6 +56,11 @@ def figures(server):
     server.log.wait("messages .* in .* commits", lines + 1)
     with open(server.settings["metrics.file"], encoding="ascii") as file:
         return dict(line.split() for line in file if not line.startswith("#"))
+
+
+def wait_received(server, size):
+    """Wait until it has read so many bytes of messages."""
+    wait_until(lambda: figures(server)["tcpackd_received_bytes_total"] == str(size), f"{size} bytes read")
 
 
 def say_until_recorded(server, message):
@@ -142,6 +152,52 @@ def test_error_of_a_transaction(primary, server, tmp_path):
     assert found["tcpackd_journal_errors_total"] == "3"
     assert found["tcpackd_journal_burned_total"] == found["tcpackd_journal_reconnects_total"] == "0"
     assert rows(primary, "tcpack", "seq, message") == [["1", r"\x61"], ["2", r"\x62"]]
+
+
+@pytest.mark.parametrize("full", ["table", "server"])
+def test_disk_that_is_full(tmp_path, full):
+    """
+    For the table, each transaction is refused; for the server's log, too, PostgreSQL ends and has to
+    be started again. What was acknowledged is there, once, and all goes on when there is room.
+    """
+    with tempfile.TemporaryDirectory(prefix="tcpack-pg-") as other, \
+            small_disk(Path(other) / "disk", "256m" if full == "server" else "16m") as disk:
+        folder = disk if full == "server" else Path(other)
+        for each in disk, other:
+            os.chown(each, *postgresql.owner())
+            os.chmod(each, 0o755)
+        primary = Postgres(folder, "primary").create().start()
+        try:
+            primary.create_database("tcpack")
+            if full == "table":
+                primary.query(f"CREATE TABLESPACE small LOCATION '{disk}'")
+                primary.query("ALTER TABLE tcpack.records SET TABLESPACE small", dbname="tcpack")
+            fill_up_and_make_room(tmp_path, primary, disk / "filler")
+        finally:
+            if primary.running:
+                primary.kill()
+
+
+def fill_up_and_make_room(tmp_path, primary, filler):
+    with Server(tmp_path, settings(primary)) as one:
+        with NumberedLoad(one.addresses, patience=2) as load:
+            load.wait_more(10)
+            with open(filler, "wb", buffering=0) as file, pytest.raises(OSError, match="No space left"):
+                while True:
+                    file.write(bytes(4096))
+            one.log.wait(BEGINS)
+            filler.unlink()
+            before = load.acknowledged
+
+            def goes_on():
+                if not primary.running:
+                    primary.start()
+                return load.acknowledged > before + 100
+
+            wait_until(goes_on, "acknowledgements when there is room")
+        one.log.wait(OVER)
+        assert "No space left on device" in (primary.folder / "log").read_text()
+        load.check(primary, "tcpack")
 
 
 def test_standby_that_is_gone(replicated, server, tmp_path):
@@ -273,7 +329,10 @@ def test_server_that_hangs(primary, server):
 
 
 def test_connections_wait_for_their_turn_without_spinning(replicated, server):
-    """While a commit waits, what clients send stays in the kernel, and time-outs stand still."""
+    """
+    While a commit waits, a client's first messages are read for the next one; what it sends then
+    stays in the kernel, and time-outs stand still.
+    """
     primary, standby = replicated
     for environment in {}, {"TCPACKD_READINESS": "plain"}:
         one = server(settings(primary, **{"journal.replicas": 1, "journal.commit_timeout": 30,
@@ -286,10 +345,71 @@ def test_connections_wait_for_their_turn_without_spinning(replicated, server):
             other.send(b"b\n")
             third.send(b"c\nd\n")
             assert not one.spins()
+            client.send(b"e\n")
+            third.send(b"f\n")
+            assert not one.spins()
             standby.resume()
-            assert client.receive_until()
-            assert other.receive_until() and third.receive_until() and third.receive_until()
+            for each, count in (client, 2), (other, 1), (third, 3):
+                assert all(each.receive_until() for _ in range(count))
+            assert client.say(b"g") and other.say(b"h") and third.say(b"i")
         one.stop()
+
+
+def test_clients_that_go_while_their_messages_wait(replicated, server, tmp_path):
+    """One that is in a commit, and one that is in the next: both are recorded, others answered."""
+    primary, standby = replicated
+    one = server(settings(primary, **{"journal.replicas": 1, "journal.commit_timeout": 30,
+                                      "metrics.file": tmp_path / "prom"}))
+    with Client(one) as client, Client(one) as gone, Client(one) as later, Client(one) as reset:
+        standby.pause()
+        gone.send(b"a\n")
+        primary.wait_query("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'one'"
+                           " AND wait_event = 'SyncRep'", "1")
+        for number, each in enumerate((later, reset, client)):
+            each.send(b"%c\n" % (ord("b") + number))
+            wait_received(one, 4 + 2 * number)
+        gone.reset()
+        reset.reset()
+        assert not one.spins()
+        standby.resume()
+        assert later.receive_until() and client.receive_until()
+        assert client.say(b"e") == b"5"
+    assert sorted(messages(primary, "tcpack")) == [b"a", b"b", b"c", b"d", b"e"]
+
+
+def test_reload_under_load(primary, tmp_path):
+    """It waits for a moment without a commit, which clients that never pause must not prevent."""
+    with Server(tmp_path, settings(primary, **{"server.reply": "ok"})) as one, \
+            NumberedLoad(one.addresses, clients=8) as load:
+        load.wait_more(10)
+        for turn in range(5):
+            one.send_signal(signal.SIGHUP)
+            one.log.wait("the configuration was read again", turn + 1)
+            load.wait_more(10)
+    load.check(primary, "tcpack")
+
+
+def test_refused_batch_and_the_next_one(primary, server, tmp_path):
+    """A batch is rolled back after the next one was read: that is recorded, under its numbers."""
+    primary.query("CREATE FUNCTION tcpack.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+                  " RAISE 'no' USING ERRCODE = 'disk_full'; END $$;"
+                  "CREATE TRIGGER refuses BEFORE INSERT ON tcpack.records"
+                  " FOR EACH ROW WHEN (NEW.message = 'bad') EXECUTE FUNCTION tcpack.refuse()",
+                  dbname="tcpack")
+    one = server(settings(primary, **{"journal.commit_timeout": 30, "metrics.file": tmp_path / "prom"}))
+    with Client(one) as bad, Client(one) as good:
+        primary.pause()
+        try:
+            bad.send(b"bad\n")
+            wait_received(one, 4)
+            good.send(b"good\n")
+            wait_received(one, 9)
+        finally:
+            primary.resume()
+        assert bad.receive_all() == b""
+        assert good.receive_until() == b"2"
+        assert good.say(b"more") == b"3"
+    assert rows(primary, "tcpack", "seq, message") == [["2", r"\x676f6f64"], ["3", r"\x6d6f7265"]]
 
 
 def test_schema_that_is_gone_comes_back(primary, server):

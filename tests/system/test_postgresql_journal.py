@@ -3,16 +3,20 @@ The journal in PostgreSQL: what is recorded, that it is recorded once, and what 
 start with. A real server in a folder of its own.
 """
 
+import os
 import re
+import shutil
 import socket
 import struct
+import tempfile
 import threading
+from pathlib import Path
 
 import pytest
 
 from harness import postgresql, programs
 from harness.client import Client
-from harness.postgresql import messages, rows
+from harness.postgresql import Postgres, messages, rows
 from harness.server import Server, ini
 
 # They share a cluster: one process must run them all.
@@ -123,9 +127,9 @@ def test_schema_can_be_made_again(database, server):
 
 # ------------------------------------------------------------------------------------- refusals
 
-def refusal(tmp_path, wanted, arguments=(), environment=None):
+def refusal(tmp_path, wanted, arguments=(), environment=None, wrap=()):
     """(exit status, last line of the log) of a tcpackd that must not start, and of its -t."""
-    one = Server(tmp_path, wanted, arguments=arguments, environment=environment).spawn()
+    one = Server(tmp_path, wanted, arguments=arguments, environment=environment, wrap=wrap).spawn()
     return one.wait(), one.log.lines[-1]
 
 
@@ -229,6 +233,38 @@ def test_unreachable_servers_are_named(database, tmp_path):
     status, line = refusal(tmp_path, {"journal.postgresql": text})
     assert status == 69
     assert re.search('"/nowhere/.s.PGSQL.1" failed: No such file.*; .*"not_there" does not exist', line)
+
+
+def test_names_of_hosts_are_looked_up_at_the_start_only(tmp_path):
+    """A name server that does not answer would hold up everything when the connection is lost."""
+    programs.need("unshare", "mount", "setpriv")
+    programs.need_root()
+    names = tmp_path / "hosts"
+    names.write_text("127.0.0.1 first.test second.test\n")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = probe.getsockname()
+    wrap = ["unshare", "--mount", "sh", "-c", f'mount --bind {names} /etc/hosts && exec "$@"', "sh"]
+    folder = Path(tempfile.mkdtemp(prefix="tcpack-pg-"))
+    os.chown(folder, *postgresql.owner())
+    primary = Postgres(folder, "primary", address=address).create().start()
+    try:
+        primary.create_database("tcpack")
+        text = f"host=first.test,second.test port={address[1]} dbname=tcpack user=tcpackd application_name=one"
+        keys = {"server.framing": "line", "server.reply": "{seq}", "journal.postgresql": text}
+        with Server(tmp_path, keys, wrap=wrap) as one, Client(one) as client:
+            assert client.say(b"a") == b"1"
+            names.write_text("")
+            primary.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                          " WHERE application_name = 'one'")
+            one.log.wait("writing to the journal works again")
+            assert client.say(b"b") == b"2"
+        status, line = refusal(tmp_path, keys, wrap=wrap)
+        assert status == 69
+        assert 'cannot use PostgreSQL as journal: cannot look up host "first.test": ' in line
+    finally:
+        primary.kill()
+        shutil.rmtree(folder)
 
 
 def test_passwords_come_from_libpq(cluster, database, tmp_path):

@@ -46,16 +46,19 @@ struct connection {
     bool ended;               /* the peer has finished sending; `in` may still hold messages */
     bool more;                /* `in` may hold whole messages, left for the next round */
     bool undrained;           /* the kernel may have more bytes without signalling them */
-    bool writing;             /* watched for room to write, not for reading */
-    bool roomy;               /* the last send() did not fail for lack of room */
-    unsigned char futile;     /* reads in a row that returned nothing though there were bytes */
+    bool unanswered;      /* among the answers: not read, and not closed, before they are sent */
+    bool postponed;       /* not watched meanwhile: there is something to read */
+    bool writing;         /* watched for room to write, not for reading */
+    bool roomy;           /* the last send() did not fail for lack of room */
+    unsigned char futile; /* reads in a row that returned nothing though there were bytes */
     const struct listener_settings *settings; /* held: connection_adopt() */
     struct framing_state framing_state;
     uint64_t messages; /* taken from it so far */
     struct buffer in;  /* unfinished message; holds no memory while empty */
     struct buffer out; /* replies that the kernel has not taken; holds no memory while empty */
     /* Microseconds of the monotonic clock: */
-    int64_t last_message;     /* of the last message, of the last delayed send, or of accept() */
+    int64_t last_message;     /* of the last message or its answer, of the last delayed send, or of
+                               * accept() */
     int64_t unfinished_since; /* 0: there is no unfinished message */
     int64_t unsent_since;     /* of the last progress in sending; 0: nothing is unsent. In state
                                * DISCARDING: when it began */

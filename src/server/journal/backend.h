@@ -39,7 +39,10 @@ struct backend {
     bool (*append)(void *self, const struct record *record);
     /* Bytes of the batch. */
     size_t (*size)(const void *self);
-    /* journal_commit() of a batch that is not empty, and journal_sync_us(). */
+    /*
+     * journal_commit() and journal_sync_us(). While it returns PENDING, it is called again with the
+     * same batch, and what is appended meanwhile belongs to the next one.
+     */
     enum journal_result (*commit)(void *self, const struct backend_batch *batch, int64_t *sync_us);
 
     /* journal_tend(), NULL: nothing happens between commits. *seq as for open(). */

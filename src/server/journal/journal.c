@@ -10,14 +10,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+struct batch {
+    struct journal_batch figures; /* but `size` of what was appended, which the back end knows */
+    struct record_time time;
+};
+
 struct journal {
     const struct backend *backend; /* what it is kept in; NULL: it was never opened */
     void *kept;                    /* for the functions of the back end */
-    uint64_t messages;             /* in the batch */
-    uint64_t message_bytes;        /* bytes of these */
-    uint64_t seq;                  /* of the last record, including the batch */
-    uint64_t committed_seq;        /* of the last one that was committed, or burned */
-    struct record_time time;       /* of the batch */
+    struct batch batch;            /* of what was appended */
+    struct batch committing;       /* of the commit that is under way, or was the last one */
+    bool pending;                  /* it is under way */
+    uint64_t seq;                  /* of the last record, including both batches */
+    uint64_t settled_seq;          /* of the last one that was committed, or is not used again */
     int64_t sync_us;               /* journal_sync_us() */
     struct problem problem;
     struct problem note;
@@ -79,7 +84,7 @@ bool journal_open(struct journal *journal, const struct journal_options *options
 {
     journal->note.text[0] = '\0';
     bool opened = journal->backend == NULL ? begin(journal, options) : open_again(journal, options);
-    journal->committed_seq = journal->seq;
+    journal->settled_seq = journal->seq;
     return opened;
 }
 
@@ -119,15 +124,16 @@ enum journal_event journal_tend(struct journal *journal)
     if (journal->backend->tend == NULL)
         return JOURNAL_NO_EVENT;
     enum journal_event event = journal->backend->tend(journal->kept, &journal->seq);
-    journal->committed_seq = journal->seq;
     if (event == JOURNAL_AWAY)
         (void)failed(journal);
+    if (event == JOURNAL_BACK)
+        journal->settled_seq = journal->seq;
     return event;
 }
 
 bool journal_close(struct journal *journal)
 {
-    return journal->backend->close(journal->kept, journal->committed_seq) || failed(journal);
+    return journal->backend->close(journal->kept, journal->settled_seq) || failed(journal);
 }
 
 bool journal_append(struct journal *journal, const char *peer, const char *listener,
@@ -135,11 +141,11 @@ bool journal_append(struct journal *journal, const char *peer, const char *liste
 {
     if (journal->seq == journal->backend->seq_max)
         return problem_set(&journal->problem, "no SEQ is left");
-    if (journal->messages == 0)
-        record_time_set(&journal->time, clock_wall_us());
+    if (journal->batch.figures.messages == 0)
+        record_time_set(&journal->batch.time, clock_wall_us());
     const struct record record = {
         .seq = journal->seq + 1,
-        .time = journal->time.text,
+        .time = journal->batch.time.text,
         .peer = peer,
         .listener = listener,
         .message = message,
@@ -148,20 +154,27 @@ bool journal_append(struct journal *journal, const char *peer, const char *liste
     if (!journal->backend->append(journal->kept, &record))
         return problem_set(&journal->problem, "out of memory");
     *seq = ++journal->seq;
-    journal->messages++;
-    journal->message_bytes += size;
+    journal->batch.figures.messages++;
+    journal->batch.figures.message_bytes += size;
     return true;
 }
 
 const char *journal_time(const struct journal *journal)
 {
-    return journal->time.text;
+    return journal->batch.time.text;
 }
 
 struct journal_batch journal_batch(const struct journal *journal)
 {
-    return (struct journal_batch){journal->backend->size(journal->kept), journal->messages,
-                                  journal->message_bytes};
+    struct journal_batch figures = journal->batch.figures;
+
+    figures.size = journal->backend->size(journal->kept);
+    return figures;
+}
+
+struct journal_batch journal_committed(const struct journal *journal)
+{
+    return journal->committing.figures;
 }
 
 int64_t journal_sync_us(const struct journal *journal)
@@ -179,23 +192,42 @@ int64_t journal_size(const struct journal *journal)
     return journal->backend->file_size != NULL ? journal->backend->file_size(journal->kept) : -1;
 }
 
+/* What was appended is the batch of the commit that begins; what comes now, of the next one. */
+static void begin_commit(struct journal *journal)
+{
+    journal->committing = journal->batch;
+    journal->committing.figures = journal_batch(journal);
+    journal->batch.figures = (struct journal_batch){0};
+}
+
+/* Numbers of a batch that is not recorded are given again, unless higher ones are taken already. */
+static void settle(struct journal *journal, enum journal_result result, uint64_t last)
+{
+    bool taken = journal->batch.figures.messages > 0;
+
+    if (result == JOURNAL_COMMITTED || result == JOURNAL_UNKNOWN || taken)
+        journal->settled_seq = last;
+    else
+        journal->seq = journal->settled_seq;
+}
+
 enum journal_result journal_commit(struct journal *journal)
 {
-    const struct backend_batch batch = {
-        .first = journal->committed_seq + 1, .last = journal->seq, .time = journal->time.text};
-
-    if (journal->messages == 0)
+    if (!journal->pending && journal->batch.figures.messages == 0)
         return JOURNAL_COMMITTED;
+    if (!journal->pending)
+        begin_commit(journal);
+    const struct backend_batch batch = {.first = journal->settled_seq + 1,
+                                        .last = journal->settled_seq +
+                                                journal->committing.figures.messages,
+                                        .time = journal->committing.time.text};
     enum journal_result result = journal->backend->commit(journal->kept, &batch, &journal->sync_us);
-    if (result == JOURNAL_PENDING)
+    journal->pending = result == JOURNAL_PENDING;
+    if (journal->pending)
         return result;
     if (result != JOURNAL_COMMITTED)
         (void)failed(journal);
-    if (result == JOURNAL_COMMITTED || result == JOURNAL_UNKNOWN)
-        journal->committed_seq = journal->seq;
-    else
-        journal->seq = journal->committed_seq;
-    journal->messages = journal->message_bytes = 0;
+    settle(journal, result, batch.last);
     return result;
 }
 

@@ -98,7 +98,8 @@ enum journal_event {
 
 /*
  * To be called when journal_wait() says so and no commit is under way: notices that the database is
- * lost, and connects again, without waiting. There must be no batch.
+ * lost, and connects again, without waiting. After JOURNAL_AWAY, journal_commit() must come before
+ * the next call, if there is a batch.
  */
 enum journal_event journal_tend(struct journal *journal) MUST_USE;
 
@@ -124,13 +125,16 @@ struct journal_batch {
     uint64_t message_bytes; /* bytes of their messages */
 };
 
-/* The records appended since the last commit. */
+/* The records appended since the last commit, or since the one began that is pending. */
 struct journal_batch journal_batch(const struct journal *journal);
+
+/* The batch of that commit. */
+struct journal_batch journal_committed(const struct journal *journal);
 
 /* Microseconds that fdatasync() or the transaction took in the last commit; negative: no sync. */
 int64_t journal_sync_us(const struct journal *journal);
 
-/* SEQ of the last record of the batch or, if that is empty, of the journal; 0: no record. */
+/* SEQ of the last record, including those of the batch; 0: no record. */
 uint64_t journal_seq(const struct journal *journal);
 
 /* Bytes of the open file; negative: it is no regular file. */
@@ -138,8 +142,9 @@ int64_t journal_size(const struct journal *journal);
 
 enum journal_result {
     JOURNAL_COMMITTED, /* every record of the batch is recorded; an empty batch always is */
-    JOURNAL_REFUSED,   /* none is (disk full, lost...): file and SEQ are as before; continue */
-    JOURNAL_PENDING,   /* the database has not answered yet: the batch stays; call again */
+    JOURNAL_REFUSED,   /* none is (disk full, lost...): the file is as before, and SEQ, unless the
+                        * next batch has a record; continue */
+    JOURNAL_PENDING,   /* the database has not answered yet; call again */
     JOURNAL_UNKNOWN,   /* it did not say what is recorded: its SEQs are not used again; continue */
     JOURNAL_BROKEN, /* it is unknown what is recorded (fdatasync or standard output failed): stop */
     JOURNAL_STOPPED, /* the pipe stayed full until SIGTERM or SIGINT: acknowledge no record of the
@@ -147,8 +152,8 @@ enum journal_result {
 };
 
 /*
- * Commits the batch and, unless it is PENDING, empties it, whatever the result. If a record is not
- * committed, journal_problem() has the reason. Nothing may be appended while a commit is pending.
+ * Commits the batch, or goes on with the commit that is pending; what is appended meanwhile is of
+ * the next batch. If a record is not committed, journal_problem() has the reason.
  */
 enum journal_result journal_commit(struct journal *journal) MUST_USE;
 

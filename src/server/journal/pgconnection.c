@@ -3,7 +3,9 @@
 #ifdef HAVE_LIBPQ
 
 #include "common/clock.h"
+#include "server/journal/pglookup.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -318,16 +320,19 @@ const char *pgconnection_value(const struct pgconnection *connection)
 /* ------------------------------------------------------------------------------------ the options
  */
 
-bool pgconnection_init(struct pgconnection *connection, const char *conninfo, int64_t timeout_us)
+bool pgconnection_init(struct pgconnection *connection, const char *conninfo, int64_t timeout_us,
+                       struct problem *problem)
 {
     *connection = (struct pgconnection){
         .conninfo = strdup(conninfo), .timeout_us = timeout_us, .backoff_us = BACKOFF_MIN_US};
     if (gethostname(connection->name, sizeof connection->name - 1) != 0 ||
         connection->name[0] == '\0')
         (void)snprintf(connection->name, sizeof connection->name, "tcpackd");
-    if (connection->conninfo != NULL && find_hosts(connection))
+    if (connection->conninfo == NULL || !find_hosts(connection))
+        problem_set(problem, "%s", strerror(ENOMEM));
+    else if (pglookup(&connection->hosts, problem))
         return true;
-    free(connection->conninfo);
+    pgconnection_free(connection);
     return false;
 }
 

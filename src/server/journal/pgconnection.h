@@ -1,7 +1,6 @@
 /*
  * pgconnection.h: a connection to PostgreSQL at one of several hosts: connecting, and one statement
- * at a time. libpq's non-blocking calls; nothing here waits but, in PQconnectPoll(), the system's
- * resolver for a host name.
+ * at a time. libpq's non-blocking calls; nothing here waits but pgconnection_init().
  *
  * Only pgsession.c uses this part, which knows what is said there, and judges hosts and answers.
  * Without libpq there is none.
@@ -46,9 +45,12 @@ struct pgconnection {
 /* Whether `conninfo` can be used: libpq understands it, and no password is in it. Pure. */
 bool pgconnection_check(const char *conninfo, struct problem *problem) MUST_USE;
 
-/* Finds the hosts of `conninfo`, which is copied. False: out of memory, and nothing to free. */
-bool pgconnection_init(struct pgconnection *connection, const char *conninfo,
-                       int64_t timeout_us) MUST_USE;
+/*
+ * Finds the hosts of `conninfo`, which is copied, and looks their names up (pglookup.h). False: see
+ * *problem, and nothing is to be freed.
+ */
+bool pgconnection_init(struct pgconnection *connection, const char *conninfo, int64_t timeout_us,
+                       struct problem *problem) MUST_USE;
 
 /* Disconnects, too. */
 void pgconnection_free(struct pgconnection *connection);

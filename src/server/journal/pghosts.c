@@ -50,14 +50,16 @@ bool pghosts_set(struct pghosts *hosts, const char *names, const char *addresses
     size_t addressed = count_entries(address_list);
 
     hosts->count = named > addressed ? named : addressed;
-    bool several = hosts->count > 1 && fits(hosts, name_list, false) &&
-                   fits(hosts, address_list, false) && fits(hosts, port_list, true);
-    if (!several)
+    if (hosts->count == 0)
+        hosts->count = 1;
+    bool fit = fits(hosts, name_list, false) && fits(hosts, address_list, false) &&
+               fits(hosts, port_list, true);
+    if (!fit)
         hosts->count = 1;
     hosts->all = calloc(hosts->count, sizeof *hosts->all);
     if (hosts->all == NULL)
         return false;
-    for (size_t at = 0; several && at < hosts->count; at++) {
+    for (size_t at = 0; fit && at < hosts->count; at++) {
         struct pghost *host = &hosts->all[at];
         copy_entry(name_list, at, host->name);
         copy_entry(address_list, at, host->address);

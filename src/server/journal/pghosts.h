@@ -27,9 +27,8 @@ struct pghosts {
 };
 
 /*
- * Takes lists apart, `a,b,c` each, or NULL. If they name one host only, or do not fit together,
- * that is one host without any value, for which the connection string says it all. False: errno
- * ENOMEM.
+ * Takes lists apart, `a,b,c` each, or NULL. If they do not fit together, that is one host without
+ * any value: libpq says what is wrong with the connection string. False: errno ENOMEM.
  */
 bool pghosts_set(struct pghosts *hosts, const char *names, const char *addresses,
                  const char *ports) MUST_USE;

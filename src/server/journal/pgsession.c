@@ -86,7 +86,7 @@ static const char standbys_check[] = "SELECT " STANDBYS " >= %u";
  * A message that was sent again has a row already, and this transaction must not commit before that
  * row is on the standbys. A transaction that has written nothing waits for nothing: so it writes.
  */
-static const char recording[] =
+const char pgsession_recording[] =
     "PREPARE record (bigint, timestamptz, text[], text[], text[], bigint[], bytea[]) AS"
     " WITH inserted AS ("
     "INSERT INTO tcpack.records (server, seq, time, peer, listener, id, number, message)"
@@ -160,7 +160,7 @@ static const struct {
 } steps[] = {
     {settings, take_any, true, ""},
     {examination, take_verdict, true, ""},
-    {recording, take_any, true, " (postgresql.sql makes the table)"},
+    {pgsession_recording, take_any, true, " (postgresql.sql makes the table)"},
     {rehearsal, take_any, true, " (postgresql.sql makes the table and gives the role its rights)"},
     {locking, take_verdict, false, ""},
     {last_seq, take_last_seq, true, " (postgresql.sql gives the role its rights)"},
@@ -450,10 +450,12 @@ struct pgsession *pgsession_new(const struct pgsession_options *options, struct 
 {
     struct pgsession *session = calloc(1, sizeof *session);
 
-    if (session == NULL ||
-        !pgconnection_init(&session->connection, options->conninfo, options->timeout_us)) {
-        free(session);
+    if (session == NULL) {
         problem_set(problem, "%s", strerror(ENOMEM));
+        return NULL;
+    }
+    if (!pgconnection_init(&session->connection, options->conninfo, options->timeout_us, problem)) {
+        free(session);
         return NULL;
     }
     session->replicas = options->replicas;

@@ -86,6 +86,9 @@ struct pgsession_rows {
  */
 void pgsession_record(struct pgsession *session, const struct pgsession_rows *rows);
 
+/* How that statement is prepared, as `record`: for measuring what it takes. */
+extern const char pgsession_recording[];
+
 /* The highest SEQ recorded under this name, when the session became ready. */
 uint64_t pgsession_last_seq(const struct pgsession *session);
 

@@ -81,6 +81,12 @@ static size_t size(const void *database)
 /* ------------------------------------------------------------------------------------ the commit
  */
 
+static void clear(struct database *self)
+{
+    for (size_t at = 0; at < COLUMNS; at++)
+        array_clear(&self->columns[at], ARRAY_KEPT_MAX);
+}
+
 static void begin_commit(struct database *self, const struct backend_batch *batch)
 {
     char seq[SEQ_BYTES];
@@ -95,6 +101,7 @@ static void begin_commit(struct database *self, const struct backend_batch *batc
     }
     self->begun_us = clock_monotonic_us();
     pgsession_record(self->session, &rows);
+    clear(self); /* libpq has a copy */
 }
 
 /* Says that `what` failed, and why. */
@@ -122,14 +129,6 @@ static enum journal_result result_of(struct database *self, enum pgsession_event
     return JOURNAL_UNKNOWN;
 }
 
-static enum journal_result end_commit(struct database *self, enum journal_result result)
-{
-    self->begun_us = 0;
-    for (size_t at = 0; at < COLUMNS; at++)
-        array_clear(&self->columns[at], ARRAY_KEPT_MAX);
-    return result;
-}
-
 static enum journal_result commit(void *database, const struct backend_batch *batch,
                                   int64_t *sync_us)
 {
@@ -137,13 +136,18 @@ static enum journal_result commit(void *database, const struct backend_batch *ba
 
     if (self->begun_us == 0 && pgsession_state(self->session) != PGSESSION_READY) {
         failed(self, "not connected to PostgreSQL");
-        return end_commit(self, JOURNAL_REFUSED);
+        clear(self);
+        return JOURNAL_REFUSED;
     }
-    if (self->begun_us == 0)
+    if (self->begun_us == 0) {
         begin_commit(self, batch);
+        return JOURNAL_PENDING;
+    }
     enum journal_result result = result_of(self, pgsession_proceed(self->session));
     *sync_us = clock_monotonic_us() - self->begun_us;
-    return result == JOURNAL_PENDING ? result : end_commit(self, result);
+    if (result != JOURNAL_PENDING)
+        self->begun_us = 0;
+    return result;
 }
 
 /* ------------------------------------------------------------------------------------ the session

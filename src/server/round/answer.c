@@ -16,13 +16,13 @@ static void note_sent(const struct server *server, struct connection *connection
 }
 
 /* Sends the replies. False if the connection was closed. */
-static bool send_replies(struct server *server, const struct answer *answer)
+static bool send_replies(struct server *server, const struct answers *answers,
+                         const struct answer *answer)
 {
     struct connection *connection = answer->connection;
     size_t unsent = connection->out.size;
     uint64_t sent = connection->sent;
-    const unsigned char *replies =
-        answer->size > 0 ? server->answers.replies.bytes + answer->begin : NULL;
+    const unsigned char *replies = answer->size > 0 ? answers->replies.bytes + answer->begin : NULL;
 
     if (connection->state == CONNECTION_MUTE)
         return true;
@@ -57,11 +57,15 @@ static bool send_replies(struct server *server, const struct answer *answer)
     return false;
 }
 
-static void answer_one(struct server *server, const struct answer *answer)
+static void answer_one(struct server *server, const struct answers *answers,
+                       const struct answer *answer)
 {
     struct connection *connection = answer->connection;
 
-    if (!send_replies(server, answer))
+    connection->unanswered = false;
+    if (answer->messages > 0)
+        connection->last_message = server->now; /* a slow commit is not the client's silence */
+    if (!send_replies(server, answers, answer))
         return;
     bool last = connection->out.size == 0 && (connection->state == CONNECTION_ENDING ||
                                               connection->state == CONNECTION_REFUSING);
@@ -76,11 +80,16 @@ static void answer_one(struct server *server, const struct answer *answer)
     connections_settle(server, connection);
 }
 
+static void answer_all(struct server *server, struct answers *answers)
+{
+    for (size_t at = 0; at < answers->count; at++)
+        answer_one(server, answers, &answers->all[at]);
+    answers_clear(answers);
+}
+
 void round_answer(struct server *server)
 {
-    if (server->recording.committing)
-        return;
-    for (size_t at = 0; at < server->answers.count; at++)
-        answer_one(server, &server->answers.all[at]);
-    answers_clear(&server->answers);
+    answer_all(server, &server->committed);
+    if (!server->recording.committing && journal_batch(server->recording.journal).messages == 0)
+        answer_all(server, &server->answers);
 }

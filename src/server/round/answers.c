@@ -59,6 +59,7 @@ bool answers_add(struct answers *answers, struct answer answer)
     if (!make_room(answers))
         return false;
     answers->all[answers->count++] = answer;
+    answer.connection->unanswered = true;
     return true;
 }
 

@@ -3,6 +3,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "server/round/explain.h"
+#include "server/round/read.h"
 #include "server/round/state.h"
 
 #include <inttypes.h>
@@ -12,8 +13,8 @@ static void refused(struct server *server)
 {
     recording_failed(&server->recording, server->now);
     server->metrics.journal_errors++;
-    answers_take_back(&server->answers);
-    explain_unrecorded(&server->answers);
+    answers_take_back(&server->committing);
+    explain_unrecorded(&server->committing);
 }
 
 /* Some of the messages may be recorded: their clients send them again, and their SEQs are gone. */
@@ -27,7 +28,7 @@ static void broken(struct server *server)
 {
     log_error("%s: stopping, the last messages are not acknowledged",
               journal_problem(server->recording.journal));
-    server->answers.count = 0;
+    server->committing.count = 0;
     server->status = EX_IOERR;
     server->stopping = true;
 }
@@ -37,7 +38,7 @@ static void stopped(struct server *server)
     log_warning("%s: the last messages are not acknowledged",
                 journal_problem(server->recording.journal));
     server->stopping = true;
-    answers_take_back(&server->answers);
+    answers_take_back(&server->committing);
 }
 
 /* `us`: what the commit took, with fdatasync(). */
@@ -50,7 +51,7 @@ static void log_commit(const struct journal_batch *batch, uint64_t last, int64_t
 /* Counts the messages of each listener. */
 static void count_listeners(struct server *server)
 {
-    const struct answers *answers = &server->answers;
+    const struct answers *answers = &server->committing;
 
     for (size_t at = 0; at < answers->count; at++) {
         const char *name = answers->all[at].connection->settings->config->name;
@@ -80,18 +81,43 @@ static void committed(struct server *server, const struct journal_batch *batch, 
     recording_worked(&server->recording, server->now);
 }
 
-void round_commit(struct server *server)
+/* Moves all answers from `from` to `to`, which has none. */
+static void move_answers(struct answers *to, struct answers *from)
 {
-    const struct journal_batch batch = journal_batch(server->recording.journal);
+    struct answers none = *to; /* with its memory */
 
-    if (batch.messages == 0)
-        return;
-    int64_t begin = clock_monotonic_us();
-    enum journal_result result = recording_commit(&server->recording, server->readiness);
-    int64_t us = clock_monotonic_us() - begin;
+    *to = *from;
+    *from = none;
+}
+
+/* Whether the batch waits for more messages: not if the server must do something else after it. */
+static bool gathers(const struct server *server)
+{
+    return !round_must_finish(server) &&
+           gathering_goes_on(&server->gathering, server->now, server->answers.count);
+}
+
+/* Whether a commit begins now, for what was read. */
+static bool begins(struct server *server)
+{
+    bool can_commit = journal_can_commit(server->recording.journal);
+
+    if (server->recording.committing || journal_batch(server->recording.journal).messages == 0)
+        return false;
+    if (can_commit ? gathers(server) : server->committed.count > 0)
+        return false; /* if it will be refused at once, others are answered first */
+    gathering_end(&server->gathering, clock_monotonic_us(), server->answers.count);
+    move_answers(&server->committing, &server->answers);
+    return true;
+}
+
+static void end_commit(struct server *server, enum journal_result result, int64_t us)
+{
+    const struct journal_batch batch = journal_committed(server->recording.journal);
+
     switch (result) {
     case JOURNAL_PENDING:
-        break;
+        return;
     case JOURNAL_COMMITTED:
         committed(server, &batch, us);
         break;
@@ -108,4 +134,28 @@ void round_commit(struct server *server)
         stopped(server);
         break;
     }
+    move_answers(&server->committed, &server->committing);
+}
+
+/* Begins a commit, or goes on with it. */
+static void commit(struct server *server)
+{
+    bool took_rounds = server->recording.committing; /* a file's is done in one */
+    int64_t begin = clock_monotonic_us();
+    enum journal_result result = recording_commit(&server->recording, server->readiness);
+
+    end_commit(server, result, clock_monotonic_us() - begin);
+    if (took_rounds && result == JOURNAL_COMMITTED)
+        gathering_begin(&server->gathering, clock_monotonic_us(),
+                        journal_sync_us(server->recording.journal), server->committed.count,
+                        server->answers.count);
+}
+
+void round_commit(struct server *server)
+{
+    gathering_note(&server->gathering, clock_monotonic_us(), server->answers.count);
+    if (server->recording.committing)
+        commit(server);
+    if (begins(server))
+        commit(server);
 }

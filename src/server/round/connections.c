@@ -55,12 +55,13 @@ void connections_settle(struct server *server, struct connection *connection)
 {
     bool writing = connection->out.size > 0;
 
-    if (writing != connection->writing) {
+    if (writing != connection->writing || connection->postponed) {
         if (!readiness_watch(server->readiness, connection->fd,
                              writing ? READY_WRITE : READY_READ)) {
             /* Cannot fail: there has been room since it was accepted. */
         }
         connection->writing = writing;
+        connection->postponed = false;
     }
     if (writing && connection->roomy)
         readiness_write_again(server->readiness, connection->fd);

@@ -5,6 +5,7 @@
 #include "common/record.h"
 #include "server/connection/http.h"
 #include "server/connection/proxy.h"
+#include "server/process/signals.h"
 #include "server/round/admit.h"
 #include "server/round/explain.h"
 #include "server/round/state.h"
@@ -385,6 +386,15 @@ static void read_connection(struct server *server, struct connection *connection
         continue;
 }
 
+/* Its answer comes first: connections_settle() lets readiness watch it again. */
+static void postpone(struct server *server, struct connection *connection)
+{
+    connection->postponed = true;
+    if (!readiness_watch(server->readiness, connection->fd, 0)) {
+        /* Cannot fail: there has been room since it was accepted. */
+    }
+}
+
 /* A connection waits for one thing at a time: its state and `writing` say which. */
 static void serve(struct server *server, struct connection *connection, unsigned events)
 {
@@ -392,6 +402,10 @@ static void serve(struct server *server, struct connection *connection, unsigned
 
     if ((events & READY_MORE) != 0)
         connection->undrained = true;
+    if (connection->unanswered) {
+        postpone(server, connection);
+        return;
+    }
     if (connection->state == CONNECTION_DISCARDING) {
         if (connection_drain(connection, server->scratch, server->scratch_size))
             connections_settle(server, connection);
@@ -412,16 +426,34 @@ static size_t read_share(size_t ready)
     return share < CONNECTION_BYTES ? share : CONNECTION_BYTES;
 }
 
+bool round_must_finish(const struct server *server)
+{
+    return server->stopping || (server->requests & SIGNAL_RELOAD) != 0;
+}
+
+bool round_may_read(const struct server *server)
+{
+    return !(server->recording.committing && round_must_finish(server)) &&
+           journal_batch(server->recording.journal).size < BATCH_MAX;
+}
+
+/* Whether the next commit has enough, and can begin. */
+static bool is_full(const struct server *server)
+{
+    return !server->recording.committing &&
+           gathering_is_full(&server->gathering, server->now, server->answers.count);
+}
+
 void round_read(struct server *server)
 {
     size_t ready = readiness_count(server->readiness);
     unsigned events;
     int fd;
 
-    if (server->recording.committing)
+    if (!round_may_read(server))
         return;
     server->read_share = read_share(ready);
-    while (journal_batch(server->recording.journal).size < BATCH_MAX &&
+    while (journal_batch(server->recording.journal).size < BATCH_MAX && !is_full(server) &&
            (fd = readiness_next(server->readiness, &events)) >= 0)
         serve(server, server->connections.all[fd], events);
 }

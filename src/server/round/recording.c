@@ -140,7 +140,6 @@ enum journal_result recording_commit(struct recording *recording, struct readine
     enum journal_result result = journal_commit(recording->journal);
 
     recording->committing = result == JOURNAL_PENDING;
-    readiness_hold(readiness, recording->committing);
     watch(recording, readiness);
     return result;
 }

@@ -20,7 +20,7 @@ struct recording {
     int64_t failed_at;      /* when the last commit failed; 0: it succeeded */
     struct episode trouble; /* log lines about commits that fail */
     int64_t look_due;       /* when to check next whether the journal has lost its path */
-    bool committing;        /* a commit is pending: nothing is read or answered meanwhile */
+    bool committing;        /* a commit is pending */
     int watched;            /* descriptor that readiness watches for the journal; -1: none */
     struct problem away;    /* why the database cannot be reached, as logged last */
     bool reason_logged;     /* why a lost journal cannot be opened again */

@@ -12,6 +12,7 @@
 #include "server/round/accept.h"
 #include "server/round/answers.h"
 #include "server/round/connections.h"
+#include "server/round/gathering.h"
 #include "server/round/housekeeping.h"
 #include "server/round/peer_log.h"
 #include "server/round/recording.h"
@@ -39,7 +40,10 @@ struct server {
     size_t scratch_size;    /* bytes: settings_scratch_size() */
     size_t read_share;      /* bytes that each ready connection may be read in this round */
     struct recording recording;
-    struct answers answers; /* of this round */
+    struct gathering gathering;
+    struct answers answers;    /* to what was read, until its commit begins */
+    struct answers committing; /* to what the commit has that is under way */
+    struct answers committed;  /* to what the last one had, until they are sent */
     struct housekeeping housekeeping;
     struct peer_log peer_log;
     struct metrics metrics;

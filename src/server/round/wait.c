@@ -5,6 +5,7 @@
 #include "server/process/signals.h"
 #include "server/round/admit.h"
 #include "server/round/explain.h"
+#include "server/round/read.h"
 #include "server/round/reload.h"
 #include "server/round/state.h"
 
@@ -12,13 +13,21 @@
 #include <string.h>
 #include <sysexits.h>
 
+/* Whether connections wait for their answers, or for their messages to be committed. */
+static bool has_unanswered(const struct server *server)
+{
+    return server->recording.committing || server->answers.count > 0;
+}
+
 /* Microseconds until the first deadline; negative: there is none. */
 static int64_t time_left(const struct server *server)
 {
-    /* While a commit is pending, connections wait for its end: their time-outs, too. */
-    int64_t due = server->recording.committing ? DEADLINE_NEVER
-                                               : deadlines_first(server->connections.deadlines);
+    /* While connections wait for their answers, their time-outs wait, too. */
+    int64_t due =
+        has_unanswered(server) ? DEADLINE_NEVER : deadlines_first(server->connections.deadlines);
 
+    if (!server->recording.committing && server->answers.count > 0)
+        due = gathering_due(&server->gathering);
     if (housekeeping_due(server) < due)
         due = housekeeping_due(server);
     if (recording_wait_due(&server->recording) < due)
@@ -66,7 +75,7 @@ static void close_overdue(struct server *server)
 
 static void handle_signals(struct server *server)
 {
-    unsigned later = server->recording.committing ? SIGNAL_RELOAD : 0; /* between two commits */
+    unsigned later = has_unanswered(server) ? SIGNAL_RELOAD : 0; /* between two commits */
     unsigned requests = server->requests | signals_take();
 
     server->requests = requests & later;
@@ -92,8 +101,9 @@ static void tend_journal(struct server *server)
 
 void round_wait(struct server *server)
 {
-    if (!server->recording.committing)
+    if (!has_unanswered(server))
         close_overdue(server);
+    readiness_hold(server->readiness, !round_may_read(server));
     if (server->connections.count < server->accepting.resume_below)
         accept_update(server);
     if (!readiness_wait(server->readiness, time_left(server))) {

@@ -102,9 +102,13 @@ class NumberedLoad:
 
     def check(self, server, dbname):
         """
-        Each acknowledged number has one row with its text in that server, and no number has two.
+        Each acknowledged number has one row with its text in that server, and no number has two, nor
+        a SEQ.
         Returns how many were acknowledged.
         """
+        twice = server.query("SELECT server, seq FROM tcpack.records GROUP BY server, seq"
+                             " HAVING count(*) > 1", dbname=dbname).splitlines()
+        assert not twice, f"SEQ {twice[0]} is on two rows, and {len(twice) - 1} more"
         found = {}
         for line in server.query("SELECT id, number, encode(message, 'hex') FROM tcpack.records"
                                  " WHERE id IS NOT NULL", dbname=dbname).splitlines():

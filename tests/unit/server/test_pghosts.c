@@ -32,6 +32,14 @@ static void test_several(void **state)
     expect(NULL, "::1,::2", NULL, 2, (struct pghost){.address = "::2"});
 }
 
+static void test_one(void **state)
+{
+    (void)state;
+    expect("a", NULL, NULL, 1, (struct pghost){.name = "a"});
+    expect("a", "::1", "1", 1, (struct pghost){"a", "::1", "1"});
+    expect("", "", "5432", 1, (struct pghost){.port = "5432"});
+}
+
 static void test_string_alone(void **state)
 {
     char longer[2 * PGHOST_SIZE + 2];
@@ -41,7 +49,6 @@ static void test_string_alone(void **state)
     longer[PGHOST_SIZE] = ',';
     longer[sizeof longer - 1] = '\0';
     expect(NULL, NULL, NULL, 1, (struct pghost){0});
-    expect("", "", "5432", 1, (struct pghost){0});
     expect("a", NULL, "1,2", 1, (struct pghost){0});
     expect("a,b", NULL, "1,2,3", 1, (struct pghost){0});
     expect("a,b,c", "::1,::2", NULL, 1, (struct pghost){0});
@@ -54,6 +61,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_several),
+        cmocka_unit_test(test_one),
         cmocka_unit_test(test_string_alone),
     };
 
