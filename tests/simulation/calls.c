@@ -106,6 +106,13 @@ void calls_clear_faults(void)
     is_short = false;
 }
 
+/* Whether it is nothing that a program could notice: sockets take and give what they like to. */
+static bool is_harmless(const struct fault *fault)
+{
+    return (fault->call == CALL_SEND || fault->call == CALL_RECV) &&
+           (fault->error == 0 || fault->error == EINTR);
+}
+
 /* The fault of a call that begins, or NULL. */
 static const struct fault *take_fault(enum call call)
 {
@@ -118,7 +125,7 @@ static const struct fault *take_fault(enum call call)
             continue;
         }
         fault->count--;
-        process.faults++;
+        process.faults += !is_harmless(fault);
         process.fault_ends_it = process.fault_ends_it || kinds[call].may_end_the_server;
         return fault;
     }

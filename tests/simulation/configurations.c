@@ -9,7 +9,7 @@ enum { TEXT_BYTES = 4096 };
 struct configuration configuration;
 
 static unsigned last_variant; /* that was valid */
-static bool is_bad;
+static bool is_bad, was_bad;
 
 void configuration_choose(struct chance *chance)
 {
@@ -133,7 +133,7 @@ void configuration_write_bad(unsigned variant)
         "text outside\n",
     };
 
-    is_bad = true;
+    is_bad = was_bad = true;
     disk_put(CONFIGURATION_PATH, texts[variant % (sizeof texts / sizeof *texts)]);
 }
 
@@ -150,8 +150,14 @@ bool configuration_is_bad(void)
     return is_bad;
 }
 
+bool configuration_was_bad(void)
+{
+    return was_bad;
+}
+
 void configuration_mend(void)
 {
     if (is_bad)
         configuration_write(last_variant);
+    was_bad = false;
 }

@@ -74,8 +74,9 @@ void configuration_write_bad(unsigned variant);
 /* Whether a listener is at SOCKET_PATH. */
 bool configuration_has_unix(void);
 
-/* Whether the file has an error. */
+/* Whether the file has an error; or had one since the process started. */
 bool configuration_is_bad(void);
+bool configuration_was_bad(void);
 
 /* Writes the last valid one again, where one with an error has come after it. */
 void configuration_mend(void);

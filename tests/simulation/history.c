@@ -100,7 +100,7 @@ static bool may_wait(int number)
 
     if (!client_listens(number) || client->ever_deaf || peer->state != PEER_ACCEPTED)
         return true;
-    if (client->checker && (history_was_disturbed() || configuration_is_bad()))
+    if (client->checker && (history_was_disturbed() || configuration_was_bad()))
         return true;
     return configuration.of_address > 0 && peer->shut;
 }
