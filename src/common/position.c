@@ -92,7 +92,7 @@ static bool read_text(int fd, const char *path, struct text *text, struct proble
 
 bool position_load(const char *path, struct position *position, struct problem *problem)
 {
-    struct text text;
+    struct text text = {.size = 0};
     int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 
     *position = (struct position){0};
