@@ -56,7 +56,7 @@ MUTANTS = {
          "answer->begin = answers->replies.size; explain_append(answers,"),
     ],
     "stopped-batch-answered": [
-        ("server->stopping = true; answers_take_back(&server->answers);",
+        ("server->stopping = true; answers_take_back(&server->committing);",
          "server->stopping = true;"),
     ],
     "stop-waits-for-pipe": [

@@ -34,15 +34,12 @@ static bool out_of_memory(struct problem *problem)
 static void write_address(const struct address *address, char text[PGHOST_SIZE])
 {
     char whole[ADDRESS_TEXT_SIZE];
-    const char *begin = whole;
 
     (void)address_text(address, whole, sizeof whole);
-    *strrchr(whole, ':') = '\0';
-    if (whole[0] == '[') {
-        begin = whole + 1;
-        whole[strlen(whole) - 1] = '\0';
-    }
-    (void)snprintf(text, PGHOST_SIZE, "%s", begin);
+    int bracket = whole[0] == '[';
+    const char *begin = whole + bracket;
+    const char *end = strrchr(whole, ':') - bracket;
+    (void)snprintf(text, PGHOST_SIZE, "%.*s", (int)(end - begin), begin);
 }
 
 /* Adds the host with each address of its name. */
