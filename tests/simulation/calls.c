@@ -106,7 +106,7 @@ void calls_clear_faults(void)
     is_short = false;
 }
 
-/* Whether it is nothing that a program could notice: sockets take and give what they like to. */
+/* Whether it is nothing unusual: sockets take and give what they like to. */
 static bool is_harmless(const struct fault *fault)
 {
     return (fault->call == CALL_SEND || fault->call == CALL_RECV) &&
@@ -125,7 +125,8 @@ static const struct fault *take_fault(enum call call)
             continue;
         }
         fault->count--;
-        process.faults += !is_harmless(fault);
+        process.faults++;
+        process.harmless += is_harmless(fault);
         process.fault_ends_it = process.fault_ends_it || kinds[call].may_end_the_server;
         return fault;
     }

@@ -346,7 +346,7 @@ void event_happens(const struct event *event, uint64_t seed)
 
 bool event_has_disturbed(void)
 {
-    return disk_full || process.faults > 0;
+    return disk_full || process.faults > process.harmless;
 }
 
 void event_process_begins(void)

@@ -372,12 +372,10 @@ void ledger_process_ended(bool power_cut)
 
 void ledger_check_taken_back(void)
 {
-    struct file files[FILES_MAX];
-    size_t count = find_files(files);
+    int inode = disk_find(JOURNAL_PATH);
 
-    for (size_t at = 0; configuration.sync && at < count; at++)
-        if (!disk_is_synced(files[at].inode, 0, disk_size(files[at].inode)))
-            process_violation("the batch whose sync has failed is left in the journal");
+    if (configuration.sync && inode >= 0 && !disk_is_synced(inode, 0, disk_size(inode)))
+        process_violation("the batch whose sync has failed is left in the journal");
 }
 
 bool ledger_has_unanswered(int number)

@@ -26,7 +26,8 @@ struct process {
     bool was_asked;     /* TERM or INT came, */
     int64_t asked_at;   /* first at this time */
     bool in_stdio;      /* within a call of libc's stdio, which cannot be left */
-    unsigned faults;    /* calls that were made to fail */
+    unsigned faults;    /* calls that were made to fail, */
+    unsigned harmless;  /* of which so many must not change what the server does */
     bool sync_failed;   /* of the journal; the last commit is not on the disk */
     bool lock_failed;   /* a lock that it asked for was not given */
     bool fault_ends_it; /* one of them may end the server */
