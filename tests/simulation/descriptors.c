@@ -6,7 +6,7 @@
 
 struct descriptor descriptors[DESCRIPTORS_MAX];
 static int limit;
-static bool log_is_full;
+static bool log_is_full, log_is_promised;
 static int highest; /* that was ever in use, in this process */
 
 void descriptors_begin(int wanted)
@@ -17,6 +17,7 @@ void descriptors_begin(int wanted)
     descriptors[1] = (struct descriptor){.kind = DESCRIPTOR_NULL, .flags = O_WRONLY};
     descriptors[2] = (struct descriptor){.kind = DESCRIPTOR_LOG, .flags = O_WRONLY};
     highest = 2;
+    log_is_promised = false;
 }
 
 int descriptors_limit(void)
@@ -49,6 +50,16 @@ struct descriptor *descriptors_get(int fd)
 void descriptors_fill_log(bool full)
 {
     log_is_full = full;
+}
+
+void descriptors_promise_log(bool promised)
+{
+    log_is_promised = promised;
+}
+
+bool descriptors_log_is_promised(void)
+{
+    return log_is_promised;
 }
 
 bool descriptors_log_is_full(void)

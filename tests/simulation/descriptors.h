@@ -56,6 +56,10 @@ struct descriptor *descriptors_get(int fd) MUST_USE;
 void descriptors_fill_log(bool full);
 bool descriptors_log_is_full(void);
 
+/* select() found it writable, and nothing was written since: nobody else writes to it meanwhile. */
+void descriptors_promise_log(bool promised);
+bool descriptors_log_is_promised(void);
+
 /* How many there are of a kind. */
 size_t descriptors_count(enum descriptor_kind kind);
 

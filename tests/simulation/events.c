@@ -121,6 +121,7 @@ int event_new_output(void)
         disk_rename(JOURNAL_PATH, next_path());
     disk_sync_folder("/j");
     disk_put(JOURNAL_PATH, "");
+    standard_read_output(); /* by a new reader */
     return disk_find(JOURNAL_PATH);
 }
 
@@ -179,8 +180,8 @@ static void copy_and_truncate(void)
 {
     int inode = find_journal();
 
-    /* Nothing that failed before may still be to be mended in the file, or in FILE.seq. */
-    if (inode < 0 || ledger_may_be_torn() || process.faults > 0)
+    /* Nothing that failed, or a kill broke off, may still be to be mended in file or FILE.seq. */
+    if (inode < 0 || ledger_may_be_torn() || process.faults > 0 || !process.running)
         return;
     const char *path = next_path();
     trace_note("event: copy the journal to %s and empty it", path);

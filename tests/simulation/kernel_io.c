@@ -93,10 +93,12 @@ static ssize_t write_log(const struct descriptor *log, const void *bytes, size_t
 {
     bool waits = descriptors_log_is_full() && (log->flags & O_NONBLOCK) == 0;
 
-    if (waits && process.ready) /* before it serves, it may wait */
+    if (waits && process.ready &&
+        !descriptors_log_is_promised()) /* before it serves, it may wait */
         process_violation("the server waits for ever for somebody to read standard error");
     if (descriptors_log_is_full() && !waits)
         return failed(EAGAIN);
+    descriptors_promise_log(false);
     trace_note("log: %.*s", (int)(size > 0 ? size - 1 : 0), (const char *)bytes);
     history_logged(bytes, size);
     return (ssize_t)size;

@@ -53,8 +53,10 @@ static bool is_readable(const struct descriptor *of)
 
 static bool is_writable(const struct descriptor *of)
 {
-    if (of->kind == DESCRIPTOR_LOG)
+    if (of->kind == DESCRIPTOR_LOG) {
+        descriptors_promise_log(!descriptors_log_is_full());
         return !descriptors_log_is_full();
+    }
     if (of->kind == DESCRIPTOR_OUTPUT)
         return standard_is_writable();
     return of->kind != DESCRIPTOR_CONNECTION || network_is_writable(&network_peers[of->object]);

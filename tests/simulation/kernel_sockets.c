@@ -356,6 +356,10 @@ static ssize_t send_bytes(int fd, const void *bytes, size_t size)
         return -1;
     clients_offered(number_of(peer), peer->replied + size);
     if (calls_fail(CALL_SEND)) {
+        if (errno == EAGAIN) {
+            peer->starved = true;
+            network_replies_sent(number_of(peer));
+        }
         break_connection(peer);
         return -1;
     }

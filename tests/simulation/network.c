@@ -252,8 +252,9 @@ static void arrive(int number)
     peer->due = 0;
     peer->delivered = peer->replied;
     trace_note("peer %d has %zu bytes of replies", number, peer->delivered);
-    if (was_full)
+    if (was_full || peer->starved)
         send_sigio(peer, POLL_OUT);
+    peer->starved = false;
 }
 
 static bool is_due(const struct peer *peer)

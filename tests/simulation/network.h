@@ -67,6 +67,7 @@ struct peer {
     size_t delivered; /* of those, bytes that the peer has */
     size_t window;    /* most bytes that may be between the two */
     bool reads;       /* the peer takes what comes */
+    bool starved;     /* send() was told that there is no room: a signal says when there is */
     bool gone;        /* the peer has closed: what comes is answered with RST */
     int64_t due;      /* when what is under way arrives; 0: nothing is */
     bool shut;        /* the server has finished sending */
