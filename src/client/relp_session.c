@@ -100,9 +100,9 @@ enum outcome relp_session_open(int fd, int64_t due_us, struct problem *problem)
     struct answer answer = {.size = 0};
 
     int size = snprintf(command, sizeof command, "1 open %zu %s\n", strlen(OFFERS), OFFERS);
-    /* A new connection's send buffer always has room for this. */
-    if (send(fd, command, (size_t)size, MSG_NOSIGNAL) != size)
-        return fail(problem, strerror(errno));
+    ssize_t sent = send(fd, command, (size_t)size, MSG_NOSIGNAL);
+    if (sent != size) /* a new connection's send buffer has room for all of it */
+        return fail(problem, sent < 0 ? strerror(errno) : "not all of it could be sent");
     enum outcome outcome = receive(fd, due_us, &answer, problem);
     if (outcome != OUTCOME_DONE)
         return outcome;

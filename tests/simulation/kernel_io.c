@@ -100,6 +100,8 @@ static ssize_t write_log(const struct descriptor *log, const void *bytes, size_t
         return failed(EAGAIN);
     descriptors_promise_log(false);
     trace_note("log: %.*s", (int)(size > 0 ? size - 1 : 0), (const char *)bytes);
+    if (memmem(bytes, size, ": Success", strlen(": Success")) != NULL)
+        process_violation("an error without a reason: %.*s", (int)size, (const char *)bytes);
     history_logged(bytes, size);
     return (ssize_t)size;
 }

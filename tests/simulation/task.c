@@ -198,14 +198,14 @@ size_t task_number_of(const unsigned char *text, size_t size)
 size_t task_position(void)
 {
     int inode = task.first == 0 ? -1 : disk_find(TASK_POSITION);
-    unsigned long last;
-    char text[OPTION_BYTES], end;
+    char text[OPTION_BYTES], *end;
 
     if (inode < 0)
         return 0;
     (void)snprintf(text, sizeof text, "%.*s", (int)disk_size(inode),
                    (const char *)disk_bytes(inode));
-    if (sscanf(text, "%lu door%c", &last, &end) != 2 || end != '\n' || last < task.first)
+    size_t last = strtoul(text, &end, 10);
+    if (strcmp(end, " door\n") != 0 || last < task.first)
         process_violation("the position is: %s", text);
     return last - task.first + 1;
 }
@@ -235,13 +235,9 @@ void task_logged(const char *text, size_t size)
 bool task_load_summary(size_t *acknowledged)
 {
     char text[128];
-    unsigned long sent, answered;
 
     (void)snprintf(text, sizeof text, "%.*s", (int)standard.written, standard.output);
-    if (!task.load || sscanf(text, "%lu sent, %lu acknowledged", &sent, &answered) != 2)
-        return false;
-    *acknowledged = answered;
-    return true;
+    return task.load && read_number(text, " sent, ", acknowledged);
 }
 
 bool task_has_counted(size_t *acknowledged)

@@ -6,6 +6,7 @@ as writing works; where it cannot know what is on the disk, it stops.
 
 import contextlib
 import os
+import re
 import signal
 import time
 
@@ -145,6 +146,25 @@ def test_slow_sync_is_no_idleness(recording, tmp_path):
         second.send(b"second\n")
         assert first.receive_until() == b"1"
         assert second.receive_until() == b"2"
+
+
+def test_slow_sync_is_no_stall(recording, tmp_path):
+    """A client has stall_timeout to take its replies from when they were sent."""
+    programs.need_strace()
+    reply, count = b"r" * 150 + b"\n", 3000
+    one = recording({"server.host": tmp_path / "socket", "server.stall_timeout": 1,
+                     "server.reply": "r" * 150, "log.level": "trace"},
+                    wrap=tracer(tmp_path / "trace", "trace=fdatasync",
+                                "inject=fdatasync:delay_enter=1500ms"))
+    with one, Client(one) as client:
+        client.send(b"\n" * count)
+        full = re.escape(one.log.wait("[0-9]+ messages recorded, [0-9]+ bytes of replies").group())
+        one.log.wait(f"round: .*(?<! {full}) sent")  # more than the socket holds
+        for reports in 1, 2:  # two rounds, in which time-outs are looked at
+            one.send_signal(signal.SIGUSR1)
+            one.log.wait("messages .* commits", reports)
+        client.end_sending()
+        assert client.receive_all() == reply * count
 
 
 def test_standard_output_gone(tmp_path):

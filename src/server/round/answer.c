@@ -1,5 +1,6 @@
 #include "server/round/answer.h"
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "server/round/state.h"
 
@@ -7,17 +8,17 @@
 #include <string.h>
 
 /* Nothing is unsent any longer: receiving goes on, and its time-outs begin again. */
-static void note_sent(const struct server *server, struct connection *connection)
+static void note_sent(struct connection *connection, int64_t now)
 {
     connection->unsent_since = 0;
-    connection->last_message = server->now;
+    connection->last_message = now;
     if (connection->unfinished_since != 0)
-        connection->unfinished_since = server->now;
+        connection->unfinished_since = now;
 }
 
 /* Sends the replies. False if the connection was closed. */
 static bool send_replies(struct server *server, const struct answers *answers,
-                         const struct answer *answer)
+                         const struct answer *answer, int64_t now)
 {
     struct connection *connection = answer->connection;
     size_t unsent = connection->out.size;
@@ -28,17 +29,17 @@ static bool send_replies(struct server *server, const struct answers *answers,
         return true;
     enum connection_sent result = connection_send(connection, replies, answer->size);
     if (connection->sent_since == 0 && connection->sent != sent && !connection->is_unix)
-        connection->sent_since = server->now;
+        connection->sent_since = now;
     if (result == CONNECTION_SENT || result == CONNECTION_UNSENT)
         server->metrics.replied_bytes += unsent + answer->size - connection->out.size;
     switch (result) {
     case CONNECTION_SENT:
         if (unsent > 0)
-            note_sent(server, connection);
+            note_sent(connection, now);
         return true;
     case CONNECTION_UNSENT:
         if (connection->out.size < unsent || connection->unsent_since == 0)
-            connection->unsent_since = server->now;
+            connection->unsent_since = now;
         return true;
     case CONNECTION_GONE:
         connection->unsent_since = 0;
@@ -58,14 +59,14 @@ static bool send_replies(struct server *server, const struct answers *answers,
 }
 
 static void answer_one(struct server *server, const struct answers *answers,
-                       const struct answer *answer)
+                       const struct answer *answer, int64_t now)
 {
     struct connection *connection = answer->connection;
 
     connection->unanswered = false;
     if (answer->messages > 0)
-        connection->last_message = server->now; /* a slow commit is not the client's silence */
-    if (!send_replies(server, answers, answer))
+        connection->last_message = now;
+    if (!send_replies(server, answers, answer, now))
         return;
     bool last = connection->out.size == 0 && (connection->state == CONNECTION_ENDING ||
                                               connection->state == CONNECTION_REFUSING);
@@ -76,14 +77,17 @@ static void answer_one(struct server *server, const struct answers *answers,
         return;
     }
     if (last)
-        connection_discard(connection, server->now);
+        connection_discard(connection, now);
     connections_settle(server, connection);
 }
 
+/* Time-outs begin now, not when the round began: a slow commit is not the client's silence. */
 static void answer_all(struct server *server, struct answers *answers)
 {
+    int64_t now = answers->count > 0 ? clock_monotonic_us() : server->now;
+
     for (size_t at = 0; at < answers->count; at++)
-        answer_one(server, answers, &answers->all[at]);
+        answer_one(server, answers, &answers->all[at], now);
     answers_clear(answers);
 }
 
