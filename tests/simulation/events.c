@@ -180,8 +180,12 @@ static void copy_and_truncate(void)
 {
     int inode = find_journal();
 
-    /* Nothing that failed, or a kill broke off, may still be to be mended in file or FILE.seq. */
-    if (inode < 0 || ledger_may_be_torn() || process.faults > 0 || !process.running)
+    /*
+     * What a failed write or a kill within a commit has left in the file was not acknowledged. Its
+     * numbers are given again once it is cut off, here too: then the copy has it, and the ledger
+     * would find these numbers twice.
+     */
+    if (inode < 0 || ledger_may_be_torn() || !process.running)
         return;
     const char *path = next_path();
     trace_note("event: copy the journal to %s and empty it", path);

@@ -286,6 +286,21 @@ static enum journal_result stop(struct file *self)
     return JOURNAL_STOPPED;
 }
 
+/*
+ * Cuts off the `written` bytes of the batch. self->problem has the reason, which stays unless
+ * cutting fails.
+ */
+static enum journal_result refuse(struct file *self, size_t written)
+{
+    const struct problem why = self->problem;
+
+    if (!note_torn(self, written))
+        return JOURNAL_BROKEN;
+    if (cut_back(self))
+        self->problem = why;
+    return JOURNAL_REFUSED;
+}
+
 /* Handles a write that took only `written` bytes of the batch. */
 static enum journal_result give_up(struct file *self, size_t written)
 {
@@ -296,12 +311,7 @@ static enum journal_result give_up(struct file *self, size_t written)
     problem_set(&self->problem, "cannot write journal %s: %s", self->path, strerror(errno));
     if (!self->file.regular)
         return gone || written > 0 ? JOURNAL_BROKEN : JOURNAL_REFUSED;
-    const struct problem why = self->problem;
-    if (!note_torn(self, written))
-        return JOURNAL_BROKEN;
-    if (cut_back(self))
-        self->problem = why;
-    return JOURNAL_REFUSED;
+    return refuse(self, written);
 }
 
 /*
@@ -339,8 +349,10 @@ static enum journal_result take_back_unsynced(struct file *self)
 
     problem_set(&problem, "cannot sync journal %s: %s", self->path, strerror(errno));
     /* If the batch stays, its numbers do, too; the failed sync is what is reported. */
-    if (note_torn(self, self->batch.size) && cut_back(self))
-        journal_seq_written(&self->numbers, self->committed_seq);
+    if (note_torn(self, self->batch.size) && cut_back(self) &&
+        !journal_seq_written(&self->numbers, self->committed_seq, &self->problem)) {
+        /* A LAST that is too high skips numbers, and gives none twice. */
+    }
     self->problem = problem;
     return JOURNAL_BROKEN;
 }
@@ -355,7 +367,8 @@ static enum journal_result write_and_sync(struct file *self)
     size_t written = write_batch(self);
     if (written < self->batch.size)
         return give_up(self, written);
-    journal_seq_written(&self->numbers, self->seq);
+    if (!journal_seq_written(&self->numbers, self->seq, &self->problem))
+        return refuse(self, self->batch.size);
     if (self->sync && self->file.regular && !sync_file(self))
         return take_back_unsynced(self);
     show_committed(self);

@@ -268,16 +268,23 @@ bool journal_seq_reserve(struct journal_seq *seq, const char *path, uint64_t nee
     return true;
 }
 
-void journal_seq_written(const struct journal_seq *seq, uint64_t last)
+bool journal_seq_written(const struct journal_seq *seq, uint64_t last, struct problem *problem)
 {
     char digits[SEQ_DIGITS + 1];
+    ssize_t at = 0;
 
     if (seq->fd < 0)
-        return;
+        return true;
     (void)snprintf(digits, sizeof digits, "%0*" PRIu64, SEQ_DIGITS, last);
-    if (pwrite(seq->fd, digits, SEQ_DIGITS, seq->last_at) != SEQ_DIGITS) {
-        /* An older LAST weakens the check of the journal; the reserved number holds. */
+    while (at < SEQ_DIGITS) {
+        ssize_t written =
+            pwrite(seq->fd, digits + at, (size_t)(SEQ_DIGITS - at), seq->last_at + at);
+        if (written < 0 && errno != EINTR)
+            return problem_set(problem, "cannot write the last SEQ to %s.seq: %s", seq->path,
+                               strerror(errno));
+        at += written < 0 ? 0 : written;
     }
+    return true;
 }
 
 bool journal_seq_finish(struct journal_seq *seq, uint64_t last, struct problem *problem)

@@ -83,9 +83,12 @@ bool journal_seq_reserve(struct journal_seq *seq, const char *path, uint64_t nee
 
 /*
  * Writes the last SEQ to FILE.seq, without a sync. Call it when the records up to it are written to
- * the journal, before they are synced and their messages are acknowledged.
+ * the journal, before they are synced and their messages are acknowledged. False with the reason in
+ * `problem`: acknowledge none of them. With an older LAST, the next server would take a journal
+ * that was emptied for one in which they were never recorded, and give their numbers again.
  */
-void journal_seq_written(const struct journal_seq *seq, uint64_t last);
+bool journal_seq_written(const struct journal_seq *seq, uint64_t last,
+                         struct problem *problem) MUST_USE;
 
 /*
  * For the end of the server: writes exactly `last` to FILE.seq and syncs it. False with the reason

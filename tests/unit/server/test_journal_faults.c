@@ -64,11 +64,19 @@ int fdatasync(int fd)
     return -1;
 }
 
-static char put_back[256]; /* the last bytes that pwrite() wrote */
+static char put_back[256];             /* the last bytes that pwrite() wrote */
+static size_t pwrite_short = SIZE_MAX; /* the next pwrite() takes at most so many bytes */
+static bool pwrite_fails;              /* every one after that */
 
 /* In place of the library's, for the journal too. */
 ssize_t pwrite(int fd, const void *bytes, size_t size, off_t offset)
 {
+    if (pwrite_short == SIZE_MAX && pwrite_fails) {
+        errno = EIO;
+        return -1;
+    }
+    size = size < pwrite_short ? size : pwrite_short;
+    pwrite_short = SIZE_MAX;
     (void)snprintf(put_back, sizeof put_back, "%.*s", (int)size, (const char *)bytes);
     return syscall(SYS_pwrite64, fd, bytes, size, offset);
 }
@@ -436,6 +444,51 @@ static void test_cut_by_another_program(void **state)
     }
 }
 
+/*
+ * The last SEQ in FILE.seq is all that shows after a kill that the journal was emptied. So no
+ * message is acknowledged before it is there; otherwise numbers would be given again.
+ */
+static void test_seq_that_cannot_be_noted(void **state)
+{
+    static const size_t sizes[] = {SIZE_MAX, 19};
+    const struct folder *folder = *state;
+
+    for (size_t at = 0; at < sizeof sizes / sizeof *sizes; at++) {
+        struct journal *journal = open_journal(folder->file);
+        assert_int_equal(append(journal, "one"), 1);
+        pwrite_short = sizes[at];
+        pwrite_fails = true;
+        enum journal_result result = journal_commit(journal);
+        pwrite_fails = false;
+        assert_int_equal(result, JOURNAL_REFUSED);
+        assert_non_null(strstr(journal_problem(journal), "cannot write the last SEQ to "));
+        check_records(folder->file, "");
+        record(journal, 1, "one");
+        assert_int_equal(truncate(folder->file, 0), 0);
+        journal_free(journal); /* killed */
+        journal = open_journal(folder->file);
+        record(journal, 1000001, "two"); /* after the reserved numbers */
+        journal_free(journal);
+        assert_int_equal(unlink(folder->file), 0);
+        assert_int_equal(unlink(folder->noted), 0);
+    }
+}
+
+/* Part of a number would be another number. */
+static void test_seq_that_is_noted_in_two_steps(void **state)
+{
+    const struct folder *folder = *state;
+    struct journal *journal = open_journal(folder->file);
+
+    pwrite_short = 19;
+    record(journal, 1, "one");
+    assert_int_equal(truncate(folder->file, 0), 0);
+    journal_free(journal); /* killed */
+    journal = open_journal(folder->file);
+    record(journal, 1000001, "two");
+    journal_free(journal);
+}
+
 /* ftruncate() failed but did cut the file: the cut is not repeated. */
 static void test_cut_back_once(void **state)
 {
@@ -624,6 +677,8 @@ int main(void)
         TEST_IN_FOLDER(test_renamed_while_it_is_opened),
         TEST_IN_FOLDER(test_deleted_while_it_is_opened),
         TEST_IN_FOLDER(test_cut_by_another_program),
+        TEST_IN_FOLDER(test_seq_that_cannot_be_noted),
+        TEST_IN_FOLDER(test_seq_that_is_noted_in_two_steps),
         TEST_IN_FOLDER(test_cut_back_once),
         TEST_IN_FOLDER(test_written_after_by_another_program),
         TEST_IN_FOLDER(test_short_write_on_standard_output),
