@@ -55,7 +55,7 @@ static int make_file(const char *name, const struct replacement *replacement)
     if (fd < 0)
         return -1;
     if (fchmod(fd, MODE) == 0 && write_all(fd, replacement->bytes, replacement->size) &&
-        (!replacement->durable || fsync(fd) == 0))
+        (!replacement->synced || fsync(fd) == 0))
         return fd;
     discard(name);
     int saved = errno;
@@ -71,11 +71,9 @@ static int replace_by(const char *name, const struct replacement *replacement)
 
     if (fd < 0)
         return -1;
-    bool renamed = rename(name, replacement->path) == 0;
-    if (renamed && (!replacement->durable || sync_directory_of(replacement->path)))
+    if (rename(name, replacement->path) == 0)
         return fd;
-    if (!renamed)
-        discard(name);
+    discard(name);
     int saved = errno;
     (void)close(fd); /* errno is that of the failure before */
     errno = saved;

@@ -17,7 +17,7 @@ struct replacement {
     const char *suffix; /* the new file is made under the name PATH + suffix */
     const void *bytes;
     size_t size;
-    bool durable; /* text and name must survive a power cut */
+    bool synced; /* the text is synced before it gets its name; for that: sync_directory_of() */
 };
 
 /*

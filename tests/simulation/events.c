@@ -181,14 +181,16 @@ static void copy_and_truncate(void)
     int inode = find_journal();
 
     /*
-     * What a failed write or a kill within a commit has left in the file was not acknowledged. Its
-     * numbers are given again once it is cut off, here too: then the copy has it, and the ledger
-     * would find these numbers twice.
+     * After a kill within the first commit the file has records that were not acknowledged and are
+     * not noted in FILE.seq. When they are gone, nothing shows that they were there, and their
+     * numbers are given again: the copy would have them, too. To note each batch before it is
+     * written, too, would cost each commit a system call.
      */
-    if (inode < 0 || ledger_may_be_torn() || !process.running)
+    if (inode < 0 || !process.running)
         return;
     const char *path = next_path();
     trace_note("event: copy the journal to %s and empty it", path);
+    disk_sync_folder("/j"); /* the copy's name survives a power cut, as do changes before it */
     disk_copy(inode, path);
     disk_truncate(inode, 0);
     disk_sync(inode);

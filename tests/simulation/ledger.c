@@ -313,11 +313,6 @@ bool ledger_is_failing(void)
     return failed_at != 0 && virtual_now() - failed_at < FAILING_US;
 }
 
-bool ledger_may_be_torn(void)
-{
-    return failed_at != 0;
-}
-
 void ledger_deleted(int inode)
 {
     if (process.running && process.ready)

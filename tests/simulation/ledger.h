@@ -21,9 +21,6 @@ void ledger_wrote(bool all);
 /* Whether the last one did not, a moment ago: then a health check must not be answered. */
 bool ledger_is_failing(void);
 
-/* Whether what it wrote may still be there, to be cut off. */
-bool ledger_may_be_torn(void);
-
 /* The journal is deleted by somebody, with its records. */
 void ledger_deleted(int inode);
 

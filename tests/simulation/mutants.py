@@ -38,8 +38,8 @@ MUTANTS = {
          "self->file.regular && !sync_file(self) && false)"),
     ],
     "unsynced-batch-left": [
-        ("if (note_torn(self, self->batch.size) && cut_back(self))",
-         "if (self == NULL)"),
+        ("if (note_torn(self, self->batch.size) && cut_back(self) &&",
+         "if (self == NULL &&"),
     ],
     "short-write-taken": [
         ("break; written += (size_t)count; } return written;",

@@ -168,19 +168,20 @@ static bool replace_numbers(struct file *self, const struct journal_options *opt
             finish_numbers(self, &before);
         return true;
     }
-    if (held) /* the previous reservation holds for any file at this path */
+    if (held) { /* the previous reservation holds for any file at this path */
         *self->note = self->problem;
+        return true;
+    }
+    journal_seq_drop(&self->numbers);
     self->numbers = before;
-    return held;
+    return false;
 }
 
 static void replace_journal(struct file *self, const struct open_file *file)
 {
     if (file->fd < 0)
         return;
-    /* The old file keeps the torn records, and so their numbers; the failed write was reported. */
-    if (!cut_back(self))
-        self->seq = self->torn.seq;
+    (void)cut_back(self); /* what is torn has its numbers, and its failure was reported */
     self->torn = (struct torn){0};
     open_file_close(&self->file);
     self->file = *file;
@@ -288,7 +289,8 @@ static enum journal_result stop(struct file *self)
 
 /*
  * Cuts off the `written` bytes of the batch. self->problem has the reason, which stays unless
- * cutting fails.
+ * cutting fails. Then the records may be copied before they are cut off, and keep their numbers,
+ * for the next server, too.
  */
 static enum journal_result refuse(struct file *self, size_t written)
 {
@@ -296,9 +298,13 @@ static enum journal_result refuse(struct file *self, size_t written)
 
     if (!note_torn(self, written))
         return JOURNAL_BROKEN;
-    if (cut_back(self))
+    if (cut_back(self)) {
         self->problem = why;
-    return JOURNAL_REFUSED;
+        return JOURNAL_REFUSED;
+    }
+    struct problem ignored; /* what is reported is that the file cannot be cut back */
+    return journal_seq_written(&self->numbers, self->seq, &ignored) ? JOURNAL_UNKNOWN
+                                                                    : JOURNAL_BROKEN;
 }
 
 /* Handles a write that took only `written` bytes of the batch. */

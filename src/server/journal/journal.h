@@ -145,7 +145,8 @@ enum journal_result {
     JOURNAL_REFUSED,   /* none is (disk full, lost...): the file is as before, and SEQ, unless the
                         * next batch has a record; continue */
     JOURNAL_PENDING,   /* the database has not answered yet; call again */
-    JOURNAL_UNKNOWN,   /* it did not say what is recorded: its SEQs are not used again; continue */
+    JOURNAL_UNKNOWN,   /* some may be recorded (the database did not say, the file could not be cut
+                        * back): its SEQs are not used again; continue */
     JOURNAL_BROKEN, /* it is unknown what is recorded (fdatasync or standard output failed): stop */
     JOURNAL_STOPPED, /* the pipe stayed full until SIGTERM or SIGINT: acknowledge no record of the
                       * batch, though some may be in the pipe. No batch will be committed: stop */

@@ -220,17 +220,19 @@ static void close_file(struct journal_seq *seq)
 }
 
 /*
- * Writes FILE.seq and returns a descriptor of it. -1 with the reason in `problem`, which begins
- * with "cannot `what` FILE.seq".
+ * Writes FILE.seq and returns a descriptor of it; -1: the file is as before. Sets *synced if both
+ * text and name will survive a power cut; if not, `problem` has the reason, which begins with
+ * "cannot `what` FILE.seq".
  */
 static int write_note(const char *path, const struct journal_seq_note *note, const char *what,
-                      size_t *last_at, struct problem *problem)
+                      size_t *last_at, bool *synced, struct problem *problem)
 {
     char text[JOURNAL_SEQ_TEXT_MAX];
     char *name = name_of(path);
     int fd = -1;
 
     *last_at = journal_seq_format(note, text);
+    *synced = false;
     if (name == NULL)
         problem_set(problem, "%s", strerror(errno));
     else
@@ -238,10 +240,12 @@ static int write_note(const char *path, const struct journal_seq_note *note, con
                                                 .suffix = ".new",
                                                 .bytes = text,
                                                 .size = strlen(text),
-                                                .durable = true},
+                                                .synced = true},
                           problem);
+    if (fd >= 0)
+        *synced = sync_directory_of(name) || problem_set(problem, "%s", strerror(errno));
     free(name);
-    if (fd < 0)
+    if (!*synced)
         problem_set(problem, "cannot %s %s.seq: %s", what, path, problem->text);
     return fd;
 }
@@ -251,21 +255,25 @@ bool journal_seq_reserve(struct journal_seq *seq, const char *path, uint64_t nee
 {
     char *copy = strdup(path);
     size_t last_at;
+    bool synced = false;
 
     note.running = true;
     note.reserved =
         needed > UINT64_MAX - JOURNAL_SEQ_AHEAD ? UINT64_MAX : needed + JOURNAL_SEQ_AHEAD;
-    int fd = copy == NULL ? -1 : write_note(path, &note, "reserve numbers in", &last_at, problem);
+    int fd = copy == NULL
+                 ? -1
+                 : write_note(path, &note, "reserve numbers in", &last_at, &synced, problem);
     if (fd < 0) {
         if (copy == NULL)
             problem_set(problem, "cannot reserve numbers in %s.seq: %s", path, strerror(errno));
         free(copy);
         return false;
     }
+    uint64_t reserved = synced ? note.reserved : seq->reserved;
     journal_seq_drop(seq);
     *seq = (struct journal_seq){
-        .path = copy, .fd = fd, .last_at = (off_t)last_at, .reserved = note.reserved};
-    return true;
+        .path = copy, .fd = fd, .last_at = (off_t)last_at, .reserved = reserved};
+    return synced;
 }
 
 bool journal_seq_written(const struct journal_seq *seq, uint64_t last, struct problem *problem)
@@ -291,14 +299,15 @@ bool journal_seq_finish(struct journal_seq *seq, uint64_t last, struct problem *
 {
     const struct journal_seq_note note = {.reserved = last};
     size_t last_at;
+    bool synced;
 
     if (seq->path == NULL)
         return true;
-    int fd = write_note(seq->path, &note, "write the last SEQ to", &last_at, problem);
+    int fd = write_note(seq->path, &note, "write the last SEQ to", &last_at, &synced, problem);
     if (fd >= 0)
-        (void)close(fd); /* it is synced */
+        (void)close(fd); /* what matters was synced */
     journal_seq_drop(seq);
-    return fd >= 0;
+    return synced;
 }
 
 void journal_seq_drop(struct journal_seq *seq)

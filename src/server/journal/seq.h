@@ -76,7 +76,8 @@ void journal_seq_init(struct journal_seq *seq);
 /*
  * Reserves the numbers up to `needed` and JOURNAL_SEQ_AHEAD more for the journal `path`: writes
  * them and the rest of `note` to its FILE.seq and syncs it. False with the reason in `problem`;
- * the previous reservation then stays in force.
+ * the previous reservation then stays in force. FILE.seq may be the new one nevertheless, and is
+ * then written to from then on.
  */
 bool journal_seq_reserve(struct journal_seq *seq, const char *path, uint64_t needed,
                          struct journal_seq_note note, struct problem *problem) MUST_USE;

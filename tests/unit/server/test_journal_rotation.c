@@ -5,6 +5,7 @@
  */
 #include "journal_folder.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -13,6 +14,7 @@
 
 static int synced_files;
 static int synced_folders;
+static int fails_at; /* the fsync() of a folder with this number fails; 0: none */
 
 /* Replaces the library's, also in the journal. */
 int fsync(int fd)
@@ -22,6 +24,10 @@ int fsync(int fd)
     assert_int_equal(fstat(fd, &status), 0);
     synced_files += S_ISREG(status.st_mode);
     synced_folders += S_ISDIR(status.st_mode);
+    if (S_ISDIR(status.st_mode) && synced_folders == fails_at) {
+        errno = EIO;
+        return -1;
+    }
     return (int)syscall(SYS_fsync, fd);
 }
 
@@ -372,6 +378,53 @@ static void test_noted_seq_is_synced(void **state)
     assert_int_equal(synced_folders, 1);
 }
 
+/*
+ * The new FILE.seq is there, but its folder could not be synced. It must show what is recorded from
+ * then on, or the next server takes an emptied journal for one that was never written to.
+ */
+static void test_noted_in_the_new_file(void **state)
+{
+    const struct folder *folder = *state;
+    struct journal *journal = open_journal(folder->file);
+
+    record(journal, 1, "one");
+    assert_int_equal(rename(folder->file, folder->rotated), 0);
+    synced_folders = 0;
+    fails_at = 2; /* the first one is for the journal */
+    assert_true(open_again(journal, folder->file));
+    fails_at = 0;
+    assert_non_null(strstr(journal_note(journal), "cannot reserve numbers in "));
+    record(journal, 2, "two");
+    assert_int_equal(truncate(folder->file, 0), 0);
+    journal_free(journal); /* killed */
+    journal = open_journal(folder->file);
+    record(journal, 1000002, "three");
+    journal_free(journal);
+}
+
+/* The server cannot start, and changes nothing that it has, if the same happens at first. */
+static void test_no_numbers_reserved_at_first(void **state)
+{
+    const struct folder *folder = *state;
+    struct journal *journal = open_journal(folder->file);
+
+    record(journal, 1, "one");
+    synced_folders = 0;
+    fails_at = 2;
+    assert_false(open_again(journal, folder->rotated));
+    fails_at = 0;
+    record(journal, 2, "two");
+    close_journal(journal);
+    check_text(folder->noted, "2\n");
+    synced_folders = 0;
+    fails_at = 2;
+    check_refused(folder->file, "cannot reserve numbers in ");
+    fails_at = 0;
+    journal = open_journal(folder->file);
+    record(journal, 3, "three");
+    journal_free(journal);
+}
+
 /* Otherwise what was cut off could reappear, with the next record in the middle of it. */
 static void test_cut_is_synced(void **state)
 {
@@ -406,6 +459,8 @@ int main(void)
         TEST_IN_FOLDER(test_more_numbers_than_were_reserved),
         TEST_IN_FOLDER(test_no_more_numbers_can_be_reserved),
         TEST_IN_FOLDER(test_noted_seq_is_synced),
+        TEST_IN_FOLDER(test_noted_in_the_new_file),
+        TEST_IN_FOLDER(test_no_numbers_reserved_at_first),
         TEST_IN_FOLDER(test_cut_is_synced),
     };
 
