@@ -45,6 +45,10 @@ MUTANTS = {
         ("break; written += (size_t)count; } return written;",
          "break; written = self->batch.size; } return written;"),
     ],
+    "last-seq-not-noted": [
+        ("if (!journal_seq_written(&self->numbers, self->seq, &self->problem))",
+         "if (self == NULL)"),
+    ],
     "torn-not-cut": [
         ("|| ftruncate(fd, end) != 0)", ")"),
     ],
