@@ -26,10 +26,11 @@ enum {
      */
     ROUND_BYTES = 1024 * 1024,
     /*
-     * Bytes read in a round from one connection. With more, a busy sender is hardly faster, and a
-     * client beside it waits longer: for the rest of this round and for the next one.
+     * Bytes read in a round from one connection; one recv() is always allowed. With more, a busy
+     * sender is faster, and a client beside it waits longer: for the rest of this round and for the
+     * next one.
      */
-    CONNECTION_BYTES = 160 * 1024,
+    CONNECTION_BYTES = 48 * 1024,
     /* Bytes of records after which the other connections wait for the next round. */
     BATCH_MAX = 4 * 1024 * 1024,
 };
