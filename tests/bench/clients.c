@@ -102,6 +102,32 @@ void clients_receive(int fd)
     clients_fail("receive");
 }
 
+int clients_listen(in_port_t port)
+{
+    enum { BACKLOG = 4096 };
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons(port),
+                                  .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+
+    if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) != 0 ||
+        listen(fd, BACKLOG) != 0)
+        clients_fail("listen");
+    return fd;
+}
+
+size_t clients_count_newlines(const char *bytes, size_t size)
+{
+    const char *end = bytes + size;
+    size_t lines = 0;
+
+    while ((bytes = memchr(bytes, '\n', (size_t)(end - bytes))) != NULL) {
+        lines++;
+        bytes++;
+    }
+    return lines;
+}
+
 uint64_t clients_now(void)
 {
     struct timespec now;

@@ -1,7 +1,7 @@
 /*
- * clients.h: what the load generators of `make bench` share: connections to a server on loopback
- * that is spoken to in lines, and a clock. A failure ends the program with a line that says what
- * was tried: a load that is not what it claims to be must not give a figure.
+ * clients.h: what the programs of `make bench` share: connections to a server on loopback that is
+ * spoken to in lines, a listener for bare servers, and a clock. A failure ends the program with a
+ * line that says what was tried: a load that is not what it claims to be must not give a figure.
  */
 #ifndef TCPACK_BENCH_CLIENTS_H
 #define TCPACK_BENCH_CLIENTS_H
@@ -34,6 +34,12 @@ void clients_send(int fd);
 
 /* Waits for one reply, or takes what has come of it; fails if the server closed or reset. */
 void clients_receive(int fd);
+
+/* A non-blocking listener at 127.0.0.1 and `port`. */
+int clients_listen(in_port_t port);
+
+/* How many of the bytes are newlines. */
+size_t clients_count_newlines(const char *bytes, size_t size);
 
 /* Monotonic, nanoseconds. */
 uint64_t clients_now(void);

@@ -4,6 +4,8 @@
  * nothing either; with FILE, it appends the bytes as they came to FILE before it answers. `make
  * bench` measures it beside the others, to show how much of the price is the kernel's.
  */
+#include "clients.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -21,7 +23,6 @@ enum {
     REPLY_SIZE = sizeof REPLY - 1,
     BUFFER_SIZE = 16384,
     FILE_BUFFER_SIZE = 256 * 1024, /* with FILE: larger ones make it no faster */
-    BACKLOG = 4096,
     EVENTS = 1024,
 };
 
@@ -43,19 +44,6 @@ static void watch(int epoll, int fd)
         stop("floor: epoll_ctl");
 }
 
-static int listen_at(in_port_t port)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_port = htons(port),
-                                  .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-
-    if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) != 0 ||
-        listen(fd, BACKLOG) != 0)
-        stop("floor: listen");
-    return fd;
-}
-
 static void accept_all(int epoll, int listener)
 {
     int one = 1;
@@ -70,18 +58,6 @@ static void accept_all(int epoll, int listener)
         stop("floor: accept");
 }
 
-static size_t count_newlines(const char *bytes, size_t size)
-{
-    const char *end = bytes + size;
-    size_t lines = 0;
-
-    while ((bytes = memchr(bytes, '\n', (size_t)(end - bytes))) != NULL) {
-        lines++;
-        bytes++;
-    }
-    return lines;
-}
-
 static void answer(int fd)
 {
     ssize_t got = read(fd, buffer, file < 0 ? BUFFER_SIZE : FILE_BUFFER_SIZE);
@@ -93,7 +69,7 @@ static void answer(int fd)
     }
     if (file >= 0 && write(file, buffer, (size_t)got) != got)
         stop("floor: write");
-    size_t lines = count_newlines(buffer, (size_t)got);
+    size_t lines = clients_count_newlines(buffer, (size_t)got);
     if (lines > 0 && write(fd, replies, lines * REPLY_SIZE) != (ssize_t)(lines * REPLY_SIZE))
         close(fd); /* a client that does not read is none of the floor's business */
 }
@@ -110,7 +86,7 @@ int main(int argc, char **argv)
         stop("floor: FILE");
     for (size_t i = 0; i < sizeof replies; i += REPLY_SIZE)
         memcpy(replies + i, REPLY, REPLY_SIZE);
-    int listener = listen_at((in_port_t)strtoul(argv[1], NULL, 10));
+    int listener = clients_listen((in_port_t)strtoul(argv[1], NULL, 10));
     int epoll = epoll_create1(0);
     if (epoll < 0)
         stop("floor: epoll_create1");

@@ -29,7 +29,7 @@
 #include <unistd.h>
 
 #define REPLY "+PONG\r\n"
-enum { COLUMNS = 5, EVENTS = 1024, BACKLOG = 4096, MOST = 100000000 };
+enum { COLUMNS = 5, EVENTS = 1024, MOST = 100000000 };
 
 struct batch {
     PGconn *libpq;
@@ -107,19 +107,6 @@ static void insert_rows(struct batch *batch, size_t rows, size_t count)
     printf("%.0f\n", (double)count * 1e9 / (double)(clients_now() - start));
 }
 
-static int listen_at(in_port_t port)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_port = htons(port),
-                                  .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-
-    if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) != 0 ||
-        listen(fd, BACKLOG) != 0)
-        clients_fail("listen");
-    return fd;
-}
-
 static void accept_all(int epoll, int listener)
 {
     int one = 1;
@@ -152,7 +139,7 @@ static bool take(struct batch *batch, int fd)
 static NORETURN void serve(struct batch *batch, in_port_t port)
 {
     struct epoll_event events[EVENTS] = {{.events = EPOLLIN}};
-    int listener = listen_at(port);
+    int listener = clients_listen(port);
     int epoll = epoll_create1(0);
     int fds[EVENTS];
 

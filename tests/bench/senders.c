@@ -51,18 +51,6 @@ struct load {
 static char chunk[CHUNK_SIZE];
 static char input[256 * 1024];
 
-static size_t count_newlines(const char *bytes, size_t size)
-{
-    const char *end = bytes + size;
-    size_t lines = 0;
-
-    while ((bytes = memchr(bytes, '\n', (size_t)(end - bytes))) != NULL) {
-        lines++;
-        bytes++;
-    }
-    return lines;
-}
-
 static void watch(struct load *load, size_t at, int operation, uint32_t events)
 {
     struct epoll_event event = {.events = events, .data = {.u32 = (uint32_t)at}};
@@ -118,7 +106,7 @@ static void sender_receive(struct load *load, size_t at)
     ssize_t got = recv(sender->fd, input, sizeof input, MSG_DONTWAIT);
 
     if (got > 0) {
-        load->answered += count_newlines(input, (size_t)got);
+        load->answered += clients_count_newlines(input, (size_t)got);
     } else if (got == 0) { /* the server closes when everything is answered */
         watch(load, at, EPOLL_CTL_DEL, 0);
         load->live--;
@@ -159,7 +147,7 @@ static void wait_for_lines(int file, size_t lines)
         ssize_t got = read(file, input, sizeof input);
         if (got < 0)
             clients_fail("reading the server's file");
-        found += count_newlines(input, (size_t)got);
+        found += clients_count_newlines(input, (size_t)got);
         if (got > 0) {
             grown = clients_now();
         } else if (clients_now() - grown > STUCK_S * UINT64_C(1000000000)) {
