@@ -148,6 +148,22 @@ def test_slow_sync_is_no_idleness(recording, tmp_path):
         assert second.receive_until() == b"2"
 
 
+def test_slow_sync_takes_more_of_a_busy_sender(recording, tmp_path):
+    """A round may read as long as half a commit takes, not only the 48 KiB that are quick."""
+    programs.need_strace()
+    one = recording({"log.level": "trace"},
+                    wrap=tracer(tmp_path / "trace", "trace=fdatasync",
+                                "inject=fdatasync:delay_enter=1s"))
+    with one, Client(one) as client:
+        client.send(b"first\n")
+        wait_until(one.records, "the record, which is being synced")
+        client.send(b"%999d\n" % 0 * 300)
+        for seq in range(1, 302):
+            assert client.receive_until() == b"%d" % seq
+        assert max(int(match.group(1))
+                   for match in one.log.matches("commit: .* ([0-9]+) bytes")) > 100_000
+
+
 def test_slow_sync_is_no_stall(recording, tmp_path):
     """A client has stall_timeout to take its replies from when they were sent."""
     programs.need_strace()

@@ -75,6 +75,7 @@ static void committed(struct server *server, const struct journal_batch *batch, 
         metrics_count_time(&server->metrics.syncs, sync_us);
     us = sync_us > us ? sync_us : us; /* PostgreSQL took more than one round */
     metrics_count_time(&server->metrics.commits_taken, us);
+    server->commit_us = us;
     count_listeners(server);
     if (log_writes(LOG_LEVEL_TRACE))
         log_commit(batch, journal_seq(server->recording.journal), us);

@@ -26,11 +26,13 @@ enum {
      */
     ROUND_BYTES = 1024 * 1024,
     /*
-     * Bytes read in a round from one connection; one recv() is always allowed. With more, a busy
-     * sender is faster, and a client beside it waits longer: for the rest of this round and for the
-     * next one.
+     * Bytes after which a connection is read on only while it has time left: all ready connections
+     * together have this part of the time that the last commit took. With more, a busy sender is
+     * faster, and a client beside it waits longer: for the rest of this round and for the next one.
+     * It waits for the commits anyway, and hardly notices what takes less time than they do.
      */
-    CONNECTION_BYTES = 48 * 1024,
+    UNTIMED_BYTES = 48 * 1024,
+    COMMIT_PART = 2,
     /* Bytes of records after which the other connections wait for the next round. */
     BATCH_MAX = 4 * 1024 * 1024,
 };
@@ -372,16 +374,24 @@ static bool read_again(struct server *server, struct connection *connection)
     return false;
 }
 
+/* Whether the connection is read on that has given `bytes` in this round. */
+static bool has_share(const struct server *server, uint64_t bytes)
+{
+    return bytes < server->read_share.bytes &&
+           (bytes < UNTIMED_BYTES || clock_monotonic_us() < server->read_share.due);
+}
+
 /* Reads what the socket has, within the connection's share of the round. */
 static void read_connection(struct server *server, struct connection *connection)
 {
-    uint64_t end = server->metrics.received_bytes + server->read_share;
+    uint64_t begin = server->metrics.received_bytes;
     size_t replies_end = server->answers.replies.size + REPLIES_MAX;
 
     if (!read_first(server, connection))
         return;
     while (connection->state == CONNECTION_READING && connection->undrained && !connection->more &&
-           server->metrics.received_bytes < end && server->answers.replies.size < replies_end &&
+           has_share(server, server->metrics.received_bytes - begin) &&
+           server->answers.replies.size < replies_end &&
            journal_batch(server->recording.journal).size < BATCH_MAX &&
            read_again(server, connection))
         continue;
@@ -419,14 +429,6 @@ static void serve(struct server *server, struct connection *connection, unsigned
     }
 }
 
-/* Bytes that each of the ready connections may be read; one recv() is always allowed. */
-static size_t read_share(size_t ready)
-{
-    size_t share = ready > 0 ? ROUND_BYTES / ready : 0;
-
-    return share < CONNECTION_BYTES ? share : CONNECTION_BYTES;
-}
-
 bool round_must_finish(const struct server *server)
 {
     return server->stopping || (server->requests & SIGNAL_RELOAD) != 0;
@@ -445,16 +447,29 @@ static bool is_full(const struct server *server)
            gathering_is_full(&server->gathering, server->now, server->answers.count);
 }
 
-void round_read(struct server *server)
+static struct read_share begin_shares(const struct server *server)
 {
     size_t ready = readiness_count(server->readiness);
+    struct read_share share = {.due = server->now};
+
+    if (ready > 0) {
+        share.bytes = ROUND_BYTES / ready;
+        share.us = server->commit_us / COMMIT_PART / (int64_t)ready;
+    }
+    return share;
+}
+
+void round_read(struct server *server)
+{
     unsigned events;
     int fd;
 
     if (!round_may_read(server))
         return;
-    server->read_share = read_share(ready);
+    server->read_share = begin_shares(server);
     while (journal_batch(server->recording.journal).size < BATCH_MAX && !is_full(server) &&
-           (fd = readiness_next(server->readiness, &events)) >= 0)
+           (fd = readiness_next(server->readiness, &events)) >= 0) {
+        server->read_share.due += server->read_share.us;
         serve(server, server->connections.all[fd], events);
+    }
 }

@@ -24,6 +24,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* What each ready connection may be read in this round. Times are microseconds, monotonic. */
+struct read_share {
+    size_t bytes;
+    int64_t us;  /* after the first bytes; what one does not take, the next ones have */
+    int64_t due; /* when the time of the connection is over that is read now */
+};
+
 struct server {
     const struct config_source *source; /* what a reload reads; not owned */
     struct settings *settings;
@@ -38,8 +45,9 @@ struct server {
     struct accepting accepting;
     unsigned char *scratch; /* for one recv() */
     size_t scratch_size;    /* bytes: settings_scratch_size() */
-    size_t read_share;      /* bytes that each ready connection may be read in this round */
+    struct read_share read_share;
     struct recording recording;
+    int64_t commit_us; /* what the last commit took */
     struct gathering gathering;
     struct answers answers;    /* to what was read, until its commit begins */
     struct answers committing; /* to what the commit has that is under way */
