@@ -7,7 +7,10 @@ only figures that there are.
 
 import contextlib
 import json
+import os
 import re
+import resource
+import signal
 import socket
 import subprocess
 import urllib.error
@@ -19,6 +22,7 @@ import pytest
 from harness import programs
 from harness.client import Client
 from harness.server import Server, parse_address
+from harness.tracing import finished, tracer
 from harness.waiting import DEADLINE, wait_until
 
 RULES = programs.SOURCE / "etc" / "prometheus" / "tcpackd.rules.yml"
@@ -110,6 +114,41 @@ def test_silent_peers_keep_nobody_out(server):
         connection.close()
     wait_until(lambda: one.descriptors() <= before, "the closed connections")
     assert not one.spins()
+
+
+def test_without_descriptors_it_pauses(server):
+    """A listener stays ready while accept() fails: the server asked for it again and again."""
+    one = server(LISTEN)
+    highest = max(map(int, os.listdir(f"/proc/{one.pid}/fd")))
+    limit = resource.prlimit(one.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(one.pid, resource.RLIMIT_NOFILE, (highest + 2, limit[1]))
+    waiting = [connected(one) for _ in range(5)]
+    assert not one.spins()
+    for connection in waiting:
+        connection.close()
+    assert fetch(one)[0] == 200
+
+
+def test_many_at_once_come_after_the_clients(tmp_path):
+    """However many connect at once, a client waits for a few of them only."""
+    programs.need_strace()
+    trace = tmp_path / "trace"
+    one = Server(tmp_path, LISTEN, wrap=tracer(trace, "trace=accept4,recvfrom"))
+    with one, Client(one) as client:
+        assert client.say(b"hello")
+        one.send_signal(signal.SIGSTOP)
+        wait_until(one.is_stopped, "the stop")
+        many = [connected(one) for _ in range(100)]
+        client.send(b"a client\n")
+        one.send_signal(signal.SIGCONT)
+        assert client.receive_until()
+        assert fetch(one)[0] == 200
+        for connection in many:
+            connection.close()
+    calls = finished(trace)
+    answered = next(at for at, call in enumerate(calls) if "a client" in call)
+    accepted = [call for call in calls[:answered] if re.search(r"accept4\(.*NULL.* = \d", call)]
+    assert 1 <= len(accepted) <= 16
 
 
 def test_a_peer_that_never_reads_costs_bounded_memory(server):

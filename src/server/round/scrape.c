@@ -17,6 +17,7 @@ enum {
     US_PER_SECOND = 1000 * 1000,
     IDLE_US = 300 * US_PER_SECOND, /* between two requests */
     STALL_US = 10 * US_PER_SECOND, /* for a request, or a response */
+    PAUSE_US = 100 * 1000,         /* until accept() is tried again after an error */
     RECEIVE_SIZE = 4096,
 };
 
@@ -109,6 +110,7 @@ void scrape_close(struct server *server)
         (void)close(scrape->listeners[at]); /* nothing was written through it */
     }
     scrape->listeners_count = 0;
+    scrape->again = 0;
 }
 
 /* The connection that is due first: it has been silent for the longest time. */
@@ -122,21 +124,51 @@ static size_t first_due(const struct scrape *scrape)
     return first;
 }
 
-static void accept_waiting(struct server *server, int listener)
+static void watch_listeners(struct server *server, unsigned interest)
+{
+    for (size_t at = 0; at < server->scrape.listeners_count; at++)
+        if (!readiness_watch(server->readiness, server->scrape.listeners[at], interest)) {
+            /* Cannot fail: there has been room since they were opened. */
+        }
+}
+
+/* A listener stays ready while accept() fails, for lack of descriptors or memory. */
+static void pause_accepting(struct server *server)
+{
+    watch_listeners(server, 0);
+    server->scrape.again = server->now + PAUSE_US;
+}
+
+/* Accepts one connection. False: there is none, or accepting pauses. */
+static bool accept_one(struct server *server, int listener)
 {
     struct scrape *scrape = &server->scrape;
-    int fd;
+    int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
-    while ((fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
-        if (scrape->count == SCRAPE_CONNECTIONS_MAX)
-            drop(server, first_due(scrape));
-        if (!readiness_watch(server->readiness, fd, READY_READ)) {
-            (void)close(fd); /* out of memory: it can try again */
-            return;
-        }
-        scrape->connections[scrape->count++] =
-            (struct scrape_connection){.fd = fd, .due = server->now + STALL_US};
+    if (fd < 0) {
+        if (errno != EAGAIN && errno != EWOULDBLOCK)
+            pause_accepting(server);
+        return false;
     }
+    if (scrape->count == SCRAPE_CONNECTIONS_MAX)
+        drop(server, first_due(scrape));
+    if (!readiness_watch(server->readiness, fd, READY_READ)) {
+        (void)close(fd); /* out of memory: it can try again */
+        pause_accepting(server);
+        return false;
+    }
+    scrape->connections[scrape->count++] =
+        (struct scrape_connection){.fd = fd, .due = server->now + STALL_US};
+    return true;
+}
+
+/* Accepts a few: however many there are, the clients of the server come next. */
+static void accept_waiting(struct server *server, int listener)
+{
+    int left = SCRAPE_CONNECTIONS_MAX;
+
+    while (left > 0 && accept_one(server, listener))
+        left--;
 }
 
 /* Sends the response. False: the connection is of no more use. */
@@ -230,12 +262,20 @@ void scrape_run(struct server *server)
 int64_t scrape_due(const struct server *server)
 {
     const struct scrape *scrape = &server->scrape;
+    int64_t due = scrape->again != 0 ? scrape->again : DEADLINE_NEVER;
+    int64_t first = scrape->count > 0 ? scrape->connections[first_due(scrape)].due : DEADLINE_NEVER;
 
-    return scrape->count == 0 ? DEADLINE_NEVER : scrape->connections[first_due(scrape)].due;
+    return first < due ? first : due;
 }
 
 void scrape_tick(struct server *server)
 {
-    while (scrape_due(server) <= server->now)
-        drop(server, first_due(&server->scrape));
+    struct scrape *scrape = &server->scrape;
+
+    while (scrape->count > 0 && scrape->connections[first_due(scrape)].due <= server->now)
+        drop(server, first_due(scrape));
+    if (scrape->again != 0 && scrape->again <= server->now) {
+        scrape->again = 0;
+        watch_listeners(server, READY_READ);
+    }
 }

@@ -35,6 +35,7 @@ struct scrape {
     size_t listeners_count;
     struct scrape_connection connections[SCRAPE_CONNECTIONS_MAX];
     size_t count;
+    int64_t again; /* accepting failed and pauses: when it goes on; 0: it does not pause */
 };
 
 /* Opens the listening sockets, if any are configured. False: logged. */
@@ -48,7 +49,10 @@ void scrape_close(struct server *server);
 /* Accepts, reads and answers what the last wait found ready. */
 void scrape_run(struct server *server);
 
-/* When to call scrape_tick(), which closes connections that took too long; or DEADLINE_NEVER. */
+/*
+ * When to call scrape_tick(), which closes connections that took too long and ends a pause; or
+ * DEADLINE_NEVER.
+ */
 int64_t scrape_due(const struct server *server);
 void scrape_tick(struct server *server);
 

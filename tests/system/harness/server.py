@@ -175,7 +175,7 @@ class Server:
     def is_stopped(self):
         """Whether SIGSTOP has taken effect."""
         status = Path(f"/proc/{self.pid}/stat").read_text(encoding="ascii")
-        return status.rsplit(")", 1)[1].split()[0] == "T"
+        return status.rsplit(")", 1)[1].split()[0] in ("T", "t")  # t: under strace
 
     def wait(self, deadline=DEADLINE):
         """Wait for the process's own end; its exit status, or minus the signal that ended it."""
