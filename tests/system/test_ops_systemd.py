@@ -109,6 +109,24 @@ def test_manager_that_is_gone_does_no_harm(server, tmp_path):
         assert client.say(b"hello") == REPLY
 
 
+def test_manager_that_reads_nothing_does_no_harm(server, tmp_path):
+    """The queue of its socket is full: the server waited there for ever, and could not be stopped."""
+    with Manager(str(tmp_path / "notify")) as manager, \
+            socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other:
+        other.connect(str(tmp_path / "notify"))
+        other.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            while True:
+                other.send(b"STATUS=of another service")
+        one = server({"server.framing": "line"},
+                     environment={**manager.environment, "WATCHDOG_USEC": "100000"})
+        one.log.wait("cannot notify the service manager")
+        with Client(one) as client:
+            for _ in range(10):
+                assert client.say(b"hello") == REPLY
+        one.stop()
+
+
 def activate(folder, settings, sockets):
     """A Server that systemd-socket-activate starts at the first connection to one of `sockets`."""
     programs.need("systemd-socket-activate")

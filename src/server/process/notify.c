@@ -10,10 +10,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { TEXT_MAX = 4096 };
+enum {
+    TEXT_MAX = 4096,
+    /* Milliseconds to wait for a manager that reads nothing: the clients wait, too. */
+    CHANGE_MS = 2000, /* the manager acts on it, and it is not sent again */
+    STATUS_MS = 50,   /* another one follows */
+};
 
 /* The address of $NOTIFY_SOCKET: a path, or `@name` in Linux's abstract namespace. */
 static bool read_address(const char *name, struct sockaddr_un *address, socklen_t *size)
@@ -36,12 +42,21 @@ static bool read_address(const char *name, struct sockaddr_un *address, socklen_
     return true;
 }
 
-static bool send_text(const char *text)
+/* The queue of the manager's socket may be full. Waits for it at most this long. */
+static bool set_wait(int fd, int wait_ms)
+{
+    const struct timeval wait = {.tv_sec = wait_ms / 1000,
+                                 .tv_usec = (suseconds_t)(wait_ms % 1000) * 1000};
+
+    return setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof wait) == 0;
+}
+
+static bool send_text(const char *text, int wait_ms)
 {
     const char *name = getenv("NOTIFY_SOCKET");
     struct sockaddr_un address;
     socklen_t size;
-    ssize_t sent;
+    ssize_t sent = -1;
 
     if (name == NULL || *name == '\0')
         return true;
@@ -50,10 +65,12 @@ static bool send_text(const char *text)
     int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return false;
-    do {
-        sent =
-            sendto(fd, text, strlen(text), MSG_NOSIGNAL, (const struct sockaddr *)&address, size);
-    } while (sent < 0 && errno == EINTR);
+    if (set_wait(fd, wait_ms)) {
+        do {
+            sent = sendto(fd, text, strlen(text), MSG_NOSIGNAL, (const struct sockaddr *)&address,
+                          size);
+        } while (sent < 0 && errno == EINTR);
+    }
     int saved = errno;
     (void)close(fd); /* nothing is pending on a datagram socket */
     errno = saved;
@@ -65,7 +82,7 @@ bool notify_ready(const char *status)
     char text[TEXT_MAX];
 
     (void)snprintf(text, sizeof text, "READY=1\nSTATUS=%s", status); /* a long status may be cut */
-    return send_text(text);
+    return send_text(text, CHANGE_MS);
 }
 
 bool notify_reloading(void)
@@ -73,12 +90,12 @@ bool notify_reloading(void)
     char text[TEXT_MAX];
 
     (void)snprintf(text, sizeof text, "RELOADING=1\nMONOTONIC_USEC=%" PRId64, clock_monotonic_us());
-    return send_text(text);
+    return send_text(text, CHANGE_MS);
 }
 
 bool notify_stopping(void)
 {
-    return send_text("STOPPING=1");
+    return send_text("STOPPING=1", CHANGE_MS);
 }
 
 bool notify_alive(const char *status)
@@ -86,7 +103,7 @@ bool notify_alive(const char *status)
     char text[TEXT_MAX];
 
     (void)snprintf(text, sizeof text, "WATCHDOG=1\nSTATUS=%s", status);
-    return send_text(text);
+    return send_text(text, STATUS_MS);
 }
 
 bool notify_status(const char *status)
@@ -94,7 +111,7 @@ bool notify_status(const char *status)
     char text[TEXT_MAX];
 
     (void)snprintf(text, sizeof text, "STATUS=%s", status);
-    return send_text(text);
+    return send_text(text, STATUS_MS);
 }
 
 bool notify_is_wanted(void)

@@ -12,8 +12,9 @@
 #include <stdint.h>
 
 /*
- * Each sends one datagram. False with errno if that failed. `status` is one line for people, which
- * systemctl status shows.
+ * Each sends one datagram. False with errno if that failed; EAGAIN: the manager reads nothing.
+ * Waits for it up to two seconds, and some milliseconds to send only a status or a sign of life.
+ * `status` is one line for people, which systemctl status shows.
  */
 bool notify_ready(const char *status) MUST_USE; /* the start, or a reload, is complete */
 bool notify_reloading(void) MUST_USE;           /* until notify_ready() */
