@@ -111,7 +111,8 @@ void descriptors_prepare_standard(void)
 {
     int fd;
 
-    (void)signal(SIGPIPE, SIG_IGN); /* cannot fail */
+    (void)signal(SIGPIPE, SIG_IGN); /* these cannot fail */
+    (void)signal(SIGXFSZ, SIG_IGN);
     do
         fd = open("/dev/null", O_RDONLY);
     while (fd >= 0 && fd <= STDERR_FILENO);

@@ -58,8 +58,9 @@ uint64_t descriptors_raise_limit(uint64_t wanted);
 /*
  * Makes the standard descriptors safe to use; call it first in main(). For each that is closed,
  * opens /dev/null for reading only: otherwise the next socket or file would take its number and
- * receive what the program prints. Ignores SIGPIPE: a write to a pipe without a reader fails with
- * EPIPE, so that the program ends with the exit status of its error, which it could not print.
+ * receive what the program prints. Ignores SIGPIPE and SIGXFSZ: a write to a pipe without a reader
+ * fails with EPIPE, one beyond the limit of file sizes with EFBIG, so that the program ends with
+ * the exit status of its error, even if it cannot print it.
  */
 void descriptors_prepare_standard(void);
 

@@ -19,6 +19,7 @@ import pytest
 from harness import programs
 from harness.client import Client
 from harness.server import Server, spins
+from harness.tcpack import address_of, tcpack
 from harness.waiting import DEADLINE, wait_until
 
 REPLY = b"server received you message."
@@ -280,3 +281,22 @@ def test_an_error_that_nobody_can_read_keeps_its_exit_status(tmp_path, program, 
                             cwd=tmp_path, timeout=DEADLINE, check=False)
     os.close(write_end)
     assert result.returncode == status
+
+
+@pytest.mark.parametrize("program", ["tcpack", "tcpack-journal"])
+def test_output_beyond_the_limit_of_file_sizes(server, tmp_path, program):
+    """XFSZ ended the program: without a word, and amid a message that was then recorded as it was."""
+    one = server({"server.framing": "line", "journal.file": tmp_path / "journal"})
+    lines = b"".join(b"line %d\n" % number for number in range(1000))
+    assert tcpack(one, "-f", "line", "-q", data=lines).status == 0
+    command = [programs.tcpack_journal(), tmp_path / "journal"]
+    status = 74
+    if program == "tcpack":
+        command = [programs.tcpack(), "-c", "/dev/null", *address_of(one), "-f", "line"]
+        status = 75
+    with open(tmp_path / "output", "wb") as output:
+        result = subprocess.run(["prlimit", "--fsize=4096", *command], input=lines, stdout=output,
+                                stderr=subprocess.PIPE, timeout=DEADLINE, check=False)
+    assert result.returncode == status and b"File too large" in result.stderr
+    assert (tmp_path / "output").stat().st_size == 4096
+    assert set(one.messages()) <= set(lines.split(b"\n"))

@@ -71,7 +71,6 @@ void signals_hold(void)
 int signals_open(void)
 {
     static const int noted[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1};
-    static const int ignored[] = {SIGXFSZ};
     struct sigaction action = {.sa_handler = note, .sa_flags = SA_RESTART};
     sigset_t unblocked;
 
@@ -91,10 +90,6 @@ int signals_open(void)
     /* signals_hold() has blocked some; the parent process may have blocked others. */
     if (sigprocmask(SIG_UNBLOCK, &unblocked, NULL) != 0)
         return -1;
-    action.sa_handler = SIG_IGN;
-    for (size_t at = 0; at < sizeof ignored / sizeof *ignored; at++)
-        if (sigaction(ignored[at], &action, NULL) != 0)
-            return -1;
     return pipe_ends[0];
 }
 

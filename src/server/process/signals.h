@@ -1,7 +1,6 @@
 /*
  * signals.h: a handler notes what a signal asks for and writes a byte to a pipe. select() watches
- * the pipe like any other descriptor, so no signal is lost between two rounds. SIGXFSZ is
- * ignored: the system call fails with EFBIG instead.
+ * the pipe like any other descriptor, so no signal is lost between two rounds.
  *
  * The first SIGTERM or SIGINT asks the server to stop. Another one ends the process at once, unless
  * it comes within half a second: a terminal and a wrapper may both pass on the same key press.
