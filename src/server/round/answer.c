@@ -22,7 +22,7 @@ static bool send_replies(struct server *server, const struct answers *answers,
 {
     struct connection *connection = answer->connection;
     size_t unsent = connection->out.size;
-    uint64_t sent = connection->sent;
+    uint32_t sent = connection->sent;
     const unsigned char *replies = answer->size > 0 ? answers->replies.bytes + answer->begin : NULL;
 
     if (connection->state == CONNECTION_MUTE)
@@ -91,9 +91,22 @@ static void answer_all(struct server *server, struct answers *answers)
     answers_clear(answers);
 }
 
+/* The next answers use the memory of those that were sent: only one of the lists becomes large. */
+static void reuse_memory(struct server *server)
+{
+    const struct answers sent = server->committed;
+
+    if (server->answers.count > 0 || server->answers.replies.size > 0 ||
+        server->answers.capacity >= sent.capacity)
+        return;
+    server->committed = server->answers;
+    server->answers = sent;
+}
+
 void round_answer(struct server *server)
 {
     answer_all(server, &server->committed);
+    reuse_memory(server);
     if (!server->recording.committing && journal_batch(server->recording.journal).messages == 0)
         answer_all(server, &server->answers);
 }

@@ -7,8 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Replies beyond this many bytes are not kept allocated for the next round. */
-enum { REPLIES_KEPT_MAX = 1024 * 1024 };
+/* What is not kept allocated for the next round. */
+enum {
+    REPLIES_KEPT_MAX = 1024 * 1024, /* bytes */
+    ANSWERS_KEPT_MAX = 16 * 1024,
+};
 
 bool answers_reply(struct answers *answers, const struct connection *connection,
                    const struct frame *frame, uint64_t seq, const char *time)
@@ -81,6 +84,11 @@ void answers_clear(struct answers *answers)
     answers->replies.size = 0;
     if (answers->replies.capacity > REPLIES_KEPT_MAX)
         buffer_free(&answers->replies);
+    if (answers->capacity > ANSWERS_KEPT_MAX) {
+        free(answers->all);
+        answers->all = NULL;
+        answers->capacity = 0;
+    }
 }
 
 void answers_free(struct answers *answers)

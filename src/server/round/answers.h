@@ -49,7 +49,7 @@ bool answers_add(struct answers *answers, struct answer answer) MUST_USE;
  */
 void answers_take_back(struct answers *answers);
 
-/* Empties the answers after a round, and frees a large buffer. */
+/* Empties the answers after a round, and frees what is large. */
 void answers_clear(struct answers *answers);
 
 void answers_free(struct answers *answers);
