@@ -26,7 +26,7 @@ struct address_list {
 enum { ADDRESS_TEXT_SIZE = 128 };
 
 /* Bytes that hold a peer as text: "[" + an IPv6 address with its zone + "]:65535" and a NUL. */
-enum { ADDRESS_PEER_SIZE = 72 };
+enum { ADDRESS_PEER_SIZE = 65 };
 
 /*
  * Writes `127.0.0.1:53312`, `[::1]:53312`, `[fe80::1%2]:53312` (the zone by number) or the path of

@@ -193,7 +193,7 @@ static enum connection_sent send_unsent(struct connection *connection)
         return send_failed(connection);
     connection->roomy = may_take_more(count);
     if (count > 0) {
-        connection->sent += (size_t)count;
+        connection->sent += (uint32_t)count;
         buffer_consume(&connection->out, (size_t)count);
     }
     if (connection->out.size > 0)
@@ -211,7 +211,7 @@ enum connection_sent connection_send(struct connection *connection, const void *
         return CONNECTION_SENT;
     ssize_t count = send(connection->fd, replies, size, MSG_NOSIGNAL);
     if (count > 0)
-        connection->sent += (size_t)count;
+        connection->sent += (uint32_t)count;
     if (count == (ssize_t)size)
         return CONNECTION_SENT;
     if (count < 0) {
@@ -237,7 +237,7 @@ void connection_note_confirmed(struct connection *connection, int64_t now)
         connection->sent_since = 0;
         return;
     }
-    uint64_t confirmed = connection->sent - (uint64_t)unconfirmed;
+    uint32_t confirmed = connection->sent - (uint32_t)unconfirmed;
     if (confirmed != connection->confirmed)
         connection->sent_since = now;
     connection->confirmed = confirmed;

@@ -51,6 +51,7 @@ struct connection {
     bool writing;         /* watched for room to write, not for reading */
     bool roomy;           /* the last send() did not fail for lack of room */
     unsigned char futile; /* reads in a row that returned nothing though there were bytes */
+    uint32_t sent;        /* bytes of replies that the kernel took, modulo 2^32 */
     const struct listener_settings *settings; /* held: connection_adopt() */
     struct framing_state framing_state;
     uint64_t messages; /* taken from it so far */
@@ -63,8 +64,7 @@ struct connection {
     int64_t unsent_since;     /* of the last progress in sending; 0: nothing is unsent. In state
                                * DISCARDING: when it began */
     int64_t sent_since;       /* of the last confirmation of replies; 0: all are confirmed */
-    uint64_t sent;            /* bytes of replies that the kernel took */
-    uint64_t confirmed;       /* of these, confirmed by the peer's kernel at the last look */
+    uint32_t confirmed;       /* of `sent`, what the peer's kernel had at the last look */
     struct peer_key key;      /* the address of the peer; in state PROXY, of the proxy */
     char peer[ADDRESS_PEER_SIZE];
 };
