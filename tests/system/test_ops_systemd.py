@@ -119,11 +119,13 @@ def test_manager_that_reads_nothing_does_no_harm(server, tmp_path):
             while True:
                 other.send(b"STATUS=of another service")
         one = server({"server.framing": "line"},
-                     environment={**manager.environment, "WATCHDOG_USEC": "100000"})
+                     environment={**manager.environment, "WATCHDOG_USEC": "2000000"})
         one.log.wait("cannot notify the service manager")
         with Client(one) as client:
             for _ in range(10):
                 assert client.say(b"hello") == REPLY
+        while "READY" not in manager.hear():  # it says so as soon as the manager reads again
+            pass
         one.stop()
 
 

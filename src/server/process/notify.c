@@ -17,8 +17,8 @@
 enum {
     TEXT_MAX = 4096,
     /* Milliseconds to wait for a manager that reads nothing: the clients wait, too. */
-    CHANGE_MS = 2000, /* the manager acts on it, and it is not sent again */
-    STATUS_MS = 50,   /* another one follows */
+    CHANGE_MS = 500, /* the manager acts on it */
+    STATUS_MS = 50,  /* another one follows */
 };
 
 /* The address of $NOTIFY_SOCKET: a path, or `@name` in Linux's abstract namespace. */

@@ -13,7 +13,7 @@
 
 /*
  * Each sends one datagram. False with errno if that failed; EAGAIN: the manager reads nothing.
- * Waits for it up to two seconds, and some milliseconds to send only a status or a sign of life.
+ * Waits for it up to half a second, and some milliseconds to send only a status or a sign of life.
  * `status` is one line for people, which systemctl status shows.
  */
 bool notify_ready(const char *status) MUST_USE; /* the start, or a reload, is complete */

@@ -128,10 +128,22 @@ static void plan_status(struct server *server)
 
     (void)log_trouble(&trouble_us); /* only its time */
     if (housekeeping->shows_status && housekeeping->status_due == DEADLINE_NEVER &&
-        (housekeeping->shown_rate || housekeeping->shown_messages != server->metrics.messages ||
+        (housekeeping->ready_unsent || housekeeping->shown_rate ||
+         housekeeping->shown_messages != server->metrics.messages ||
          housekeeping->shown_connections != server->connections.count ||
          housekeeping->shown_trouble_us != trouble_us))
         housekeeping->status_due = server->now + SAMPLE_US;
+}
+
+/* Notifies the service manager that the server is ready; again later, if it reads nothing now. */
+static void announce_ready(struct server *server)
+{
+    struct housekeeping *housekeeping = &server->housekeeping;
+    bool again = housekeeping->ready_unsent;
+    bool notified = show_status(server, notify_ready);
+
+    housekeeping->ready_unsent = !notified && errno == EAGAIN;
+    warn_unless(notified || again);
 }
 
 void housekeeping_begin(struct server *server)
@@ -146,7 +158,7 @@ void housekeeping_begin(struct server *server)
     write_metrics(server);
     set_metrics_due(server, clock_monotonic_us());
     take_sample(server, clock_monotonic_us());
-    warn_unless(show_status(server, notify_ready));
+    announce_ready(server);
 }
 
 static int64_t metrics_due(const struct server *server)
@@ -167,7 +179,10 @@ static int64_t alive_due(const struct server *server)
 
 static void do_alive(struct server *server)
 {
-    warn_unless(show_status(server, notify_alive));
+    if (server->housekeeping.ready_unsent)
+        announce_ready(server);
+    else
+        warn_unless(show_status(server, notify_alive));
     server->housekeeping.alive_due = server->now + server->housekeeping.alive_interval;
 }
 
@@ -178,7 +193,9 @@ static int64_t status_due(const struct server *server)
 
 static void do_status(struct server *server)
 {
-    if (!show_status(server, notify_status)) {
+    if (server->housekeeping.ready_unsent) {
+        announce_ready(server);
+    } else if (!show_status(server, notify_status)) {
         /* It is shown with the next one; notify_ready() and notify_alive() warn. */
     }
 }

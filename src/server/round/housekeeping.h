@@ -24,6 +24,7 @@ struct housekeeping {
     struct sample samples[2]; /* of messages, for the rate: the older one first */
     bool shows_status;        /* a service manager shows it */
     int64_t status_due;       /* when to show another status, or DEADLINE_NEVER */
+    bool ready_unsent;        /* the manager reads nothing: it is notified with the next status */
     bool shown_rate;          /* the last status had a rate above 0 */
     uint64_t shown_messages;  /* what it said */
     uint64_t shown_connections;
