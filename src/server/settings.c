@@ -83,7 +83,7 @@ const struct listener_settings *settings_find(const struct settings *settings, c
 
 size_t settings_scratch_size(const struct settings *settings)
 {
-    size_t largest = 0;
+    size_t largest = SETTINGS_AUTO_BUFFER_MIN;
 
     for (size_t at = 0; at < settings->count; at++)
         if (settings->sections[at].config->buffer_size > largest)

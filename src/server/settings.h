@@ -45,8 +45,13 @@ void settings_release(struct settings *settings);
 /* The section with this name ("": [server]); NULL: there is none. */
 const struct listener_settings *settings_find(const struct settings *settings, const char *name);
 
-/* Bytes of scratch that connection_receive() needs for any section: twice the largest buffer_size.
+/*
+ * Bytes that one recv() takes at least in framing auto: room for a PROXY header and for the longest
+ * message that a client may take for one piece, 512 bytes (tcpack-protocol(7)).
  */
+enum { SETTINGS_AUTO_BUFFER_MIN = 2048 };
+
+/* Bytes of scratch that connection_receive() needs for any section: twice what one recv() takes. */
 size_t settings_scratch_size(const struct settings *settings);
 
 #endif

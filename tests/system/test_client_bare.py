@@ -209,3 +209,13 @@ def test_a_reply_without_an_end_is_not_kept_in_memory(first):
         result = tcpack(peer, data=(b"first\n" if first else b"") + b"x" * 1000 + b"\n")
     assert result.status == 75
     assert "a reply of more than 1 MiB" in result.stderr
+
+
+@pytest.mark.parametrize("size", [1, 100, 511])
+def test_a_small_buffer_of_the_server_cuts_no_short_message(server, size):
+    """Each piece was recorded, and the reply to the first acknowledged the whole message."""
+    one = server({"server.buffer_size": size})
+    message = "x" * 511
+    result = tcpack(one, message)
+    assert (result.status, result.stdout) == (0, b"server received you message.\n")
+    assert one.messages() == [message.encode()]

@@ -114,10 +114,19 @@ static enum connection_received receive_in_scratch(struct connection *connection
     return received(connection, count, room);
 }
 
+/* Bytes of one recv(). In framing auto it must not cut a short message, whose reply counts. */
+static size_t receive_size(const struct connection *connection)
+{
+    size_t size = connection->settings->config->buffer_size;
+    bool is_auto = connection->framing == FRAMING_AUTO;
+
+    return is_auto && size < SETTINGS_AUTO_BUFFER_MIN ? SETTINGS_AUTO_BUFFER_MIN : size;
+}
+
 enum connection_received connection_receive(struct connection *connection, unsigned char *scratch,
                                             const unsigned char **bytes, size_t *size)
 {
-    size_t room = connection->settings->config->buffer_size;
+    size_t room = receive_size(connection);
     enum connection_received result = CONNECTION_RECEIVED;
     bool in_scratch = !connection->ended && !connection->more && connection->in.size < room;
 
