@@ -32,6 +32,7 @@ struct options {
     uint64_t histories; /* 0: as many as there is time for */
     uint64_t failures;  /* after which it stops */
     bool one;           /* run this seed alone, and print what happens */
+    bool hashes;        /* print the hash of each history */
     bool terse;
 };
 
@@ -193,6 +194,9 @@ static int run_many(const struct options *options)
             failures++;
             report(options->seed + count, &result, options->terse);
         }
+        if (options->hashes)
+            printf("%" PRIu64 " %016" PRIx64 " %zu\n", options->seed + count, result.hash,
+                   result.records);
         events += result.events;
         records += result.records;
         count++;
@@ -210,7 +214,7 @@ static void exit_usage(void)
 {
     (void)fputs("usage: simulate\n"
                 "       simulate [--seed N] [--seconds N | --histories N | --one]\n"
-                "                [--failures N] [--terse]\n",
+                "                [--failures N] [--terse] [--hashes]\n",
                 stderr);
     exit(EXIT_FAILURE);
 }
@@ -242,6 +246,8 @@ static struct options parse_options(int argc, char **argv)
             options.one = true;
         } else if (strcmp(argv[at], "--terse") == 0) {
             options.terse = true;
+        } else if (strcmp(argv[at], "--hashes") == 0) {
+            options.hashes = true;
         } else {
             parse_option(&options, argv[at], at + 1 < argc ? argv[at + 1] : NULL);
             at++;
