@@ -51,17 +51,22 @@ bool buffer_printf(struct buffer *buffer, const char *format, ...)
 {
     va_list args;
 
+    size_t room = buffer->capacity - buffer->size;
+    char *text = room == 0 ? NULL : (char *)buffer->bytes + buffer->size;
+
     va_start(args, format);
-    int length = vsnprintf(NULL, 0, format, args);
+    int length = vsnprintf(text, room, format, args);
     va_end(args);
     if (length < 0)
         return false;
-    unsigned char *room = buffer_reserve(buffer, (size_t)length + 1);
-    if (room == NULL)
-        return false;
-    va_start(args, format);
-    (void)vsnprintf((char *)room, (size_t)length + 1, format, args); /* its length is known */
-    va_end(args);
+    if ((size_t)length >= room) {
+        text = (char *)buffer_reserve(buffer, (size_t)length + 1);
+        if (text == NULL)
+            return false;
+        va_start(args, format);
+        (void)vsnprintf(text, (size_t)length + 1, format, args); /* its length is known */
+        va_end(args);
+    }
     buffer->size += (size_t)length;
     return true;
 }
