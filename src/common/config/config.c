@@ -19,8 +19,9 @@ static bool read_descriptor(int descriptor, struct buffer *text, struct problem 
     enum { CHUNK = 16384 };
 
     for (;;) {
-        unsigned char *room = buffer_reserve(text, CHUNK);
-        ssize_t size = room == NULL ? -1 : read(descriptor, room, CHUNK);
+        bool is_full = text->size == text->capacity;
+        unsigned char *room = buffer_reserve(text, is_full ? CHUNK : 1);
+        ssize_t size = room == NULL ? -1 : read(descriptor, room, text->capacity - text->size);
         if (size < 0 && errno == EINTR)
             continue;
         if (size < 0 && errno == EAGAIN)

@@ -358,7 +358,7 @@ static int take_key(void *context, const char *section, const char *key, const c
               "%s: is the \" ;\" text, or does it begin a comment? Put the text in double quotes",
               key);
     } else {
-        (void)snprintf(copy, sizeof copy, "%s", value);
+        memcpy(copy, value, strlen(value) + 1); /* the reader passes no longer line */
         config_reader_value(copy);
         set_key(loader, loader->place, option, copy);
     }
@@ -430,30 +430,40 @@ void config_loader_override(struct config_loader *loader, const char *override)
 
 static bool is_key(const struct config_option *option, enum config_section section, const char *key)
 {
-    return option == config_option_find(section, key);
+    return option->section == section && strcmp(option->key, key) == 0;
+}
+
+/* The default; for one key it depends on how the program was started. */
+static const char *default_of(const struct config_loader *loader,
+                              const struct config_option *option)
+{
+    const char *database = loader->config->journal.postgresql; /* NULL: not set yet */
+
+    if (is_key(option, CONFIG_JOURNAL, "file") && loader->journal_file != NULL &&
+        (database == NULL || *database == '\0'))
+        return loader->journal_file;
+    return option->value;
 }
 
 /* Gives a key that was not set its default, or the value of [server]. */
 static void inherit(struct config_loader *loader, struct config_place place,
                     const struct config_option *option)
 {
+    const struct config_listener *server = &loader->config->server;
+    void *home = home_of(loader, place, option);
     struct problem problem;
-    char room[CONFIG_VALUE_SIZE];
-    const char *value = option->value;
-    const char *database = loader->config->journal.postgresql; /* NULL: not set yet */
+    bool good;
 
-    if (value == NULL || place.listener != CONFIG_NO_LISTENER) {
-        const struct config_option *from =
-            option->of_listener ? option : config_option_find(CONFIG_SERVER, option->key);
-        value = config_option_value(from, &loader->config->server, room);
-        if (place.section == CONFIG_CLIENT && option->type == CONFIG_TEXT)
-            value = address_to_connect_to(value);
-    }
-    /* The one key whose default depends on how the program was started. */
-    if (is_key(option, CONFIG_JOURNAL, "file") && loader->journal_file != NULL &&
-        (database == NULL || *database == '\0'))
-        value = loader->journal_file;
-    if (!config_option_set(option, home_of(loader, place, option), value, &problem))
+    if (is_key(option, CONFIG_CLIENT, "host"))
+        good = config_option_set(option, home, address_to_connect_to(server->host), &problem);
+    else if (option->of_listener && place.listener != CONFIG_NO_LISTENER)
+        good = config_option_copy(option, home, option, server, &problem);
+    else if (option->value == NULL)
+        good = config_option_copy(option, home, config_option_find(CONFIG_SERVER, option->key),
+                                  server, &problem);
+    else
+        good = config_option_set(option, home, default_of(loader, option), &problem);
+    if (!good)
         config_loader_wrong_file(loader, &problem); /* out of memory: the value itself is valid */
 }
 

@@ -212,6 +212,17 @@ const struct config_option *config_option_find(enum config_section section, cons
     return NULL;
 }
 
+static bool keep_text(char **field, const char *value, struct problem *problem)
+{
+    char *copy = strdup(value);
+
+    if (copy == NULL)
+        return problem_set(problem, "not enough memory");
+    free(*field);
+    *field = copy;
+    return true;
+}
+
 static bool set_text(const struct config_option *option, char **field, const char *value,
                      struct problem *problem)
 {
@@ -219,12 +230,7 @@ static bool set_text(const struct config_option *option, char **field, const cha
         return problem_set(problem, "must not be empty");
     if (option->check != NULL && !option->check(value, problem))
         return false;
-    char *copy = strdup(value);
-    if (copy == NULL)
-        return problem_set(problem, "not enough memory");
-    free(*field);
-    *field = copy;
-    return true;
+    return keep_text(field, value, problem);
 }
 
 /* The entries of `before` and of a list, separated by single blanks. NULL: no memory. */
@@ -412,6 +418,29 @@ bool config_option_set(const struct config_option *option, void *home, const cha
         break;
     }
     return set_text(option, field, value, problem);
+}
+
+bool config_option_copy(const struct config_option *option, void *home,
+                        const struct config_option *from, const void *from_home,
+                        struct problem *problem)
+{
+    void *field = (char *)home + option->offset;
+    const void *value = (const char *)from_home + from->offset;
+
+    switch (option->type) {
+    case CONFIG_NUMBER:
+    case CONFIG_MODE:
+    case CONFIG_NAME:
+        *(uint64_t *)field = *(const uint64_t *)value;
+        return true;
+    case CONFIG_YES_NO:
+        *(bool *)field = *(const bool *)value;
+        return true;
+    case CONFIG_NETWORKS:
+    case CONFIG_TEXT:
+        break;
+    }
+    return keep_text(field, *(char *const *)value, problem);
 }
 
 const char *config_option_value(const struct config_option *option, const void *home,

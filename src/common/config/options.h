@@ -86,6 +86,14 @@ bool config_option_set(const struct config_option *option, void *home, const cha
 bool config_option_add(const struct config_option *option, void *home, const char *value,
                        struct problem *problem) MUST_USE;
 
+/*
+ * Sets the option's field to the value of another one, of the same type, which is set. False with
+ * the problem, and the field unchanged, if there is no memory.
+ */
+bool config_option_copy(const struct config_option *option, void *home,
+                        const struct config_option *from, const void *from_home,
+                        struct problem *problem) MUST_USE;
+
 /* The option's value as text: the field's own, a static text, or one written to `room`. */
 const char *config_option_value(const struct config_option *option, const void *home,
                                 char room[CONFIG_VALUE_SIZE]);
