@@ -53,7 +53,7 @@ static bool follow_link(char path[PATH_MAX])
     if (size <= 0)
         return false;
     target[size] = '\0';
-    memcpy(folder, path, sizeof folder);
+    memcpy(folder, path, strlen(path) + 1);
     int length = target[0] == '/' ? snprintf(path, PATH_MAX, "%s", target)
                                   : snprintf(path, PATH_MAX, "%s/%s", dirname(folder), target);
     return length < PATH_MAX;
@@ -67,10 +67,10 @@ static void find_name(struct output *output)
     struct stat status;
     int links = 0;
 
-    memcpy(path, output->path, sizeof path);
+    memcpy(path, output->path, strlen(output->path) + 1);
     while (links < LINKS_MAX && follow_link(path))
         links++;
-    memcpy(copy, path, sizeof copy);
+    memcpy(copy, path, strlen(path) + 1);
     const char *base = basename(copy);
     if (strlen(base) > NAME_MAX)
         return;
@@ -128,13 +128,19 @@ static bool is_free(const struct outputs *outputs, const struct output *output)
     return true;
 }
 
+/* Not zeroed as a whole: most of it is room for paths. */
+static struct output *begin_output(struct output *output, const char *what)
+{
+    output->what = what;
+    output->exists = output->named = false;
+    output->path[0] = '\0';
+    return output;
+}
+
 /* The next entry, which add() adds. */
 static struct output *begin(struct outputs *outputs, const char *what)
 {
-    struct output *output = &outputs->all[outputs->count];
-
-    *output = (struct output){.what = what};
-    return output;
+    return begin_output(&outputs->all[outputs->count], what);
 }
 
 /* False: it is one that was added before. `fd`: for a standard descriptor, which has no path. */
@@ -185,10 +191,11 @@ static bool add_metrics(struct outputs *outputs, const char *file)
 /* Compares a socket with the files only; bind() reports two sockets at one path. */
 static bool check_socket(const struct outputs *outputs, const char *host)
 {
-    struct output socket = {.what = "a Unix socket"};
+    struct output socket;
 
     if (host[0] != '/')
         return true;
+    (void)begin_output(&socket, "a Unix socket");
     (void)snprintf(socket.path, sizeof socket.path, "%s", host); /* a host is shorter */
     return !examine(&socket, -1) || is_free(outputs, &socket);
 }
@@ -211,10 +218,11 @@ static bool is_service_log(const struct config *config)
 bool outputs_check(const struct config *config, const char *path, bool standard,
                    struct problem *problem)
 {
-    struct outputs *outputs = calloc(1, sizeof *outputs);
+    struct outputs *outputs = malloc(sizeof *outputs);
 
     if (outputs == NULL)
         return problem_set(problem, "%s", strerror(errno));
+    outputs->count = 0;
     outputs->problem = problem;
     bool good = add_path(outputs, "the configuration", path, "") &&
                 (*config->journal.postgresql != '\0' ||
