@@ -85,21 +85,32 @@ void metrics_free(struct metrics *metrics)
     metrics->listeners_count = 0;
 }
 
+/* Three texts: most of these lines are made of some. */
+static bool add(struct buffer *out, const char *one, const char *two, const char *three)
+{
+    return buffer_append_text(out, one) && buffer_append_text(out, two) &&
+           buffer_append_text(out, three);
+}
+
+static bool add_value(struct buffer *out, uint64_t value)
+{
+    return buffer_append_decimal(out, value) && buffer_append_text(out, "\n");
+}
+
 static bool add_head(struct buffer *out, const char *name, const char *type, const char *help)
 {
-    return buffer_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+    return add(out, "# HELP ", name, " ") && add(out, help, "\n# TYPE ", name) &&
+           add(out, " ", type, "\n");
 }
 
 static bool add_counter(struct buffer *out, const char *name, uint64_t value, const char *help)
 {
-    return add_head(out, name, "counter", help) &&
-           buffer_printf(out, "%s %" PRIu64 "\n", name, value);
+    return add_head(out, name, "counter", help) && add(out, name, " ", "") && add_value(out, value);
 }
 
 static bool add_gauge(struct buffer *out, const char *name, uint64_t value, const char *help)
 {
-    return add_head(out, name, "gauge", help) &&
-           buffer_printf(out, "%s %" PRIu64 "\n", name, value);
+    return add_head(out, name, "gauge", help) && add(out, name, " ", "") && add_value(out, value);
 }
 
 /* One counter for each reason. */
@@ -109,7 +120,8 @@ static bool add_reasons(struct buffer *out, const char *name, const char *const 
     bool done = add_head(out, name, "counter", help);
 
     for (size_t i = 0; done && i < count; i++)
-        done = buffer_printf(out, "%s{reason=\"%s\"} %" PRIu64 "\n", name, reasons[i], values[i]);
+        done = add(out, name, "{reason=\"", reasons[i]) && buffer_append_text(out, "\"} ") &&
+               add_value(out, values[i]);
     return done;
 }
 
@@ -128,8 +140,8 @@ static bool add_histogram(struct buffer *out, const char *name,
 
     for (size_t i = 0; done && i < METRICS_BUCKETS; i++) {
         count += histogram->counts[i];
-        done = buffer_printf(out, "%s_bucket{le=\"%s\"} %" PRIu64 "\n", name, bounds[i].seconds,
-                             count);
+        done = add(out, name, "_bucket{le=\"", bounds[i].seconds) &&
+               buffer_append_text(out, "\"} ") && add_value(out, count);
     }
     count += histogram->counts[METRICS_BUCKETS];
     return done &&
@@ -146,8 +158,8 @@ static bool add_sections(struct buffer *out, const struct metrics *metrics, cons
 
     for (size_t i = 0; done && i < metrics->listeners_count; i++) {
         const struct metrics_listener *listener = &metrics->listeners[i];
-        done = buffer_printf(out, "%s{listener=\"%s\"} %" PRIu64 "\n", name, listener->name,
-                             *(const uint64_t *)((const char *)listener + offset));
+        done = add(out, name, "{listener=\"", listener->name) && buffer_append_text(out, "\"} ") &&
+               add_value(out, *(const uint64_t *)((const char *)listener + offset));
     }
     return done;
 }
