@@ -98,13 +98,16 @@ static void take_sample(struct server *server, int64_t now)
     samples[1] = (struct sample){now, server->metrics.messages};
 }
 
-/* Shows a status to the service manager by one of the functions of notify.h. False with errno. */
+/*
+ * Tells the service manager, if there is one, by one of the functions of notify.h that show a
+ * status. False with errno.
+ */
 static bool show_status(struct server *server, bool (*notify)(const char *status))
 {
     struct housekeeping *housekeeping = &server->housekeeping;
     struct buffer text = {0};
 
-    bool notified = notify(status_text(server, &text));
+    bool notified = notify(housekeeping->shows_status ? status_text(server, &text) : "");
     int saved = errno;
 
     buffer_free(&text);
