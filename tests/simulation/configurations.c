@@ -3,6 +3,8 @@
 #include "disk.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 enum { TEXT_BYTES = 4096 };
 
@@ -67,57 +69,109 @@ static unsigned buffer_size_of(unsigned variant)
     return sizes[variant / 3 % (configuration.has_auto ? 3 : 6)];
 }
 
-static size_t write_address(char *text, size_t room, size_t at)
-{
-    static const char *const names[] = {"server", "listener b", "listener p"};
-    const struct configured_listener *listener = &configuration.listeners[at];
+/* ------------------------------------------------------------------------------------- the file
+ */
 
-    if (listener->is_unix)
-        return (size_t)snprintf(text, room, "[%s]\nhost = " SOCKET_PATH "\n", names[at]);
-    return (size_t)snprintf(text, room, "[%s]\nhost = %s\nport = %zu\n", names[at],
-                            listener->ipv6 ? "::1" : "127.0.0.1", CONFIGURATION_FIRST_PORT + at);
+struct text {
+    char bytes[TEXT_BYTES];
+    size_t size;
+    bool terse; /* keys that have their default, or the value of [server], are left out */
+};
+
+static void put(struct text *text, const char *what)
+{
+    size_t size = strlen(what);
+
+    if (size >= TEXT_BYTES - text->size)
+        abort(); /* a configuration is shorter */
+    memcpy(text->bytes + text->size, what, size + 1);
+    text->size += size;
 }
 
-static size_t write_listener(char *text, size_t room, size_t at, unsigned variant)
+/* `otherwise`: what it is if it is left out. */
+static void put_key(struct text *text, const char *key, const char *value, const char *otherwise)
 {
+    if (text->terse && strcmp(value, otherwise) == 0)
+        return;
+    put(text, key);
+    put(text, " = ");
+    put(text, value);
+    put(text, "\n");
+}
+
+static void put_number(struct text *text, const char *key, unsigned value, const char *otherwise)
+{
+    char digits[16];
+
+    (void)snprintf(digits, sizeof digits, "%u", value); /* it has room */
+    put_key(text, key, digits, otherwise);
+}
+
+static void put_listener(struct text *text, size_t at, unsigned variant)
+{
+    static const char *const titles[] = {"[server]\n", "[listener b]\n", "[listener p]\n"};
     static const char *const framings[] = {"auto", "line", "nul", "octet", "syslog", "relp"};
     const struct configured_listener *listener = &configuration.listeners[at];
-    size_t size = write_address(text, room, at);
+    const struct configured_listener *first = &configuration.listeners[0];
 
-    return size + (size_t)snprintf(text + size, room - size,
-                                   "framing = %s\nacknowledge = %s\nreply = %s\n%s%s",
-                                   framings[listener->framing], yes(listener->acknowledges),
-                                   reply_of(variant + (unsigned)at),
-                                   listener->proxied ? "proxy_from = " PROXY_HOST "\n" : "",
-                                   variant % 7 == 0 ? "backlog = 3\n" : "");
+    put(text, titles[at]);
+    put_key(text, "host",
+            listener->is_unix ? SOCKET_PATH
+            : listener->ipv6  ? "::1"
+                              : "127.0.0.1",
+            "127.0.0.1");
+    if (!listener->is_unix)
+        put_number(text, "port", CONFIGURATION_FIRST_PORT + (unsigned)at, "8001");
+    put_key(text, "framing", framings[listener->framing],
+            framings[at == 0 ? FRAMED_AUTO : first->framing]);
+    put_key(text, "acknowledge", yes(listener->acknowledges), yes(at == 0 || first->acknowledges));
+    put_key(text, "reply", reply_of(variant + (unsigned)at),
+            at == 0 ? "server received you message." : reply_of(variant));
+    if (listener->proxied)
+        put(text, "proxy_from = " PROXY_HOST "\n");
+    if (variant % 7 == 0)
+        put(text, "backlog = 3\n");
+}
+
+/* What the listeners inherit from [server]. */
+static void put_server(struct text *text, unsigned variant)
+{
+    put_number(text, "buffer_size", buffer_size_of(variant), "16384");
+    put(text, "deny = " DENIED_HOST ", 10.9.0.0/16\n");
+    put_number(text, "max_clients_per_address", (unsigned)configuration.of_address, "0");
+    if (configuration.health_check)
+        put(text, "health_check = " HEALTH_CHECK "\n");
+    put_key(text, "explain", yes(configuration.explain), "no");
+    if (configuration.small_messages)
+        put(text, "max_message = 500\n");
+    if (configuration.idle)
+        put(text, "idle_timeout = 5\n");
+    if (configuration.hasty)
+        put(text, "stall_timeout = 2\n");
 }
 
 void configuration_write(unsigned variant)
 {
     static const char *const levels[] = {"info", "debug", "error", "notice"};
-    char text[TEXT_BYTES];
-    size_t size = write_listener(text, sizeof text, 0, variant);
+    struct text text;
 
+    text.size = 0;
+    text.terse = variant % 5 != 0;
     last_variant = variant;
     is_bad = false;
-    size += (size_t)snprintf(text + size, sizeof text - size,
-                             "buffer_size = %u\ndeny = " DENIED_HOST ", 10.9.0.0/16\n"
-                             "max_clients_per_address = %d\n%s%s%s%s%s",
-                             buffer_size_of(variant), configuration.of_address,
-                             configuration.health_check ? "health_check = " HEALTH_CHECK "\n" : "",
-                             configuration.explain ? "explain = yes\n" : "",
-                             configuration.small_messages ? "max_message = 500\n" : "",
-                             configuration.idle ? "idle_timeout = 5\n" : "",
-                             configuration.hasty ? "stall_timeout = 2\n" : "");
+    put_listener(&text, 0, variant);
+    put_server(&text, variant);
     for (size_t at = 1; at < CONFIGURATION_LISTENERS; at++)
-        size += write_listener(text + size, sizeof text - size, at, variant);
-    (void)snprintf(text + size, sizeof text - size,
-                   "[journal]\nfile = %s\nsync = %s\nformat = %s\n"
-                   "[log]\nlevel = %s\n%s",
-                   configuration.to_standard ? "-" : JOURNAL_PATH, yes(configuration.sync),
-                   configuration.json ? "json" : "text", levels[variant % 4],
-                   configuration.metrics ? "[metrics]\nfile = /m/metrics\n" : "");
-    disk_put(CONFIGURATION_PATH, text);
+        put_listener(&text, at, variant);
+    put(&text, "[journal]\n");
+    put_key(&text, "file", configuration.to_standard ? "-" : JOURNAL_PATH, "-");
+    put_key(&text, "sync", yes(configuration.sync), "yes");
+    put_key(&text, "format", configuration.json ? "json" : "text", "text");
+    put(&text, "[log]\n");
+    put_key(&text, "level", levels[variant % 4], "info");
+    if (configuration.metrics)
+        put(&text, "[metrics]\nfile = /m/metrics\n");
+    disk_put(CONFIGURATION_PATH, text.bytes);
 }
 
 void configuration_write_bad(unsigned variant)
