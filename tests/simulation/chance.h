@@ -15,12 +15,26 @@ struct chance {
 /* The sequence of (seed, stream): each user of chance has a stream of its own. */
 struct chance chance_from(uint64_t seed, uint64_t stream);
 
-uint64_t chance_next(struct chance *chance);
+/* SplitMix64 (Steele, Lea, Flood 2014): short, and good enough to choose events with. */
+static inline uint64_t chance_next(struct chance *chance)
+{
+    uint64_t bits = chance->state += 0x9e3779b97f4a7c15U;
+
+    bits = (bits ^ (bits >> 30)) * 0xbf58476d1ce4e5b9U;
+    bits = (bits ^ (bits >> 27)) * 0x94d049bb133111ebU;
+    return bits ^ (bits >> 31);
+}
 
 /* 0 to below - 1; `below` is not 0. */
-unsigned chance_below(struct chance *chance, unsigned below);
+static inline unsigned chance_below(struct chance *chance, unsigned below)
+{
+    return (unsigned)((chance_next(chance) >> 32) % below);
+}
 
 /* True in so many of a hundred cases. */
-bool chance_percent(struct chance *chance, unsigned percent);
+static inline bool chance_percent(struct chance *chance, unsigned percent)
+{
+    return chance_below(chance, 100) < percent;
+}
 
 #endif

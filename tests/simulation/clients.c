@@ -42,6 +42,17 @@ static void put(int number, const void *bytes, size_t size)
     clients[number].planned += size;
 }
 
+static void put_number(int number, size_t value)
+{
+    char digits[20];
+    size_t at = sizeof digits;
+
+    do
+        digits[--at] = (char)('0' + value % 10);
+    while ((value /= 10) > 0);
+    put(number, digits + at, sizeof digits - at);
+}
+
 static enum ending choose_ending(struct client *client)
 {
     switch (client->framing) {
@@ -108,13 +119,12 @@ static void put_text(int number, size_t size)
     struct client *client = &clients[number];
     unsigned char *to = network_peers[number].stream + client->planned;
     const unsigned char *from = bytes_of(client->framing);
-    uint64_t bits = 0;
+    uint64_t bits;
 
-    for (size_t at = 0; at < size; at++) {
-        if (at % 10 == 0) /* ten times six bits */
-            bits = chance_next(&client->chance);
-        to[at] = from[bits % BYTES];
-        bits /= BYTES;
+    for (size_t at = 0; at < size;) {
+        size_t end = at + 10 < size ? at + 10 : size; /* ten times six bits */
+        for (bits = chance_next(&client->chance); at < end; bits /= BYTES)
+            to[at++] = from[bits % BYTES];
     }
     client->planned += size;
 }
@@ -148,12 +158,14 @@ static bool plan(int number)
     struct message *message = &client->messages[client->count++];
     size_t size = client->checker ? strlen(HEALTH_CHECK) : choose_size(client);
     *message = (struct message){.ending = choose_ending(client)};
-    if (message->ending == ENDING_COUNT)
-        client->planned += (size_t)snprintf((char *)stream + client->planned, 16, "%zu ", size);
-    if (message->ending == ENDING_RELP)
-        client->planned +=
-            (size_t)snprintf((char *)stream + client->planned, 40, "%zu syslog %zu%s",
-                             client->count + 1, size, size > 0 ? " " : "");
+    if (message->ending == ENDING_RELP) {
+        put_number(number, client->count + 1);
+        put(number, " syslog ", 8);
+    }
+    if (message->ending == ENDING_RELP || message->ending == ENDING_COUNT)
+        put_number(number, size);
+    if (message->ending == ENDING_COUNT || (message->ending == ENDING_RELP && size > 0))
+        put(number, " ", 1);
     message->begin = client->planned;
     put_text(number, size);
     if (client->checker)
@@ -316,11 +328,14 @@ void client_send(int number, size_t bytes)
 
 size_t client_whole(int number)
 {
-    const struct client *client = &clients[number];
+    struct client *client = &clients[number];
     size_t count = client->acknowledged;
 
+    if (client->whole > count && client->whole <= client->count)
+        count = client->whole;
     while (count < client->count && client->messages[count].whole <= network_peers[number].sent)
         count++;
+    client->whole = count;
     return count;
 }
 

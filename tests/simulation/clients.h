@@ -53,6 +53,7 @@ struct client {
     int64_t last_sent;   /* when */
     bool ever_deaf;      /* did not read for a while */
     bool has_holes; /* any of its records may be gone: a power cut with sync = no, a deletion */
+    size_t whole;   /* messages that are known to be sent as a whole */
     struct message messages[CLIENT_MESSAGES];
     size_t count;        /* of messages that are planned */
     size_t planned;      /* bytes of the stream that are planned */

@@ -20,7 +20,7 @@ struct inode {
     size_t touched;    /* bytes of both that may be other than 0 */
     size_t dirty_from; /* no sector before this one is dirty */
     size_t dirty_end;  /* nor from this one on */
-    bool dirty[SECTORS];
+    bool *dirty;       /* of each sector */
     unsigned char *now;
     unsigned char *disk;
 };
@@ -47,6 +47,8 @@ static const char *const folders[] = {"/", "/etc", "/j", "/m", "/s", "/proc", "/
 
 static struct inode inodes[DISK_INODES];
 static unsigned char contents[2][DISK_INODES][DISK_FILE_MAX];
+static bool dirty_sectors[DISK_INODES][SECTORS];
+static int inodes_end; /* no inode from this one on is in use, in this history */
 static struct names now, on_disk;
 static struct change changes[CHANGES_MAX];
 static size_t changes_count;
@@ -55,8 +57,9 @@ static unsigned boots;
 
 void disk_begin(void)
 {
-    for (size_t at = 0; at < DISK_INODES; at++)
+    for (int at = 0; at < inodes_end; at++)
         inodes[at].used = false;
+    inodes_end = 0;
     now.count = on_disk.count = changes_count = 0;
     room = SIZE_MAX;
     boots = 1;
@@ -69,6 +72,8 @@ unsigned disk_boots(void)
 
 bool disk_is_folder(const char *path)
 {
+    if (strchr(path + (*path == '/'), '/') != NULL)
+        return false; /* none is in another */
     for (size_t at = 0; at < sizeof folders / sizeof *folders; at++)
         if (strcmp(folders[at], path) == 0)
             return true;
@@ -161,7 +166,7 @@ static bool is_pending(int inode)
 /* Frees the files that have no name and are not open. */
 static void sweep(void)
 {
-    for (int at = 0; at < DISK_INODES; at++)
+    for (int at = 0; at < inodes_end; at++)
         if (inodes[at].used && inodes[at].opens == 0 && !has_inode(&now, at) &&
             !has_inode(&on_disk, at) && !is_pending(at))
             inodes[at].used = false;
@@ -193,6 +198,13 @@ const char *disk_name(size_t index, int *inode)
     return now.all[index].path;
 }
 
+static void clean(struct inode *inode)
+{
+    for (size_t at = inode->dirty_from; at < inode->dirty_end; at++)
+        inode->dirty[at] = false;
+    inode->dirty_from = inode->dirty_end = 0;
+}
+
 static int find_unused(void)
 {
     sweep();
@@ -214,8 +226,16 @@ static int new_inode(mode_t mode)
         return -1;
     struct inode *inode = &inodes[number];
     size_t touched = inode->touched;
+    clean(inode);
     *inode = (struct inode){
-        .used = true, .mode = mode, .now = contents[0][number], .disk = contents[1][number]};
+        .used = true,
+        .mode = mode,
+        .dirty = dirty_sectors[number],
+        .now = contents[0][number],
+        .disk = contents[1][number],
+    };
+    if (number >= inodes_end)
+        inodes_end = number + 1;
     memset(inode->now, 0, touched);
     memset(inode->disk, 0, touched);
     return number;
@@ -395,13 +415,6 @@ void disk_set_room(size_t bytes)
 
 /* -------------------------------------------------------------------------------- the disk */
 
-static void clean(struct inode *inode)
-{
-    for (size_t at = inode->dirty_from; at < inode->dirty_end; at++)
-        inode->dirty[at] = false;
-    inode->dirty_from = inode->dirty_end = 0;
-}
-
 void disk_sync(int number)
 {
     struct inode *inode = &inodes[number];
@@ -551,7 +564,7 @@ void disk_power_cut(struct chance *chance, bool ordered)
 {
     disk_process_ends();
     boots++;
-    for (size_t at = 0; at < DISK_INODES; at++)
+    for (int at = 0; at < inodes_end; at++)
         if (inodes[at].used)
             cut_file(&inodes[at], chance, ordered);
     cut_names(chance, ordered);
@@ -560,7 +573,7 @@ void disk_power_cut(struct chance *chance, bool ordered)
 
 void disk_process_ends(void)
 {
-    for (size_t at = 0; at < DISK_INODES; at++) {
+    for (int at = 0; at < inodes_end; at++) {
         inodes[at].opens = 0;
         inodes[at].lock = DISK_UNLOCKED;
     }

@@ -18,6 +18,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -40,8 +41,9 @@ static struct event events[HISTORY_EVENTS_MAX];
 static size_t events_count;
 static uint64_t seed;
 
-static size_t next;    /* the event that happens next */
-static unsigned calls; /* since the last event */
+static size_t next;       /* the event that happens next */
+static unsigned calls;    /* since the last event */
+static unsigned next_due; /* with which of them it happens; UINT_MAX: none is left */
 static unsigned calls_in_all;
 static int64_t last_event; /* when */
 static enum phase phase;
@@ -218,10 +220,17 @@ static void go_on(void)
 /* -------------------------------------------------------------------------------------- the events
  */
 
+static void set_next(size_t event)
+{
+    next = event;
+    next_due = next < events_count ? events[next].calls : UINT_MAX;
+}
+
 static void happen(void)
 {
-    const struct event *event = &events[next++];
+    const struct event *event = &events[next];
 
+    set_next(next + 1);
     calls = 0;
     last_event = virtual_now();
     if (!event->left_out)
@@ -233,7 +242,7 @@ void history_call(void)
     if (++calls_in_all > CALLS_MAX)
         process_violation("the server does not come to rest: %u calls", calls_in_all);
     calls++;
-    while (next < events_count && calls >= events[next].calls)
+    while (calls >= next_due)
         happen();
 }
 
@@ -382,7 +391,7 @@ static void begin(void)
         .queued_signals = configuration.queued_signals,
         .plain = configuration.plain,
     };
-    next = 0;
+    set_next(0);
     calls_in_all = 0;
     phase = PHASE_EVENTS;
 }

@@ -4,6 +4,29 @@
 
 enum { TIME_LENGTH = 27 };
 
+/* By byte. */
+static struct {
+    bool is_made;
+    bool ends_text[256]; /* ends the plain bytes of a message */
+    bool ends_json[256];
+    signed char base64[256]; /* the value of a letter of base64 (RFC 4648); -1: it is none */
+} table;
+
+static void make_table(void)
+{
+    static const char letters[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+    for (size_t byte = 0; byte < 256; byte++) {
+        table.ends_text[byte] = byte < ' ' || byte == '\\';
+        table.ends_json[byte] = table.ends_text[byte] || byte == '"';
+        table.base64[byte] = -1;
+    }
+    for (size_t value = 0; value < 64; value++)
+        table.base64[(unsigned char)letters[value]] = (signed char)value;
+    table.is_made = true;
+}
+
 /* What is left of a line. */
 struct rest {
     const unsigned char *at;
@@ -23,26 +46,33 @@ static bool take_text(struct rest *rest, const char *text)
 static bool take_number(struct rest *rest, uint64_t *number)
 {
     const unsigned char *begin = rest->at;
+    const unsigned char *at = begin;
 
     *number = 0;
-    for (; rest->at < rest->end && *rest->at >= '0' && *rest->at <= '9'; rest->at++)
-        *number = *number * 10 + (uint64_t)(*rest->at - '0');
-    return rest->at > begin && *begin != '0';
+    for (; at < rest->end && *at >= '0' && *at <= '9'; at++)
+        *number = *number * 10 + (uint64_t)(*at - '0');
+    rest->at = at;
+    return at > begin && *begin != '0';
 }
 
 /* 2026-11-26T01:33:59.123456Z */
 static bool take_time(struct rest *rest)
 {
     static const char form[] = "0000-00-00T00:00:00.000000Z";
+    static char last[TIME_LENGTH]; /* that was one: a batch has one time */
+    const unsigned char *text = rest->at;
 
     if (rest->end - rest->at < TIME_LENGTH)
         return false;
+    rest->at += TIME_LENGTH;
+    if (memcmp(text, last, TIME_LENGTH) == 0)
+        return true;
     for (size_t at = 0; at < TIME_LENGTH; at++) {
-        bool digit = rest->at[at] >= '0' && rest->at[at] <= '9';
-        if (form[at] == '0' ? !digit : rest->at[at] != (unsigned char)form[at])
+        bool digit = text[at] >= '0' && text[at] <= '9';
+        if (form[at] == '0' ? !digit : text[at] != (unsigned char)form[at])
             return false;
     }
-    rest->at += TIME_LENGTH;
+    memcpy(last, text, TIME_LENGTH);
     return true;
 }
 
@@ -56,22 +86,22 @@ static bool is_of_address(unsigned char byte)
 static bool take_peer(struct rest *rest, int *port)
 {
     bool colon = false;
+    int number = 0;
 
     *port = 0;
     if (take_text(rest, "unix"))
         return true;
-    for (; rest->at < rest->end && *rest->at != ' ' && *rest->at != '"'; rest->at++) {
-        if (!is_of_address(*rest->at))
+    const unsigned char *at = rest->at;
+    for (; at < rest->end && *at != ' ' && *at != '"'; at++) {
+        if (!is_of_address(*at))
             return false;
-        if (*rest->at == ':') {
-            colon = true;
-            *port = 0;
-        } else {
-            *port = *port * 10 + (*rest->at - '0');
-        }
-        if (*port > 65535)
-            *port = 0; /* digits of the address */
+        colon = colon || *at == ':';
+        number = *at == ':' ? 0 : number * 10 + (*at - '0');
+        if (number > 65535)
+            number = 0; /* digits of the address */
     }
+    *port = number;
+    rest->at = at;
     return colon;
 }
 
@@ -141,16 +171,17 @@ static bool take_escape(struct rest *rest, struct journal_line *line)
 /* Bytes up to the next escape or, in JSON, quote. */
 static bool take_plain(struct rest *rest, bool json, struct journal_line *line)
 {
-    const unsigned char *begin = rest->at;
+    const bool *ends = json ? table.ends_json : table.ends_text;
+    const unsigned char *at = rest->at;
+    size_t size = line->size;
 
-    while (rest->at < rest->end && *rest->at >= ' ' && *rest->at != '\\' &&
-           !(json && *rest->at == '"'))
-        rest->at++;
-    size_t size = (size_t)(rest->at - begin);
-    if (size > JOURNAL_MESSAGE_MAX - line->size)
-        return false;
-    memcpy(line->message + line->size, begin, size);
-    line->size += size;
+    while (at < rest->end && !ends[*at]) {
+        if (size == JOURNAL_MESSAGE_MAX)
+            return false;
+        line->message[size++] = *at++;
+    }
+    line->size = size;
+    rest->at = at;
     return true;
 }
 
@@ -167,44 +198,39 @@ static bool take_escaped(struct rest *rest, bool json, struct journal_line *line
     }
 }
 
-/* The value of a letter of base64 (RFC 4648); -1: it is none. */
-static int base64_digit(unsigned char letter)
-{
-    if (letter >= 'A' && letter <= 'Z')
-        return letter - 'A';
-    if (letter >= 'a' && letter <= 'z')
-        return letter - 'a' + 26;
-    if (letter >= '0' && letter <= '9')
-        return letter - '0' + 52;
-    return letter == '+' ? 62 : letter == '/' ? 63 : -1;
-}
-
 static bool take_base64(struct rest *rest, struct journal_line *line)
 {
+    const unsigned char *end = rest->end;
+    const unsigned char *at = rest->at;
+    size_t size = line->size;
     unsigned bits = 0;
     unsigned held = 0;
 
-    for (; rest->at < rest->end && *rest->at != '"' && *rest->at != '='; rest->at++) {
-        int digit = base64_digit(*rest->at);
+    for (; at < end && *at != '"' && *at != '='; at++) {
+        int digit = table.base64[*at];
         if (digit < 0)
             return false;
         bits = (bits << 6 | (unsigned)digit) & 0xfffU;
         held += 6;
-        if (held >= 8) {
-            held -= 8;
-            if (!put(line, bits >> held & 0xffU))
-                return false;
-        }
+        if (held < 8)
+            continue;
+        held -= 8;
+        if (size == JOURNAL_MESSAGE_MAX)
+            return false;
+        line->message[size++] = (unsigned char)(bits >> held);
     }
-    while (rest->at < rest->end && *rest->at == '=')
-        rest->at++;
+    while (at < end && *at == '=')
+        at++;
+    line->size = size;
+    rest->at = at;
     return true;
 }
 
 static bool read_json(struct rest rest, struct journal_line *line)
 {
-    struct journal_line ignored = {0};
+    struct journal_line ignored;
 
+    ignored.size = 0;
     if (!take_text(&rest, "{\"seq\":") || !take_number(&rest, &line->seq) ||
         !take_text(&rest, ",\"time\":\"") || !take_time(&rest) ||
         !take_text(&rest, "\",\"peer\":\"") || !take_peer(&rest, &line->port) ||
@@ -230,6 +256,8 @@ bool journal_line_read(const unsigned char *line, size_t size, bool json, struct
 {
     const struct rest rest = {line, line + size};
 
+    if (!table.is_made)
+        make_table();
     read->size = 0;
     return json ? read_json(rest, read) : read_text(rest, read);
 }

@@ -68,10 +68,8 @@ static int open_inode(int inode, int flags)
     return fd;
 }
 
-int files_open(const char *path, int flags, mode_t mode)
+static int open_proc(const char *path, int flags)
 {
-    if (strcmp(path, "/dev/null") == 0)
-        return descriptors_add(DESCRIPTOR_NULL, 0, flags);
     if (strcmp(path, "/proc/self/fd/2") == 0)
         return descriptors_add(DESCRIPTOR_LOG, 0, flags);
     if (strcmp(path, "/proc/self/fd/1") == 0 && process_start.piped)
@@ -80,8 +78,15 @@ int files_open(const char *path, int flags, mode_t mode)
         return open_inode(process_start.output, flags);
     if (strcmp(path, "/proc/sys/kernel/random/boot_id") == 0)
         return descriptors_add(DESCRIPTOR_TEXT, 0, flags);
+    return failed(ENOENT);
+}
+
+int files_open(const char *path, int flags, mode_t mode)
+{
     if (strncmp(path, "/proc/", 6) == 0)
-        return failed(ENOENT);
+        return open_proc(path, flags);
+    if (strcmp(path, "/dev/null") == 0)
+        return descriptors_add(DESCRIPTOR_NULL, 0, flags);
     if (disk_is_folder(path))
         return open_folder(path, flags);
     if ((flags & O_DIRECTORY) != 0)
@@ -359,8 +364,12 @@ ssize_t files_read(struct descriptor *file, void *bytes, size_t size)
 
 ssize_t files_read_boot(struct descriptor *file, void *bytes, size_t size)
 {
-    char text[32];
-    size_t length = (size_t)snprintf(text, sizeof text, "boot-%u\n", disk_boots());
+    static char text[32];
+    static unsigned boot; /* that the text is of */
+    static size_t length;
+
+    if (boot != disk_boots())
+        length = (size_t)snprintf(text, sizeof text, "boot-%u\n", boot = disk_boots());
     size_t left = file->offset < length ? length - file->offset : 0;
     size_t count = size < left ? size : left;
 

@@ -68,11 +68,11 @@ size_t memory_blocks(void)
 
 static unsigned class_of(size_t size)
 {
-    unsigned class = CLASS_MIN;
+    size_t whole = size + sizeof(struct head);
 
-    while (((size_t)1 << class) < size + sizeof(struct head))
-        class ++;
-    return class;
+    if (whole <= (size_t)1 << CLASS_MIN)
+        return CLASS_MIN;
+    return 64 - (unsigned)__builtin_clzll(whole - 1);
 }
 
 /* A large block takes what it needs and no more. */

@@ -22,14 +22,33 @@ struct queued {
 
 static struct {
     void (*handlers[SIGNALS])(int);
-    bool blocked[SIGNALS];
-    bool pending[SIGNALS];
+    uint64_t blocked; /* by bit_of() */
+    uint64_t pending;
     struct queued queue[QUEUE_MAX]; /* real-time signals, the oldest first */
     size_t queued;
     size_t queue_limit;
     bool lost; /* SIGIO is pending: the queue was full */
     bool interrupted;
 } signals;
+
+static uint64_t bit_of(int number)
+{
+    return (uint64_t)1 << (number - 1);
+}
+
+static uint64_t bits_of(const sigset_t *set)
+{
+    uint64_t bits;
+
+    memcpy(&bits, set, sizeof bits); /* Linux has them in this order, and no others */
+    return bits;
+}
+
+static void set_bits(sigset_t *set, uint64_t bits)
+{
+    (void)sigemptyset(set); /* cannot fail */
+    memcpy(set, &bits, sizeof bits);
+}
 
 void signals_begin(size_t queue)
 {
@@ -65,8 +84,8 @@ void signals_send(int number)
         process.was_asked = true;
         process.asked_at = virtual_now();
     }
-    if (signals.blocked[number])
-        signals.pending[number] = true;
+    if ((signals.blocked & bit_of(number)) != 0)
+        signals.pending |= bit_of(number);
     else
         deliver(number);
 }
@@ -139,58 +158,47 @@ WRAP(signal_handler, signal, int number, signal_handler handler)
     return before;
 }
 
-static void deliver_unblocked(void)
+/* Those that are pending and not blocked, the lowest number first. */
+static void deliver_unblocked(uint64_t blocked)
 {
-    for (int number = 1; number < SIGNALS; number++) {
-        if (signals.blocked[number] || !signals.pending[number])
-            continue;
-        signals.pending[number] = false;
+    uint64_t left = signals.pending & ~blocked;
+
+    for (; left != 0; left &= left - 1) {
+        int number = __builtin_ctzll(left) + 1;
+        signals.pending &= ~bit_of(number);
         deliver(number);
     }
 }
 
-static void set_blocked(int how, const sigset_t *set)
+static void set_blocked(int how, uint64_t bits)
 {
-    for (int number = 1; number < SIGNALS; number++) {
-        bool member = sigismember(set, number) == 1;
-        if (how == SIG_SETMASK)
-            signals.blocked[number] = member;
-        else if (member)
-            signals.blocked[number] = how == SIG_BLOCK;
-    }
+    if (how == SIG_SETMASK)
+        signals.blocked = bits;
+    else if (how == SIG_BLOCK)
+        signals.blocked |= bits;
+    else
+        signals.blocked &= ~bits;
 }
 
 WRAP(int, sigprocmask, int how, const sigset_t *set, sigset_t *before)
 {
-    if (before != NULL) {
-        (void)sigemptyset(before); /* cannot fail */
-        for (int number = 1; number < SIGNALS; number++)
-            if (signals.blocked[number])
-                (void)sigaddset(before, number); /* fails for those of libc itself */
-    }
+    if (before != NULL)
+        set_bits(before, signals.blocked);
     if (set != NULL)
-        set_blocked(how, set);
-    deliver_unblocked();
+        set_blocked(how, bits_of(set));
+    deliver_unblocked(signals.blocked);
     return 0;
 }
 
 bool signals_enter(const sigset_t *set)
 {
-    for (int number = 1; number < SIGNALS; number++) {
-        if (!signals.pending[number] || sigismember(set, number) == 1)
-            continue;
-        signals.pending[number] = false;
-        deliver(number);
-    }
+    deliver_unblocked(bits_of(set));
     return signals_interrupted();
 }
 
 WRAP(int, sigpending, sigset_t *set)
 {
-    (void)sigemptyset(set); /* cannot fail */
-    for (int number = 1; number < SIGNALS; number++)
-        if (signals.pending[number])
-            (void)sigaddset(set, number); /* fails for those of libc itself */
+    set_bits(set, signals.pending);
     return 0;
 }
 

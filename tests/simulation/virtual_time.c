@@ -8,34 +8,22 @@
 #define BOOT_US 1000000
 #define WALL_US 1700000000000000
 
-static int64_t now;
-static int64_t wall;
+struct virtual_time virtual_time;
 
 void virtual_time_begin(void)
 {
-    now = BOOT_US;
-    wall = WALL_US;
-}
-
-int64_t virtual_now(void)
-{
-    return now;
-}
-
-void virtual_time_pass(int64_t microseconds)
-{
-    now += microseconds;
-    wall += microseconds;
+    virtual_time = (struct virtual_time){.now = BOOT_US, .wall = WALL_US};
 }
 
 void virtual_wall_jump(int64_t microseconds)
 {
-    wall += microseconds;
+    virtual_time.wall += microseconds;
 }
 
 WRAP(int, clock_gettime, clockid_t clock, struct timespec *time)
 {
-    int64_t us = clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE ? wall : now;
+    int64_t us = clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE ? virtual_time.wall
+                                                                           : virtual_time.now;
 
     time->tv_sec = us / 1000000;
     time->tv_nsec = us % 1000000 * 1000;
@@ -45,8 +33,8 @@ WRAP(int, clock_gettime, clockid_t clock, struct timespec *time)
 WRAP(time_t, time, time_t *seconds)
 {
     if (seconds != NULL)
-        *seconds = wall / 1000000;
-    return wall / 1000000;
+        *seconds = virtual_time.wall / 1000000;
+    return virtual_time.wall / 1000000;
 }
 
 WRAP(int, nanosleep, const struct timespec *wanted, struct timespec *left)
