@@ -66,6 +66,7 @@ static struct pair *pair_new(size_t buffer_size)
     assert_non_null(pair);
     assert_true(buffer_size <= BUFFER_SIZE_MAX);
     pair->config.buffer_size = buffer_size;
+    pair->config.framing = FRAMING_LINE; /* auto takes more at once */
     pair->all.holders = 1;
     pair->settings.all = &pair->all;
     pair->settings.config = &pair->config;
