@@ -12,6 +12,8 @@
 /* Bytes read at once when looking for the beginning of a line: most are short. */
 enum { BLOCK_MIN = 512, BLOCK_MAX = 65536 };
 
+enum { FIRST_MAX = 4 * 1024 * 1024 }; /* bytes in which the first record is looked for */
+
 /* Reads up to `size` bytes at `offset`; less at the end of the file, -1 with errno. */
 static ssize_t read_at(int fd, unsigned char *bytes, size_t size, uint64_t offset)
 {
@@ -49,7 +51,20 @@ static bool parse_at(int fd, uint64_t offset, struct files_record *record)
 
 bool files_first(int fd, struct files_record *record)
 {
-    return parse_at(fd, 0, record);
+    unsigned char block[BLOCK_MAX];
+    bool whole = parse_at(fd, 0, record);
+
+    for (uint64_t offset = 0; whole && record->seq == 0 && offset < FIRST_MAX;) {
+        ssize_t size = read_at(fd, block, sizeof block, offset);
+        if (size <= 0)
+            return size == 0;
+        const unsigned char *end = block + size;
+        const unsigned char *at = block;
+        while (whole && record->seq == 0 && (at = memchr(at, '\n', (size_t)(end - at))) != NULL)
+            whole = parse_at(fd, offset + (uint64_t)(++at - block), record);
+        offset += (uint64_t)size;
+    }
+    return whole;
 }
 
 /* Sets *begin to the offset after the last LF before `end`; 0: there is none. */
@@ -92,22 +107,44 @@ bool files_last(int fd, uint64_t end, struct files_record *record)
     return true;
 }
 
+bool files_look_up(int fd, uint64_t end, uint64_t seq, struct files_record *record)
+{
+    uint64_t below = 0; /* the last record before this has a lower number, or there is none */
+
+    while (below < end) {
+        uint64_t middle = below + (end - below + 1) / 2;
+        if (!files_last(fd, middle, record))
+            return false;
+        if (record->seq == seq)
+            return true;
+        if (record->seq < seq)
+            below = middle;
+        else
+            end = middle - 1;
+    }
+    *record = (struct files_record){0};
+    return true;
+}
+
 /* -------------------------------------------------------------------------- files beside others */
 
-/* Whether a file has a record `seq`, as far as its first and its last say. */
-static bool has(const char *path, uint64_t seq)
+/* The lowest number from `seq` on that a file has, as far as its first and its last say; 0: none.
+ */
+static uint64_t next_in(const char *path, uint64_t seq)
 {
     struct files_record first;
     struct files_record last;
     struct stat status;
     int fd = open(path, O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
-    bool found = fd >= 0 && fstat(fd, &status) == 0 && S_ISREG(status.st_mode) &&
-                 files_first(fd, &first) && first.seq > 0 && first.seq <= seq &&
+    bool found = seq > 0 && fd >= 0 && fstat(fd, &status) == 0 && S_ISREG(status.st_mode) &&
+                 files_first(fd, &first) && first.seq > 0 &&
                  files_last(fd, (uint64_t)status.st_size, &last) && last.seq >= seq;
 
     if (fd >= 0)
         (void)close(fd); /* it was only read */
-    return found;
+    if (!found)
+        return 0;
+    return first.seq > seq ? first.seq : seq;
 }
 
 /* `folder`/`name`, which the caller frees; NULL: no memory. */
@@ -128,7 +165,21 @@ static bool is_beside(const char *name, const char *base)
     return strncmp(name, base, size) == 0 && (name[size] == '.' || name[size] == '-');
 }
 
-bool files_find(const char *path, uint64_t seq, char **name)
+/* Keeps the path instead of *name if its file has a record before *limit: that is then *limit. */
+static void keep_better(char *path, uint64_t seq, uint64_t *limit, char **name)
+{
+    uint64_t next = path == NULL ? 0 : next_in(path, seq);
+
+    if (next == 0 || next >= *limit) {
+        free(path);
+        return;
+    }
+    free(*name);
+    *name = path;
+    *limit = next;
+}
+
+bool files_find(const char *path, uint64_t seq, uint64_t limit, char **name)
 {
     const char *slash = strrchr(path, '/');
     const char *base = slash == NULL ? path : slash + 1;
@@ -138,13 +189,9 @@ bool files_find(const char *path, uint64_t seq, char **name)
     const struct dirent *entry;
 
     *name = NULL;
-    while (entries != NULL && *name == NULL && (entry = readdir(entries)) != NULL) {
-        char *one = is_beside(entry->d_name, base) ? join(path, folder_size, entry->d_name) : NULL;
-        if (one != NULL && has(one, seq))
-            *name = one;
-        else
-            free(one);
-    }
+    while (entries != NULL && (entry = readdir(entries)) != NULL)
+        if (is_beside(entry->d_name, base))
+            keep_better(join(path, folder_size, entry->d_name), seq, &limit, name);
     if (entries != NULL)
         (void)closedir(entries); /* it was only read */
     free(folder);

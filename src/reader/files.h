@@ -20,17 +20,27 @@ struct files_record {
     uint64_t end;   /* offset after its LF */
 };
 
-/* The record with which the file begins. False: errno says why. */
+/*
+ * The record with which the file begins, after lines that are none: of these, as many as a damaged
+ * message may have are passed over. False: errno says why.
+ */
 bool files_first(int fd, struct files_record *record) MUST_USE;
 
 /* The last whole line before `end` that begins as a record does. False: errno says why. */
 bool files_last(int fd, uint64_t end, struct files_record *record) MUST_USE;
 
 /*
- * Finds, of the files beside `path` whose names are its own with a `.` or `-` and anything after
- * it, the one that has record `seq`, and writes its name to *name, which the caller frees. False
- * if there is none, or it cannot be read; *name is NULL then.
+ * The record `seq` before `end`, of a file whose numbers go up; record->seq is 0 if there is none.
+ * False: errno says why.
  */
-bool files_find(const char *path, uint64_t seq, char **name) MUST_USE;
+bool files_look_up(int fd, uint64_t end, uint64_t seq, struct files_record *record) MUST_USE;
+
+/*
+ * Finds, of the files beside `path` whose names are its own with a `.` or `-` and anything after
+ * it, the one that goes on with record `seq`, or if there is none, with the next one that there is
+ * before record `limit`; 0 is no record. Writes its name to *name, which the caller frees. False if
+ * there is none, or it cannot be read; *name is NULL then.
+ */
+bool files_find(const char *path, uint64_t seq, uint64_t limit, char **name) MUST_USE;
 
 #endif

@@ -20,6 +20,7 @@ struct follow {
     struct watch watch;
     int64_t delay_us; /* how long to wait for what is soon to be */
     bool final;       /* nothing will be added to the input: it is read for the last time */
+    uint64_t passed;  /* the SEQ of its last record, even if that is damaged, once it was read */
 };
 
 /* Whether the path names another regular file than the one that is read. */
@@ -46,17 +47,28 @@ static void seek_position(struct follow *follow)
         input_seek(input, last->offset, last->line);
 }
 
-/* Whether records go on in this file after the last one, as far as its first one tells. */
-static bool continues(const struct follow *follow, const struct input *input)
+/* The number with which the next file should go on; 0: there is no higher one. */
+static uint64_t next_number(const struct follow *follow)
 {
-    const struct position *last = &follow->reading->last;
+    uint64_t last = follow->reading->last.number;
+
+    return (follow->passed > last ? follow->passed : last) + 1;
+}
+
+/*
+ * Finds the file with the records between the last one and those of the path's file, which is the
+ * input. False: there are none, or they are in no file.
+ */
+static bool find_before(const struct follow *follow, const struct input *input, char **name)
+{
+    uint64_t next = next_number(follow);
     struct files_record first;
 
-    if (last->number == 0 || !input->regular || !files_first(input->fd, &first))
-        return true;
+    if (follow->reading->last.number == 0 || !input->regular || !files_first(input->fd, &first))
+        return false;
     if (first.seq == 0)
-        return false; /* nobody knows yet */
-    return first.seq <= last->number + 1;
+        first.seq = UINT64_MAX; /* nobody knows yet */
+    return first.seq > next && files_find(follow->path, next, first.seq, name);
 }
 
 /*
@@ -70,8 +82,7 @@ static bool open_next(struct follow *follow)
 
     if (!input_open(&input, follow->path))
         return false;
-    if (!continues(follow, &input) &&
-        files_find(follow->path, follow->reading->last.number + 1, &name)) {
+    if (find_before(follow, &input, &name)) {
         input_close(&input);
         if (!input_open(&input, name)) { /* it was rotated once more: look again */
             free(name);
@@ -83,6 +94,7 @@ static bool open_next(struct follow *follow)
     follow->input = input;
     follow->name = name;
     follow->final = false;
+    follow->passed = 0;
     reading_begin(follow->reading, &follow->input);
     seek_position(follow);
     watch_file(&follow->watch, follow->input.fd);
@@ -125,6 +137,15 @@ static bool wait_for_more(struct follow *follow, bool replaced, bool progressed)
     return watch_wait(&follow->watch, timeout_us);
 }
 
+/* The file was read: if its last records are damaged, it must not be found again for them. */
+static void note_passed(struct follow *follow)
+{
+    struct files_record last;
+
+    if (files_last(follow->input.fd, follow->input.committed, &last))
+        follow->passed = last.seq;
+}
+
 enum turn { TURN_ON, TURN_DONE, TURN_FAILED };
 
 /* What is not committed, or may be cut, is read again when there is more. */
@@ -146,6 +167,7 @@ static enum turn go_on(struct follow *follow, bool forever, uint64_t begin)
     }
     if (replaced && !follow->input.held) {
         reading_end(follow->reading, &follow->input);
+        note_passed(follow);
         if (open_next(follow))
             return TURN_ON;
     }

@@ -18,6 +18,7 @@ static bool fail(const char *what, const char *name)
 
 void reading_begin(struct reading *reading, const struct input *input)
 {
+    reading->looked_up = false;
     reading->good_offset = input->offset;
     reading->good_lines = input->lines;
     reading->foreign = false;
@@ -103,8 +104,28 @@ static void report_changed(struct reading *reading, const struct numbered *numbe
 /* ------------------------------------------------------------------------------------ records */
 
 /*
+ * Whether the last record stands after the line that is read, as in a copy of what was read before:
+ * then its numbers did not begin anew.
+ */
+static bool precedes_last(struct reading *reading, const struct input *input)
+{
+    const struct position *last = &reading->last;
+    struct files_record record;
+
+    if (!reading->looked_up) {
+        bool found = input->regular &&
+                     files_look_up(input->fd, input->committed, last->number, &record) &&
+                     memcmp(record.time, last->time, RECORD_TIME_LENGTH) == 0;
+        reading->read_before = found ? record.end : 0;
+        reading->looked_up = true;
+    }
+    return input->offset <= reading->read_before;
+}
+
+/*
  * Whether the record was dealt with before: its SEQ is not higher, nor is its time later, than that
- * of the last one. If only the time is later, the numbers began anew.
+ * of the last one. If only the time is later, the clock was set back between them, or the numbers
+ * began anew.
  */
 static bool was_read(struct reading *reading, const struct input *input,
                      const struct record_line *record)
@@ -118,7 +139,8 @@ static bool was_read(struct reading *reading, const struct input *input,
             report_gap(reading, input, record->seq);
         return false;
     }
-    if (last->time[0] == '\0' || memcmp(record->time, last->time, RECORD_TIME_LENGTH) <= 0)
+    if (last->time[0] == '\0' || memcmp(record->time, last->time, RECORD_TIME_LENGTH) <= 0 ||
+        precedes_last(reading, input))
         return true;
     report_restart(reading, input, record->seq);
     return false;

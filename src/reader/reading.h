@@ -37,6 +37,8 @@ struct reading {
     struct progress progress;
 
     /* Of the input that is read. */
+    bool looked_up;                   /* where the last record is, which was read before: */
+    uint64_t read_before;             /* offset after it; 0: it is not here */
     uint64_t good_offset, good_lines; /* after its last record */
     uint64_t foreign_offset;          /* of what follows that and is no record */
     bool foreign;                     /* there is some */

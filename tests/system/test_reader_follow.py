@@ -187,6 +187,16 @@ def test_numbers_that_begin_anew(path):
         follower.log.wait("SEQ goes on with 1 after 3")
 
 
+def test_numbers_that_begin_anew_in_one_file(path, tmp_path):
+    """As if two were joined: what stands after the last record was not read before."""
+    position = tmp_path / "position"
+    path.write_bytes(records(1, 5) + b"".join(record(seq, b"again %d" % seq, time=time_of(seq, 100))
+                                              for seq in (1, 2)))
+    result = read("--position", position, path)
+    assert result.stdout == messages(1, 5) + b"again 1\nagain 2\n" and result.status == 1
+    assert read("--position", position, path).stdout == b""
+
+
 def test_others_are_read_before_the_one_that_is_followed(path):
     path.with_suffix(".1").write_bytes(records(1, 3))
     path.write_bytes(records(4, 5))
@@ -315,6 +325,59 @@ def test_a_run_finds_what_was_rotated_away(path, tmp_path):
     result = read("--position", position, path)
     assert result.stdout == messages(13, 14) and result.status == 1
     assert "records 11 to 12 are missing" in result.stderr
+
+
+def rotated(tmp_path, **files):
+    """The journal, as `now`, and what was rotated away; the position is after record 3."""
+    for name, content in files.items():
+        (tmp_path / ("journal" if name == "now" else f"journal.{name}")).write_bytes(content)
+    (tmp_path / "position").write_bytes(b"3 *\n")
+
+
+@pytest.mark.parametrize("now", [records(304, 305), b""], ids=["full", "empty"])
+def test_a_run_finds_what_was_rotated_away_after_numbers_that_were_skipped(path, tmp_path, now):
+    """A crash made tcpackd skip some: no file has the next number, and the files were left out."""
+    rotated(tmp_path, _3=records(1, 5), _1=records(200, 203), _2=records(100, 101), now=now)
+    result = read("--position", tmp_path / "position", path)
+    assert result.stdout == messages(4, 5) + messages(100, 101) + messages(200, 203) + \
+        (messages(304, 305) if now else b"")
+    assert result.status == 1 and "records 6 to 99 are missing" in result.stderr
+
+
+def test_a_run_finds_a_file_whose_first_line_is_damaged(path, tmp_path):
+    rotated(tmp_path, _2=records(1, 3), _1=b"damaged\n" + records(4, 6), now=records(7, 8))
+    result = read("--position", tmp_path / "position", path)
+    assert result.stdout == messages(4, 8) and result.status == 1
+    assert "journal._1:1: not a record" in result.stderr
+    assert "missing" not in result.stderr
+
+
+DAMAGED = record(4, b"damaged").replace(b"damaged", b"\0" * 7)
+
+
+@pytest.mark.parametrize("files", [{"_1": records(2, 3) + DAMAGED},
+                                   {"_1": records(2, 3), "_0": DAMAGED},
+                                   {"_1": records(2, 3), "_0": DAMAGED + records(5, 5)}],
+                         ids=["read", "alone", "first"])
+def test_the_next_record_is_damaged(path, tmp_path, files):
+    """A file that has it was read again and again."""
+    rotated(tmp_path, **files, now=records(6, 7))
+    result = read("--position", tmp_path / "position", path)
+    assert result.stdout.endswith(messages(6, 7)) and result.status == 1
+    assert len([line for line in result.stderr.splitlines() if "not a record" in line]) == 1
+
+
+def test_a_copy_of_what_was_read_while_the_clock_was_set_back(path, tmp_path):
+    """Records before that, whose times are later, were taken for new ones."""
+    position = tmp_path / "position"
+    path.write_bytes(records(1, 5) + b"".join(
+        record(seq, b"message %d" % seq, time=time_of(seq, -5)) for seq in range(6, 9)))
+    assert read("--position", position, path).stdout == messages(1, 8)
+    copy = path.with_name("copy")
+    copy.write_bytes(path.read_bytes() + record(9, b"message 9", time=time_of(9, -5)))
+    copy.rename(path)
+    result = read("--position", position, path)
+    assert result.stdout == messages(9, 9) and result.stderr == ""
 
 
 def test_a_position_counts_records_that_were_filtered_out(path, tmp_path):

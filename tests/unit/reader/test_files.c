@@ -31,7 +31,8 @@ static int make_folder(void **state)
 
 static int remove_folder(void **state)
 {
-    static const char *const names[] = {"journal", "journal.1", "journal-2", "journalx", "other.1"};
+    static const char *const names[] = {"journal",   "journal.0", "journal.1",
+                                        "journal-2", "journalx",  "other.1"};
     char name[128];
 
     (void)state;
@@ -84,7 +85,7 @@ static void test_first_and_last(void **state)
     check("7 " TIME " unix x\n", 7, 7, size);
     check("7 " TIME " unix x\n8 " TIME " un", 7, 7, size);
     check("7 " TIME " unix x\ngarbage\nmore\n", 7, 7, size);
-    check("garbage\n7 " TIME " unix x\n", 0, 7, size + 8);
+    check("garbage\n7 " TIME " unix x\n", 7, 7, size + 8);
     check("garbage\n", 0, 0, 0);
     check("\n\n\n", 0, 0, 0);
     check(json, 9, 9, sizeof json - 1);
@@ -114,6 +115,39 @@ static void test_blocks(void **state)
     free(text);
 }
 
+static void test_look_up(void **state)
+{
+    char *text = malloc(100000);
+    size_t size = 0;
+    size_t begins[200];
+    struct files_record record;
+
+    (void)state;
+    assert_non_null(text);
+    for (unsigned seq = 0; seq < 200; seq++) { /* each fourth line is damaged */
+        begins[seq] = size;
+        size += (size_t)snprintf(text + size, 100, seq % 4 == 3 ? "%udamaged" : "%u " TIME " unix ",
+                                 seq * 2 + 10);
+        memset(text + size, 'x', seq);
+        size += seq;
+        text[size++] = '\n';
+    }
+    text[size] = '\0';
+    write_file("journal", text);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    for (unsigned seq = 1; seq < 420; seq++) {
+        bool there = seq % 2 == 0 && seq >= 10 && seq < 410 && (seq - 10) / 2 % 4 != 3;
+        assert_true(files_look_up(fd, size, seq, &record));
+        assert_true(record.seq == (there ? seq : 0));
+        assert_true(!there || record.begin == begins[(seq - 10) / 2]);
+    }
+    assert_true(files_look_up(fd, begins[3], 14, &record) && record.seq == 14);
+    assert_true(files_look_up(fd, begins[2], 14, &record) && record.seq == 0);
+    assert_true(files_look_up(fd, 0, 14, &record) && record.seq == 0);
+    (void)close(fd); /* it was only read */
+    free(text);
+}
+
 static void test_find(void **state)
 {
     char *name;
@@ -123,15 +157,21 @@ static void test_find(void **state)
     write_file("journal-2", "1 " TIME " unix x\n3 " TIME " unix x\n");
     write_file("journalx", "7 " TIME " unix x\n");
     write_file("other.1", "8 " TIME " unix x\n");
-    assert_true(files_find(path, 5, &name));
+    assert_true(files_find(path, 5, UINT64_MAX, &name));
     assert_string_equal(name + strlen(folder), "/journal.1");
     free(name);
-    assert_true(files_find(path, 3, &name));
+    assert_true(files_find(path, 3, UINT64_MAX, &name));
     assert_string_equal(name + strlen(folder), "/journal-2");
     free(name);
-    assert_false(files_find(path, 7, &name));
+    assert_false(files_find(path, 7, UINT64_MAX, &name));
     assert_null(name);
-    assert_false(files_find(path, 8, &name));
+    assert_false(files_find(path, 8, UINT64_MAX, &name));
+    write_file("journal.0", "9 " TIME " unix x\n12 " TIME " unix x\n");
+    assert_true(files_find(path, 7, 10, &name)); /* the numbers in between were skipped */
+    assert_string_equal(name + strlen(folder), "/journal.0");
+    free(name);
+    assert_false(files_find(path, 7, 9, &name));
+    assert_false(files_find(path, 0, 4, &name));
 }
 
 int main(void)
@@ -139,6 +179,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_first_and_last, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(test_blocks, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(test_look_up, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(test_find, make_folder, remove_folder),
     };
 
