@@ -1,5 +1,5 @@
 /*
- * numbered HOST PORT NAME FILE: sends each line of FILE to a tcpackd with `framing = line`, as
+ * numbered HOST PORT NAME FILE: sends each line of FILE to a tcpackd with `framing = octet`, as
  * numbered message `NAME LINE-NUMBER LINE`, again and again until it is acknowledged.
  *
  * cc -std=c11 -o numbered numbered.c
@@ -21,9 +21,14 @@ enum {
     TIMEOUT = 5,     /* seconds for the connection, and for the next acknowledgement */
     PAUSE_MIN = 100, /* milliseconds between two attempts */
     PAUSE_MAX = 10000,
+    REPLY_MAX = 65536, /* bytes */
 };
 
-static char **lines;
+static struct line {
+    char *bytes;
+    size_t size; /* without its newline */
+} * lines;
+
 static size_t count;
 static size_t acknowledged;
 
@@ -31,20 +36,21 @@ static void read_lines(const char *path)
 {
     FILE *file = fopen(path, "r");
     char *line = NULL;
-    size_t size = 0;
+    size_t room = 0;
+    ssize_t size;
 
     if (file == NULL) {
         perror(path);
         exit(EXIT_FAILURE);
     }
-    while (getline(&line, &size, file) > 0) {
+    while ((size = getline(&line, &room, file)) > 0) {
         lines = realloc(lines, (count + 1) * sizeof *lines);
         if (lines == NULL)
             abort();
-        line[strcspn(line, "\n")] = '\0';
-        lines[count++] = line;
+        size -= line[size - 1] == '\n';
+        lines[count++] = (struct line){line, (size_t)size};
         line = NULL;
-        size = 0;
+        room = 0;
     }
     fclose(file);
 }
@@ -74,29 +80,67 @@ static int connect_to(const char *host, const char *port)
     return fd;
 }
 
-/* Sends what is not acknowledged, and counts the replies: one each, in order. */
-static void transfer(int fd, const char *name)
+/* Sends `NAME NUMBER LINE`, with its length before it. */
+static void send_line(FILE *out, const char *name, size_t number)
 {
-    FILE *out = fdopen(dup(fd), "w");
+    const struct line *line = &lines[number - 1];
+    size_t size = (size_t)snprintf(NULL, 0, "%s %zu ", name, number) + line->size;
+
+    fprintf(out, "%zu %s %zu ", size, name, number);
+    fwrite(line->bytes, 1, line->size, out);
+}
+
+/* Reads the next reply: its length, a blank, and then so many bytes. 0: none acknowledges. */
+static int read_reply(FILE *in)
+{
+    static const char refused[] = "refused: ";
+    char reply[REPLY_MAX + 1] = "";
+    size_t size;
+
+    return fscanf(in, "%9zu%*c", &size) == 1 && size <= REPLY_MAX &&
+           fread(reply, 1, size, in) == size && strncmp(reply, refused, strlen(refused)) != 0;
+}
+
+/* Sends what is not acknowledged, and counts the replies: one each, in order. */
+static void transfer(FILE *in, FILE *out, const char *name)
+{
     size_t begin = acknowledged;
     size_t sent = acknowledged;
-    char replies[65536];
 
-    while (out != NULL && acknowledged < count) {
+    while (acknowledged < count) {
         size_t allowed = 1 + acknowledged - begin;
         size_t end = acknowledged + (allowed < WINDOW ? allowed : WINDOW);
-        for (; sent < count && sent < end; sent++)
-            fprintf(out, "%s %zu %s\n", name, sent + 1, lines[sent]);
-        if (fflush(out) != 0)
+        while (sent < count && sent < end)
+            send_line(out, name, ++sent);
+        if (fflush(out) != 0 || !read_reply(in))
             break;
-        ssize_t got = recv(fd, replies, sizeof replies, 0);
-        if (got <= 0)
-            break;
-        for (ssize_t at = 0; at < got; at++)
-            acknowledged += replies[at] == '\n';
+        acknowledged++;
     }
-    if (out != NULL)
+}
+
+/* One connection, until all is acknowledged or it fails. */
+static void attempt(const char *host, const char *port, const char *name)
+{
+    int fd = connect_to(host, port);
+    FILE *in = fd < 0 ? NULL : fdopen(fd, "r");
+    FILE *out = in == NULL ? NULL : fdopen(dup(fd), "w");
+
+    if (out != NULL) {
+        transfer(in, out, name);
         fclose(out);
+    }
+    if (in != NULL)
+        fclose(in);
+}
+
+/* Devices that lost the same server must not all come back at once. */
+static void seed_random(const char *name)
+{
+    unsigned seed = (unsigned)time(NULL);
+
+    while (*name != '\0')
+        seed = seed * 31 + (unsigned char)*name++;
+    srand(seed);
 }
 
 int main(int argc, char **argv)
@@ -108,16 +152,13 @@ int main(int argc, char **argv)
         return 64;
     }
     signal(SIGPIPE, SIG_IGN); /* a connection that is lost is an error of fflush() */
+    seed_random(argv[3]);
     read_lines(argv[4]);
-    for (;;) {
+    while (acknowledged < count) {
         size_t before = acknowledged;
-        int fd = connect_to(argv[1], argv[2]);
-        if (fd >= 0) {
-            transfer(fd, argv[3]);
-            close(fd);
-        }
+        attempt(argv[1], argv[2], argv[3]);
         if (acknowledged == count)
-            return 0;
+            break;
         if (acknowledged > before)
             pause = PAUSE_MIN;
         fprintf(stderr, "%s: no connection; %zu acknowledged\n", argv[1], acknowledged);
@@ -125,4 +166,5 @@ int main(int argc, char **argv)
         nanosleep(&(struct timespec){wait / 1000, wait % 1000 * 1000000}, NULL);
         pause = pause * 2 < PAUSE_MAX ? pause * 2 : PAUSE_MAX;
     }
+    return 0;
 }

