@@ -1,6 +1,7 @@
 #include "client/numbering.h"
 
 #include "common/numbered.h"
+#include "common/record.h"
 
 #include <string.h>
 
@@ -32,6 +33,22 @@ const char *numbering_apply(struct numbering *numbering, uint64_t line,
     return NULL;
 }
 
+/*
+ * Notes the time of a record that tcpack-journal --id made the message of: it says whether numbers
+ * began anew since. Where the next record is, is not known.
+ */
+static void note_time(const struct frame *frame, const struct numbered *numbered,
+                      struct position *position)
+{
+    const size_t name = numbered->name_size + strlen(" ");
+    struct record_line record;
+
+    position->time[0] = '\0';
+    if (record_head((const char *)frame->message + name, frame->size - name, &record) ==
+        RECORD_OURS)
+        memcpy(position->time, record.time, RECORD_TIME_LENGTH);
+}
+
 void numbering_acknowledged(struct numbering *numbering, enum framing framing,
                             const struct acknowledgement *acknowledgement)
 {
@@ -47,6 +64,7 @@ void numbering_acknowledged(struct numbering *numbering, enum framing framing,
     memcpy(position->name, numbered.name, numbered.name_size);
     position->name[numbered.name_size] = '\0';
     position->number = numbered.number;
+    note_time(&frame, &numbered, position);
     numbering->unsaved = true;
 }
 

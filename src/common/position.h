@@ -4,7 +4,7 @@
  *
  * One line, `NUMBER NAME` or `NUMBER NAME TIME INODE OFFSET LINE`. NAME is that of --id, `*`: none.
  * NUMBER is the last record's SEQ; TIME is the record's, and INODE, OFFSET and LINE say where the
- * next one begins.
+ * next one begins; tcpack, which does not know that, writes 0.
  */
 #ifndef TCPACK_COMMON_POSITION_H
 #define TCPACK_COMMON_POSITION_H

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from harness import programs
 from harness.client import Client
-from harness.reader import Follower, messages, read, records, start
+from harness.reader import Follower, messages, read, record, records, start, time_of
 from harness.tcpack import environment, tcpack
 from harness.waiting import DEADLINE, wait_until
 
@@ -228,6 +228,23 @@ def test_a_position_that_cannot_be_written_ends_the_transfer(server, tmp_path):
     result = tcpack(one, "-f", "line", "--position", tmp_path / "none" / "position",
                     data=b"h 1 x\n")
     assert result.status == 75 and "cannot write the position" in result.stderr
+
+
+def test_numbers_that_began_anew_are_shipped(server, tmp_path):
+    """The position had no time: what has a lower number than the last one was left out, silently."""
+    there = server({"journal.file": tmp_path / "there", "server.framing": "octet"})
+    path, position = tmp_path / "journal", tmp_path / "position"
+    path.write_bytes(records(1, 3))
+    for goal in 3, 2:
+        shipping = Shipping(path, position, there)
+        wait_until(lambda: number_in(position) == goal, "the last record")
+        shipping.kill("client")
+        path.unlink()
+        path.write_bytes(b"".join(record(seq, b"again %d" % seq, time=time_of(seq, 100))
+                                  for seq in (1, 2)))
+    result = read("--once", "--shipped", tmp_path / "there")
+    assert result.stdout == messages(1, 3) + b"again 1\nagain 2\n"
+    assert "another message as number 1 of here" in result.stderr
 
 
 def test_a_rotated_set_is_shipped_in_order(tmp_path):
