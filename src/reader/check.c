@@ -129,6 +129,8 @@ static bool check_rest(struct check *check, const struct input *input)
 
     if (rest == 0 || input->held)
         return true;
+    if (input_rest_is_foreign(input))
+        return find(check, input, NULL, "not a record (%" PRIu64 " bytes)", rest);
     return find(check, input, NULL,
                 "an unfinished line of %" PRIu64 " bytes: after a crash tcpackd cuts it when it "
                 "starts",

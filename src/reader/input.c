@@ -241,3 +241,17 @@ uint64_t input_rest(const struct input *input)
 {
     return read_end(input) - input->offset;
 }
+
+bool input_rest_is_foreign(const struct input *input)
+{
+    const unsigned char *rest = input->bytes.bytes + input->begin;
+    size_t size = input->bytes.size - input->begin;
+    uint64_t seq;
+
+    if (size > RECORD_HEAD_MAX)
+        size = RECORD_HEAD_MAX;
+    const unsigned char *nul = size == 0 ? NULL : memchr(rest, '\0', size);
+    if (nul != NULL)
+        size = (size_t)(nul - rest);
+    return size > 0 && record_parse(rest, size, &seq) == RECORD_FOREIGN;
+}

@@ -73,6 +73,9 @@ void input_seek(struct input *input, uint64_t offset, uint64_t lines);
 /* After INPUT_END: bytes of an unfinished last line of what is committed. */
 uint64_t input_rest(const struct input *input);
 
+/* Whether that line cannot be the beginning of a record, as far as its first NUL. */
+bool input_rest_is_foreign(const struct input *input);
+
 /* After INPUT_PAUSE: waits until standard input has something, or is at its end. */
 void input_wait(const struct input *input);
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 void journals_log_cannot_open(const char *name)
 {
@@ -15,6 +16,25 @@ void journals_log_cannot_open(const char *name)
               errno == EACCES ? " (try as root; tcpackd(8), \"Who may read the journal\", says how "
                                 "to let others read it)"
                               : "");
+}
+
+/* The program that prints what a compressed file has; NULL: it is not compressed. */
+static const char *unpacker_of(const struct input *input)
+{
+    static const struct {
+        const char *begin, *program;
+    } known[] = {{"\x1f\x8b", "zcat"},
+                 {"\xfd\x37zXZ", "xzcat"},
+                 {"\x28\xb5\x2f\xfd", "zstdcat"},
+                 {"BZh", "bzcat"}};
+    char head[8] = "";
+
+    if (!input->regular || pread(input->fd, head, sizeof head - 1, 0) < 0)
+        return NULL; /* reading it tells why */
+    for (size_t at = 0; at < sizeof known / sizeof *known; at++)
+        if (strncmp(head, known[at].begin, strlen(known[at].begin)) == 0)
+            return known[at].program;
+    return NULL;
 }
 
 static bool open_entry(struct journals_entry *entry, const char *name, size_t given)
@@ -25,6 +45,13 @@ static bool open_entry(struct journals_entry *entry, const char *name, size_t gi
     entry->first_seq = UINT64_MAX;
     if (!input_open(&entry->input, name)) {
         journals_log_cannot_open(name);
+        return false;
+    }
+    const char *unpacker = unpacker_of(&entry->input);
+    if (unpacker != NULL) {
+        log_error("cannot read %s: it is compressed: %s FILE | tcpack-journal -", entry->input.name,
+                  unpacker);
+        input_close(&entry->input);
         return false;
     }
     if (entry->input.regular && files_first(entry->input.fd, &first) && first.seq > 0)

@@ -348,6 +348,11 @@ void reading_end(struct reading *reading, const struct input *input)
         return;
     reading->found = true;
     progress_hide(&reading->progress);
+    if (input_rest_is_foreign(input)) {
+        log_warning("%s:%" PRIu64 ": not a record: left out (%" PRIu64 " bytes)", input->name,
+                    input->lines + 1, left);
+        return;
+    }
     log_warning("%s: its last %" PRIu64 " bytes are left out: %s", input->name, left,
                 reading->foreign ? "what is no record may belong to them, and then tcpackd cuts "
                                    "them when it starts"

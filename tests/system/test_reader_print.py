@@ -1,7 +1,9 @@
 """What tcpack-journal prints: every form, every filter, files in any order, and what it exits with."""
 
+import bz2
 import gzip
 import json
+import lzma
 import os
 import pty
 import re
@@ -178,6 +180,32 @@ def test_an_unfinished_record_is_left_out(tmp_path):
         assert "unfinished record, which was never acknowledged" in result.stderr
 
 
+@pytest.mark.parametrize("rest", [b"garbage", b"x" * 100000, b"3 2026", b'{"time"'])
+def test_a_rest_that_no_crash_leaves(tmp_path, rest):
+    """It was called an unfinished record, which tcpackd cuts: tcpackd refuses such a file."""
+    path = tmp_path / "journal"
+    path.write_bytes(records(1, 2) + rest)
+    result = read(path)
+    found = f"{path}:3: not a record: left out ({len(rest)} bytes)"
+    assert result.stdout == messages(1, 2) and result.status == 1
+    assert (found in result.stderr) == (rest[:1] != b"3")
+    result = read("--check", path)
+    assert (f"{path}:3: not a record ({len(rest)} bytes)".encode() in result.stdout) \
+        == (rest[:1] != b"3")
+
+
+@pytest.mark.parametrize("module, program", [(gzip, "zcat"), (lzma, "xzcat"), (bz2, "bzcat")])
+def test_a_compressed_file(tmp_path, module, program):
+    """It was called an unfinished record."""
+    path = tmp_path / "journal.2"
+    path.write_bytes(module.compress(records(1, 2)))
+    for arguments in [(path,), ("--check", path), (tmp_path / "journal", path)]:
+        (tmp_path / "journal").write_bytes(records(3, 3))
+        result = read(*arguments)
+        assert result.status == 66 and result.stdout == b""
+        assert f"{path}: it is compressed: {program} FILE | tcpack-journal -" in result.stderr
+
+
 def test_what_the_next_start_cuts_is_left_out(tmp_path):
     """Zeros in the last commit: its records after them were never acknowledged."""
     path = tmp_path / "journal"
@@ -247,7 +275,7 @@ def test_memory_does_not_grow_with_a_line_that_has_no_end(tmp_path):
         pytest.skip("a sanitizer needs all addresses")
     result = subprocess.run(["bash", "-c", command], capture_output=True, timeout=DEADLINE)
     assert result.returncode == 1, result.stderr
-    assert b"its last 300000000 bytes" in result.stderr
+    assert b"(300000000 bytes)" in result.stderr
 
 
 # How it is called.
