@@ -118,11 +118,12 @@ class Database:
         self.empty()
         before = self.cpu_us()
         command = [self.machine.program("insert"), self.conninfo(), "rows", str(rows), str(count)]
-        result = float(command_output(command))
+        result = loads.figure_in(command_output(command))
         return [result, (self.cpu_us() - before) / count]
 
-    def pgbench(self, clients, seconds):
-        """One INSERT a transaction, from as many sessions."""
+    def pgbench(self, clients, count):
+        """One INSERT a transaction, from as many sessions. Not with a limit of time: they connect one
+        after the other within it, and the first one waits for the last."""
         self.empty()
         script = os.path.join(self.folder, "insert.sql")
         with open(script, "w", encoding="ascii") as file:
@@ -130,17 +131,16 @@ class Database:
                 "INSERT INTO tcpack.records (server, seq, time, peer, message) VALUES"
                 " (:client_id, nextval('public.numbers'), now(), '127.0.0.1:10000', 'PING');\n"
             )
-        command = [f"{binaries()}/pgbench", "-n", "-M", "prepared", "-f", script, "-T", str(seconds)]
-        command += ["-c", str(clients), "-j", str(min(clients, len(CPUS)))]
+        command = [f"{binaries()}/pgbench", "-n", "-M", "prepared", "-f", script]
+        command += ["-c", str(clients), "-j", str(min(clients, len(CPUS))), "-t", str(count // clients)]
         output = command_output([*command, "-h", self.folder, "-U", "postgres", "tcpack"])
-        line, = [line for line in output.splitlines() if line.startswith("tps = ")]
-        return [float(line.split()[2])]
+        return [loads.figure_in(output, r"^tps = ([0-9.]+)")]
 
     def ask(self, server, clients, count):
         """Clients that wait for each reply; all they sent must be rows."""
         before = self.cpu_us() + server.cpu_ns() / 1e3
         numbers = [str(server.port), str(clients), str(count)]
-        result = float(command_output([self.machine.program("ask"), *numbers]))
+        result = loads.figure_in(command_output([self.machine.program("ask"), *numbers]))
         used = self.cpu_us() + server.cpu_ns() / 1e3 - before
         if self.count("tcpack.records") != count:
             raise BenchError(f"{count} acknowledged, {self.count('tcpack.records')} recorded")
@@ -300,12 +300,11 @@ class DatabaseLoads:
             Figure(name, title, "messages/s", "libpq, no clients", at_least=0.7),
             Figure(f"{name}-cpu", "CPU time of clients, server and PostgreSQL for it", "us/message"),
         ]
-        seconds = 2 if self.quick else 5
         contenders = {
             "tcpackd": lambda: self.database().tcpackd(clients, count),
             "libpq, no clients": lambda: self.database().insert(clients, count),
             "libpq, the same clients": lambda: self.database().serve(clients, count),
-            "pgbench, an INSERT each": lambda: self.database().pgbench(clients, seconds),
+            "pgbench, an INSERT each": lambda: self.database().pgbench(clients, count // 4),
         }
         return Load(name, figures, contenders, swings=True)
 

@@ -50,6 +50,14 @@ def run(command, seconds=LOAD_SECONDS, stdin=subprocess.DEVNULL):
     return done.stdout
 
 
+def figure_in(output, pattern=r"^([0-9.]+)$"):
+    """The first number in what a load has printed that the pattern's group finds."""
+    found = re.search(pattern, output, re.M)
+    if found is None:
+        raise BenchError(f"no figure in {output.strip()!r}")
+    return float(found[1])
+
+
 def redis_benchmark(server, clients, messages, pipeline=1, test="ping_inline"):
     """Messages a second."""
     command = ["redis-benchmark", "-p", str(server.port), "-c", str(clients), "-n", str(messages)]
@@ -108,7 +116,11 @@ def hold(machine, server, count):
 def latency(machine, server, idle, busy, silence, samples):
     """What latency.c prints, as a dictionary."""
     numbers = [str(number) for number in (server.port, idle, busy, silence, samples)]
-    return json.loads(run([machine.program("latency"), *numbers]))
+    output = run([machine.program("latency"), *numbers])
+    try:
+        return json.loads(output)
+    except json.JSONDecodeError:
+        raise BenchError(f"no figures in {output.strip()!r}") from None
 
 
 def lines(server, data, count):
@@ -229,4 +241,4 @@ def tcpack_load(machine, server, clients, messages):
     """Messages a second, each the one that redis-benchmark sends."""
     command = [machine.tcpack_path, "-c", os.devnull, "-p", str(server.port), "-f", "line"]
     command += ["--load", str(messages), "--clients", str(clients), "--size", "4"]
-    return float(re.search(r" s: (\d+)/s", run([*command, "--no-progress"]))[1])
+    return figure_in(run([*command, "--no-progress"]), r" s: (\d+)/s")

@@ -153,7 +153,7 @@ def senders(machine, server, count, lines, output=None):
     """Seconds that `count` senders take for `lines` lines in all, until they are answered or, with
     `output`, until they are in that file."""
     command = [machine.program("senders"), str(server.port), str(count), str(lines)]
-    return float(loads.run(command + ([output] if output else [])))
+    return loads.figure_in(loads.run(command + ([output] if output else [])))
 
 
 @contextlib.contextmanager

@@ -49,8 +49,12 @@ def test_a_program_that_is_not_installed_is_named(tmp_path):
     assert rows["client-redis", "redis"]["samples"] == ""
 
 
-def test_a_row_that_fails_does_not_lose_the_next(tmp_path):
-    """There are no programs for the load of the first."""
+@pytest.mark.parametrize("senders", ["missing", "silent"])
+def test_a_row_that_fails_does_not_lose_the_next(tmp_path, senders):
+    """The program for the load of the first is not there, or prints no figure."""
+    if senders == "silent":
+        (tmp_path / "senders").write_text("#!/bin/sh\n")
+        (tmp_path / "senders").chmod(0o755)
     result = bench(tmp_path, "--row", "lines-1-sync", "--row", "client-file", "--programs", tmp_path,
                    PATH=str(tmp_path), BENCH_SYSLOG_NG=str(tmp_path))
     assert result.returncode == 1, result.stderr
