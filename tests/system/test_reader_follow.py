@@ -244,6 +244,8 @@ def test_a_live_server_with_rotations_and_kills(server, path, format, long):
                 for _ in range(20):
                     sent += 1
                     client.say(b"message %d" % sent)
+            if turn == 0:  # it begins with the file that it finds: before that is renamed
+                follower.wait(messages(1, sent))
             if turn % 4 == 1:
                 rotations += 1
                 path.rename(path.with_name(f"journal.{rotations}"))
