@@ -132,7 +132,7 @@ class Machine:
              "--kill-child", "bash", "-c", BOOT, "boot", self.folder, self.installed, version],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         try:
-            wait_until(self._has_booted, "systemd")
+            wait_until(self._has_booted, "systemd", 30)
         except BaseException as error:
             self.__exit__()
             if isinstance(error, AssertionError):  # nothing of tcpack's has run yet

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.waiting import DEADLINE
+
 SOURCE = Path(os.environ.get("TCPACK_SRCDIR") or Path(__file__).parents[3]).resolve()
 
 
@@ -32,7 +34,7 @@ def tcpack_journal():
     return find("TCPACK_JOURNAL", "tcpack-journal")
 
 
-def run(program, *arguments, timeout=60, **options):
+def run(program, *arguments, timeout=2 * DEADLINE, **options):
     """Run a program to its end; the result has returncode, stdout and stderr as text."""
     return subprocess.run([program, *map(str, arguments)], stdin=subprocess.DEVNULL,
                           capture_output=True, encoding="utf-8", timeout=timeout, **options)

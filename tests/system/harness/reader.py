@@ -107,12 +107,9 @@ class Follower:
         def enough():
             assert self.process.poll() is None, f"it ended:\n{self.log}"
             return len(self.take()) >= len(output)
-        try:
-            wait_until(enough, f"{len(output)} bytes of output, not {len(self.output)}")
-        except AssertionError:
-            print(self.log)
-            raise
-        assert self.output == output
+        wait_until(enough, lambda: f"{len(output)} bytes of output, not {len(self.output)}: "
+                                   f"{self.output[:60]!r}...{self.output[-60:]!r}\n{self.log}")
+        assert self.output == output, self.log
 
     def stop(self):
         self.process.terminate()

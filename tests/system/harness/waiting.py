@@ -4,16 +4,20 @@ import time
 
 # Seconds after which something that must happen is taken as never happening. It only bounds how
 # long a failing test hangs; no test passes or fails by being slower or faster than that.
-DEADLINE = 30
+DEADLINE = 60
 
 
 def wait_until(condition, what, deadline=DEADLINE):
-    """Return condition()'s first true result. For what cannot be waited for in another way."""
+    """
+    Return condition()'s first true result. For what cannot be waited for in another way. `what`, or
+    what it returns when time is up, says what was waited for.
+    """
     end = time.monotonic() + deadline
     while True:
         result = condition()
         if result:
             return result
         if time.monotonic() > end:
-            raise AssertionError(f"{what}: not seen within {deadline} s")
+            said = what() if callable(what) else what
+            raise AssertionError(f"{said}: not seen within {deadline} s")
         time.sleep(0.005)
