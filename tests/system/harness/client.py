@@ -2,6 +2,7 @@
 
 import socket
 import struct
+import time
 
 from harness.waiting import DEADLINE
 
@@ -10,6 +11,7 @@ class Client:
     """One connection to a Server, or to a (family, address) pair."""
 
     def __init__(self, server, deadline=DEADLINE, receive_buffer=None):
+        self.server = server
         family, address = server if isinstance(server, tuple) else server.addresses[0]
         self.socket = socket.socket(family, socket.SOCK_STREAM)
         self.socket.settimeout(deadline)
@@ -77,15 +79,23 @@ class Client:
 
 
 def send_until_stuck(client, data, limit=1 << 28):
-    """Send this again and again, reading nothing, until the server takes no more; bytes sent."""
-    sent = 0
+    """
+    Send this again and again, reading nothing, until the server takes no more: for half a second
+    there is no room, and the server, which is not just slow, has had nothing to do. Bytes sent.
+    """
+    sent, rest = 0, None
+    end = time.monotonic() + DEADLINE
     deadline = client.socket.gettimeout()
-    client.socket.settimeout(0.5)  # so long nothing is taken: stuck, or as good as
+    client.socket.settimeout(0.5)
     try:
-        while sent < limit:
-            sent += client.socket.send(data[sent % len(data):])
-    except TimeoutError:
-        pass
-    client.socket.settimeout(deadline)
+        while sent < limit and time.monotonic() < end:
+            try:
+                sent += client.socket.send(data[sent % len(data):])
+            except TimeoutError:
+                before, rest = rest, client.server.rest()
+                if rest is not None and rest == before:
+                    break
+    finally:
+        client.socket.settimeout(deadline)
     assert sent < limit, f"the server took {sent} bytes from one who reads nothing"
     return sent

@@ -172,6 +172,13 @@ class Server:
     def send_signal(self, number):
         self.process.send_signal(number)
 
+    def rest(self):
+        """How often it began to wait until now; None while it has something to do."""
+        status = Path(f"/proc/{self.pid}/status").read_text(encoding="ascii")
+        fields = dict(line.split(":", 1) for line in status.splitlines())
+        is_waiting = fields["State"].split()[0] in ("S", "T")
+        return int(fields["voluntary_ctxt_switches"]) if is_waiting else None
+
     def is_stopped(self):
         """Whether SIGSTOP has taken effect."""
         status = Path(f"/proc/{self.pid}/stat").read_text(encoding="ascii")
@@ -250,7 +257,8 @@ class Server:
             messages.extend(record.message for record in journal.read())
             return len(messages) >= count
 
-        wait_until(enough, f"{count} messages in {journal.path}", deadline)
+        wait_until(enough, lambda: f"{count} messages, not {len(messages)}, in {journal.path}",
+                   deadline)
         assert len(messages) == count
         return messages
 
