@@ -136,7 +136,7 @@ def test_load_of_a_bare_server():
     with Peer(serve) as peer:
         result = tcpack(peer, "--load", 20, "-w", 5)
     assert result.status == 0
-    assert int(re.search(rb"max (\d+) us", result.stdout)[1]) < 300_000
+    assert int(re.search(rb"p50 (\d+) us", result.stdout)[1]) < 100_000  # which it takes each time
 
 
 class Many(socketserver.ThreadingTCPServer):

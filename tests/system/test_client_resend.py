@@ -3,6 +3,7 @@ Why: tcpack -r must not lose a message. However often the server is killed or th
 each line of the input is recorded, in order, and only resent messages may be recorded twice.
 """
 
+import contextlib
 import re
 import select
 import socket
@@ -29,7 +30,7 @@ class Lines:
             self.lines.extend(stream)
 
     def wait(self, count):
-        wait_until(lambda: len(self.lines) >= count, f"{count} lines")
+        wait_until(lambda: len(self.lines) >= count, lambda: f"{count} lines, not {len(self.lines)}")
 
     def all(self):
         self.thread.join(30)
@@ -120,8 +121,7 @@ def test_the_window_begins_with_one_and_doubles_after_a_loss():
                 connection.recv(1)  # no more messages until these are acknowledged
             connection.settimeout(DEADLINE)
             connection.sendall(b"ok\n" * window)
-        while data := connection.recv(65536):
-            connection.sendall(b"ok\n" * data.count(b"\n"))
+        take_all(connection)
 
     def first(connection):
         receive_until(connection, lambda data: data.count(b"\n") == 4)
@@ -134,6 +134,13 @@ def test_the_window_begins_with_one_and_doubles_after_a_loss():
         assert b"the server closed" in client.stderr.readline()
         result = finish(client, b"\n".join(lines[4:]))
     assert (result.status, len(result.replies)) == (0, len(lines))
+
+
+def take_all(connection):
+    """Acknowledge each line, unless the client has given up on it."""
+    with contextlib.suppress(ConnectionError):
+        while data := connection.recv(65536):
+            connection.sendall(b"ok\n" * data.count(b"\n"))
 
 
 class BadLink:
@@ -247,12 +254,7 @@ def test_replies_are_printed_before_the_next_connection_is_there():
 
 
 def test_silence_counts_as_lost():
-    def second(connection):
-        receive_until(connection, lambda data: data == b"a\n")
-        connection.sendall(b"ok\n")
-        receive_all(connection)
-
-    with Peer(receive_all, second) as peer:
+    with Peer(receive_all, then=take_all) as peer:
         result = tcpack(peer, "-r", "-t", "0.3", "a")
     assert (result.status, result.replies) == (0, [b"ok"])
     assert "no acknowledgement within 0.3 seconds" in result.stderr
@@ -292,7 +294,7 @@ def test_retries_that_end_after_a_loss_leave_a_count():
 
     peer = Peer(serve)
     with peer:
-        result = tcpack(peer, "--retries", 1, "-t", "0.2", "-f", "line", data=b"a\nb\n")
+        result = tcpack(peer, "--retries", 1, "-f", "line", data=b"a\nb\n")
     assert (result.status, result.replies) == (75, [b"ok"])
     assert "refused" in result.stderr
     assert "2 sent, 1 acknowledged, 1 not" in result.stderr
@@ -378,18 +380,15 @@ def test_what_is_no_refusal():
     refusals in a row, as from a server that restarts or has a full disk for a while.
     """
     def refuse(connection):
-        receive_until(connection, lambda data: data.endswith(b"\n"))
+        connection.recv(65536)
 
     def take_one(connection):
-        receive_until(connection, lambda data: b"\n" in data)
-        connection.sendall(b"ok\n")
-        refuse(connection)
+        with contextlib.suppress(ConnectionError):
+            connection.recv(65536)
+            connection.sendall(b"ok\n")
+            refuse(connection)
 
-    def take_all(connection):
-        while data := connection.recv(65536):
-            connection.sendall(b"ok\n" * data.count(b"\n"))
-
-    with Peer(*[refuse] * 3, receive_all, *[refuse] * 2, take_one, refuse, take_all) as peer:
+    with Peer(*[refuse] * 3, receive_all, *[refuse] * 2, take_one, refuse, then=take_all) as peer:
         result = tcpack(peer, "-r", "-t", "0.3", "-f", "line", data=b"1\n2\n3\n4\n")
     assert (result.status, len(result.replies)) == (0, 4)
 
@@ -413,6 +412,6 @@ def test_a_server_that_is_away_refuses_no_message(tmp_path, free_port):
                 receive_until(connection, lambda data: data == b"hello\n")
     with Server(tmp_path, {"server.port": free_port}) as one:
         assert client.wait(DEADLINE) == 0
-        assert one.messages() == [b"hello"]
+        assert set(one.messages()) == {b"hello"}  # on a slow machine, perhaps sent again
     for stream in client.stdin, client.stdout:
         stream.close()

@@ -75,11 +75,17 @@ def test_interrupt_drops_the_line(server, term):
 
 
 def test_interrupt_while_it_waits_for_an_acknowledgement_ends_it():
-    with Peer(lambda connection: receive_until(connection, lambda data: b"\n" in data) and
-              receive_all(connection)) as peer, terminal(peer) as screen:
+    sent = threading.Event()
+
+    def serve(connection):
+        receive_until(connection, lambda data: b"\n" in data)
+        sent.set()
+        receive_all(connection)
+
+    with Peer(serve) as peer, terminal(peer) as screen:
         screen.expect(PROMPT)
         screen.type("hello\r")
-        screen.expect("hello\r\n")
+        assert sent.wait(DEADLINE)
         screen.type(CTRL_C)
         assert screen.end() == 75
         screen.expect("interrupted\r\n.*1 sent, 0 acknowledged, 1 not")
