@@ -105,8 +105,9 @@ def test_failovers_of_machines_that_are_cut_off(tmp_path):
 def test_server_that_is_killed_between_commit_and_reply(replicated, tmp_path):
     """Its client sends again, to another one: recorded once, and acknowledged."""
     primary, standbys = replicated.primary, replicated.standbys
-    with Server(tmp_path, settings(replicated, "two")) as two:
-        one = Server(tmp_path, settings(replicated, "one", **{"journal.commit_timeout": 30})).start()
+    patient = {"journal.commit_timeout": 30}
+    with Server(tmp_path, settings(replicated, "two", **patient)) as two:
+        one = Server(tmp_path, settings(replicated, "one", **patient)).start()
         with Client(one) as client, Client(two) as other:
             for standby in standbys:
                 standby.pause()

@@ -7,6 +7,7 @@ it is over.
 import os
 import signal
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -44,9 +45,19 @@ def replicated(cluster, primary):
 
 
 def settings(primary, name="one", **keys):
+    """commit_timeout is longer than any commit takes; where it must end one, a test has another."""
     return {"server.framing": "line", "server.reply": "{seq}", "server.health_check": "ping",
-            "journal.commit_timeout": 1, "journal.postgresql":
+            "journal.commit_timeout": 30, "journal.postgresql":
             primary.conninfo(dbname="tcpack", application_name=name), **keys}
+
+
+def reload(server, **keys):
+    """Change keys of [journal]."""
+    server.settings.update({f"journal.{key}": value for key, value in keys.items()})
+    server.config.write_text(ini(server.settings))
+    count = len(server.log.matches("the configuration was read again"))
+    server.send_signal(signal.SIGHUP)
+    server.log.wait("the configuration was read again", count + 1)
 
 
 def figures(server):
@@ -206,7 +217,7 @@ def test_standby_that_is_gone(replicated, server, tmp_path):
     waits, connections are accepted and signals obeyed. When the standby is back, all goes on.
     """
     primary, standby = replicated
-    one = server(settings(primary, **{"journal.replicas": 1, "journal.commit_timeout": 3,
+    one = server(settings(primary, **{"journal.replicas": 1, "journal.commit_timeout": 5,
                                       "metrics.file": tmp_path / "prom"}))
     with Client(one) as client:
         assert client.say(b"a 1 x") == b"1"
@@ -224,7 +235,7 @@ def test_standby_that_is_gone(replicated, server, tmp_path):
             assert other.receive_all() == b""
         one.log.wait("the configuration was read again")
         one.log.wait(f"cannot tell what PostgreSQL has recorded: .*no answer within "
-                     f"commit_timeout = 3 s: {BEGINS}")
+                     f"commit_timeout = 5 s: {BEGINS}")
         standby.resume()
         number = int(say_until_recorded(one, b"a 2 x"))
     assert number > 2
@@ -237,7 +248,8 @@ def test_standby_that_is_gone(replicated, server, tmp_path):
 def test_stop_while_a_commit_waits(replicated, tmp_path):
     """TERM ends it within commit_timeout; what was not acknowledged may be recorded."""
     primary, standby = replicated
-    with Server(tmp_path, settings(primary, **{"journal.replicas": 1})) as one, \
+    with Server(tmp_path, settings(primary, **{"journal.replicas": 1,
+                                               "journal.commit_timeout": 4})) as one, \
             Client(one) as client:
         assert client.say(b"a") == b"1"
         standby.pause()
@@ -250,8 +262,7 @@ def test_stop_while_a_commit_waits(replicated, tmp_path):
 
 def test_stop_answers_what_a_commit_under_way_records(replicated, tmp_path):
     primary, standby = replicated
-    with Server(tmp_path, settings(primary, **{"journal.replicas": 1,
-                                               "journal.commit_timeout": 30})) as one, \
+    with Server(tmp_path, settings(primary, **{"journal.replicas": 1})) as one, \
             Client(one) as client:
         standby.pause()
         client.send(b"b\n")
@@ -270,8 +281,7 @@ def test_wait_that_is_cancelled_is_no_acknowledgement(replicated, server, tmp_pa
     not wait.
     """
     primary, standby = replicated
-    one = server(settings(primary, **{"journal.replicas": 1, "journal.commit_timeout": 2,
-                                      "metrics.file": tmp_path / "prom"}))
+    one = server(settings(primary, **{"journal.replicas": 1, "metrics.file": tmp_path / "prom"}))
     with Client(one) as client, Client(one) as again:
         standby.pause()
         client.send(b"a 1 x\n")
@@ -282,8 +292,10 @@ def test_wait_that_is_cancelled_is_no_acknowledgement(replicated, server, tmp_pa
         one.log.wait("cannot tell what PostgreSQL has recorded: .*canceling wait for synchronous "
                      f"replication due to user request.*: {BEGINS}")
         assert messages(primary, "tcpack") == [b"a 1 x"]
+        reload(one, commit_timeout=2)
         again.send(b"a 1 x\n")
         assert again.receive_all() == b""  # after commit_timeout
+        reload(one, commit_timeout=30)
         assert figures(one)["tcpackd_journal_burned_total"] == "2"
         standby.resume()
         assert int(say_until_recorded(one, b"a 1 x")) > 2
@@ -294,7 +306,7 @@ def test_wait_that_is_cancelled_is_no_acknowledgement(replicated, server, tmp_pa
 def test_standbys_that_are_let_go_while_a_commit_waits(replicated, server, cluster):
     """Who empties synchronous_standby_names ends the wait, without a warning."""
     primary, standby = replicated
-    one = server(settings(primary, **{"journal.replicas": 1, "journal.commit_timeout": 30}))
+    one = server(settings(primary, **{"journal.replicas": 1}))
     with Client(one) as client:
         assert client.say(b"a 1 x") == b"1"
         standby.pause()
@@ -313,15 +325,15 @@ def test_standbys_that_are_let_go_while_a_commit_waits(replicated, server, clust
 
 def test_server_that_hangs(primary, server):
     """It neither answers nor ends the connection; when it goes on, so does tcpackd."""
-    one = server(settings(primary))
+    one = server(settings(primary, **{"journal.commit_timeout": 3}))
     with Client(one) as client:
         assert client.say(b"a 1 x") == b"1"
         primary.pause()
         try:
             client.send(b"a 2 x\n")
             assert client.receive_all() == b""
-            one.log.wait("no answer within commit_timeout = 1 s")
-            one.log.wait("not connected to PostgreSQL: .*no answer within commit_timeout = 1 s")
+            one.log.wait("no answer within commit_timeout = 3 s")
+            one.log.wait("not connected to PostgreSQL: .*no answer within commit_timeout = 3 s")
         finally:
             primary.resume()
         say_until_recorded(one, b"a 2 x")
@@ -335,11 +347,12 @@ def test_connections_wait_for_their_turn_without_spinning(replicated, server):
     """
     primary, standby = replicated
     for environment in {}, {"TCPACKD_READINESS": "plain"}:
-        one = server(settings(primary, **{"journal.replicas": 1, "journal.commit_timeout": 30,
-                                          "server.idle_timeout": 1}), environment=environment)
+        one = server(settings(primary, **{"journal.replicas": 1, "server.idle_timeout": 3}),
+                     environment=environment)
+        standby.pause()
         with Client(one) as client, Client(one) as other, Client(one) as third:
-            standby.pause()
             client.send(b"a\n")
+            due = time.monotonic() + 3.2
             primary.wait_query("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'one'"
                                " AND wait_event = 'SyncRep'", "1")
             other.send(b"b\n")
@@ -348,6 +361,7 @@ def test_connections_wait_for_their_turn_without_spinning(replicated, server):
             client.send(b"e\n")
             third.send(b"f\n")
             assert not one.spins()
+            wait_until(lambda: time.monotonic() > due, "idle_timeout")
             standby.resume()
             for each, count in (client, 2), (other, 1), (third, 3):
                 assert all(each.receive_until() for _ in range(count))
@@ -358,8 +372,7 @@ def test_connections_wait_for_their_turn_without_spinning(replicated, server):
 def test_clients_that_go_while_their_messages_wait(replicated, server, tmp_path):
     """One that is in a commit, and one that is in the next: both are recorded, others answered."""
     primary, standby = replicated
-    one = server(settings(primary, **{"journal.replicas": 1, "journal.commit_timeout": 30,
-                                      "metrics.file": tmp_path / "prom"}))
+    one = server(settings(primary, **{"journal.replicas": 1, "metrics.file": tmp_path / "prom"}))
     with Client(one) as client, Client(one) as gone, Client(one) as later, Client(one) as reset:
         standby.pause()
         gone.send(b"a\n")
@@ -396,7 +409,7 @@ def test_refused_batch_and_the_next_one(primary, server, tmp_path):
                   "CREATE TRIGGER refuses BEFORE INSERT ON tcpack.records"
                   " FOR EACH ROW WHEN (NEW.message = 'bad') EXECUTE FUNCTION tcpack.refuse()",
                   dbname="tcpack")
-    one = server(settings(primary, **{"journal.commit_timeout": 30, "metrics.file": tmp_path / "prom"}))
+    one = server(settings(primary, **{"metrics.file": tmp_path / "prom"}))
     with Client(one) as bad, Client(one) as good:
         primary.pause()
         try:
