@@ -120,6 +120,19 @@ def test_ipv6(server):
         assert client.peer.startswith("[::1]:")
 
 
+@ipv6
+def test_ipv4_in_the_form_of_ipv6(server):
+    """It was refused as an invalid argument for an IPv4 address that had not been given."""
+    one = server({"server.host": "::ffff:127.0.0.1", "server.allow": "127.0.0.1"})
+    with Client((socket.AF_INET, ("127.0.0.1", one.port))) as client:
+        assert client.say(b"hello") == REPLY
+        assert one.records()[0].peer == client.peer
+    one.send_signal(signal.SIGHUP)
+    one.log.wait("the configuration was read again")
+    with Client((socket.AF_INET, ("127.0.0.1", one.port))) as client:
+        assert client.say(b"hello") == REPLY
+
+
 def free_port():
     """A port that, a moment ago, nobody had, neither with IPv4 nor with IPv6."""
     with socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True) as both:

@@ -46,6 +46,15 @@ bool listener_socket_set_inherited(int fd, const struct config_listener *config)
     return true;
 }
 
+/* Whether it is an IPv4 address in the form of an IPv6 one, such as ::ffff:127.0.0.1. */
+static bool is_mapped(const struct address *address)
+{
+    struct sockaddr_in6 in6;
+
+    memcpy(&in6, &address->storage, sizeof in6); /* aliasing rules forbid a cast */
+    return IN6_IS_ADDR_V4MAPPED(&in6.sin6_addr);
+}
+
 static bool set_options(int fd, const struct address *address, const struct config_listener *config)
 {
     if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 || fcntl(fd, F_SETFL, O_NONBLOCK) < 0)
@@ -55,7 +64,8 @@ static bool set_options(int fd, const struct address *address, const struct conf
     if (!set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1))
         return false;
     /* There is a separate socket for IPv4. */
-    if (address->storage.ss_family == AF_INET6 && !set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1))
+    if (address->storage.ss_family == AF_INET6 &&
+        !set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, !is_mapped(address)))
         return false;
     return listener_socket_set_inherited(fd, config);
 }
