@@ -63,13 +63,15 @@ static bool cut_back(struct file *self)
 
 /*
  * Whether the file has a name, or never had one. A failed fstat() counts as yes: the batch is in
- * the file, and its numbers must not be given again.
+ * the file, and its numbers must not be given again. But ESTALE: it was deleted on an NFS server.
  */
 static bool has_name(const struct file *self)
 {
     struct stat status;
 
-    return !self->file.named || fstat(self->file.fd, &status) != 0 || status.st_nlink > 0;
+    if (!self->file.named)
+        return true;
+    return fstat(self->file.fd, &status) == 0 ? status.st_nlink > 0 : errno != ESTALE;
 }
 
 static bool is_lost(const void *file)

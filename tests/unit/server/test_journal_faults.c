@@ -81,7 +81,7 @@ ssize_t pwrite(int fd, const void *bytes, size_t size, off_t offset)
     return syscall(SYS_pwrite64, fd, bytes, size, offset);
 }
 
-static bool fstat_fails;
+static int fstat_error;                     /* errno of every fstat(); 0: they work */
 static const struct folder *renamed_folder; /* its journal is renamed when fstat() is next called */
 static const struct folder *deleted_folder; /* or deleted */
 
@@ -95,9 +95,9 @@ int fstat(int fd, struct stat *status)
     renamed_folder = deleted_folder = NULL;
     if (folder != NULL)
         assert_int_equal(rename(folder->file, folder->rotated), 0);
-    if (!fstat_fails)
+    if (fstat_error == 0)
         return fstatat(fd, "", status, AT_EMPTY_PATH);
-    errno = ENOMEM;
+    errno = fstat_error;
     return -1;
 }
 
@@ -382,12 +382,33 @@ static void test_file_that_cannot_be_examined(void **state)
     const struct folder *folder = *state;
     struct journal *journal = open_journal(folder->file);
 
-    fstat_fails = true;
+    fstat_error = ENOMEM;
     record(journal, 1, "one");
-    fstat_fails = false;
+    fstat_error = 0;
     record(journal, 2, "two");
     journal_free(journal);
     check_records(folder->file, "1 one;2 two;");
+}
+
+/* ESTALE does: another machine has deleted it on an NFS server. It was never created again. */
+static void test_file_that_is_stale(void **state)
+{
+    const struct folder *folder = *state;
+    struct journal *journal = open_journal(folder->file);
+
+    record(journal, 1, "one");
+    assert_int_equal(unlink(folder->file), 0);
+    assert_int_equal(append(journal, "two"), 2);
+    write_room = 0;
+    fstat_error = write_error = ESTALE;
+    assert_int_equal(journal_commit(journal), JOURNAL_REFUSED);
+    assert_true(journal_is_lost(journal));
+    write_room = SIZE_MAX;
+    fstat_error = 0;
+    assert_true(open_again(journal, folder->file));
+    record(journal, 2, "two");
+    journal_free(journal);
+    check_records(folder->file, "2 two;");
 }
 
 /*
@@ -696,6 +717,7 @@ int main(void)
         TEST_IN_FOLDER(test_last_commit_after_a_kill),
         TEST_IN_FOLDER(test_cut_before_records_are_moved),
         TEST_IN_FOLDER(test_file_that_cannot_be_examined),
+        TEST_IN_FOLDER(test_file_that_is_stale),
         TEST_IN_FOLDER(test_renamed_while_it_is_opened),
         TEST_IN_FOLDER(test_deleted_while_it_is_opened),
         TEST_IN_FOLDER(test_cut_by_another_program),
