@@ -40,7 +40,6 @@ void configuration_choose(struct chance *chance)
         listener->proxied = at == 2;
         listener->ipv6 = at == 1 && chance_percent(chance, 50);
         listener->is_unix = at == 1 && !listener->ipv6 && chance_percent(chance, 30);
-        configuration.has_auto = configuration.has_auto || listener->framing == FRAMED_AUTO;
     }
     configuration_write(chance_below(chance, 1000));
 }
@@ -66,7 +65,7 @@ static unsigned buffer_size_of(unsigned variant)
 {
     static const unsigned sizes[] = {16384, 4096, 2048, 64, 7, 1};
 
-    return sizes[variant / 3 % (configuration.has_auto ? 3 : 6)];
+    return sizes[variant / 3 % 6];
 }
 
 /* ------------------------------------------------------------------------------------- the file

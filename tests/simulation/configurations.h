@@ -56,7 +56,6 @@ struct configuration {
     bool plain;            /* no signals of sockets: TCPACKD_READINESS=plain */
     bool health_check;     /* health_check = HEALTH_CHECK */
     bool explain;          /* explain = yes */
-    bool has_auto;         /* a listener has framing auto */
     int of_address;        /* max_clients_per_address */
     int descriptors;       /* RLIMIT_NOFILE */
     size_t queued_signals; /* RLIMIT_SIGPENDING */
