@@ -6,6 +6,7 @@ it is over.
 
 import os
 import signal
+import subprocess
 import tempfile
 import time
 from pathlib import Path
@@ -163,6 +164,38 @@ def test_error_of_a_transaction(primary, server, tmp_path):
     assert found["tcpackd_journal_errors_total"] == "3"
     assert found["tcpackd_journal_burned_total"] == found["tcpackd_journal_reconnects_total"] == "0"
     assert rows(primary, "tcpack", "seq, message") == [["1", r"\x61"], ["2", r"\x62"]]
+
+
+def test_servers_with_the_same_messages_do_not_wait_for_each_other(primary, server):
+    """
+    Clients went from one server to the other, which gets their messages in another order. The trigger
+    holds a transaction before its second row, until both servers have begun.
+    """
+    primary.query("CREATE FUNCTION tcpack.hold() RETURNS trigger LANGUAGE plpgsql AS $$"
+                  " DECLARE before text := current_setting('tcpack.before', true); BEGIN"
+                  " IF before <> '' THEN PERFORM pg_advisory_xact_lock_shared(1); END IF;"
+                  " PERFORM set_config('tcpack.before', 'a row', true); RETURN NEW; END $$;"
+                  "CREATE TRIGGER hold BEFORE INSERT ON tcpack.records FOR EACH ROW"
+                  " WHEN (NEW.number = 1) EXECUTE FUNCTION tcpack.hold()", dbname="tcpack")
+    one, two = (server(settings(primary, name, **{"journal.commit_timeout": 30}))
+                for name in ("one", "two"))
+    holder = subprocess.Popen([postgresql.binaries() / "psql", "-qc", "SELECT pg_advisory_lock(1);"
+                               "SELECT pg_sleep(1000)", primary.conninfo(user="postgres", dbname="tcpack")],
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    held = "FROM pg_locks WHERE locktype = 'advisory' AND objid = 1 AND granted AND mode = 'ExclusiveLock'"
+    try:
+        primary.wait_query(f"SELECT count(*) {held} AND objsubid = 1 AND classid = 0", "1")
+        with Client(one) as first, Client(two) as second:
+            first.send(b"x 1 a\ny 1 a\n")
+            second.send(b"y 1 a\nx 1 a\n")
+            primary.wait_query("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'",
+                               "2")
+            primary.query(f"SELECT pg_terminate_backend(pid) {held}")
+            assert first.receive_until() and second.receive_until()
+    finally:
+        holder.kill()
+        holder.wait()
+    assert sorted(messages(primary, "tcpack")) == [b"x 1 a", b"y 1 a"]
 
 
 @pytest.mark.parametrize("full", ["table", "server"])

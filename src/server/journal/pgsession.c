@@ -84,6 +84,9 @@ static const char standbys_check[] = "SELECT " STANDBYS " >= %u";
 
 /*
  * A message that was sent again has a row already, and this transaction must not commit before that
+ * In the order of the unique key: two servers that get the same messages in different orders would
+ * wait for each other.
+ *
  * row is on the standbys. A transaction that has written nothing waits for nothing: so it writes.
  */
 const char pgsession_recording[] =
@@ -94,6 +97,7 @@ const char pgsession_recording[] =
     " message FROM unnest($3, $4, $5, $6, $7) WITH ORDINALITY"
     " AS sent (peer, listener, id, number, message, at)"
     " ON CONFLICT (id, number, digest) WHERE id IS NOT NULL DO NOTHING RETURNING 1)"
+    " ORDER BY id COLLATE \"C\", number"
     " SELECT CASE WHEN count(*) < cardinality($3)"
     " THEN pg_logical_emit_message(true, 'tcpackd', '') END FROM inserted";
 
