@@ -93,7 +93,7 @@ const char pgsession_recording[] =
     "PREPARE record (bigint, timestamptz, text[], text[], text[], bigint[], bytea[]) AS"
     " WITH inserted AS ("
     "INSERT INTO tcpack.records (server, seq, time, peer, listener, id, number, message)"
-    " SELECT current_setting('application_name'), $1 + at - 1, $2, peer, listener, id, number,"
+    " SELECT current_setting('application_name'), $1 + (at - 1), $2, peer, listener, id, number,"
     " message FROM unnest($3, $4, $5, $6, $7) WITH ORDINALITY"
     " AS sent (peer, listener, id, number, message, at)"
     " ON CONFLICT (id, number, digest) WHERE id IS NOT NULL DO NOTHING RETURNING 1)"
