@@ -99,6 +99,8 @@ static bool open_journal(struct server *server, int *status)
     if (recording_open(&server->recording, server->settings, server->readiness))
         return true;
     *status = *server->settings->config.journal.postgresql == '\0' ? EX_IOERR : EX_UNAVAILABLE;
+    if (signals_stop_asked())
+        *status = EX_OK;
     return false;
 }
 

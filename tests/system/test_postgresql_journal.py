@@ -6,6 +6,7 @@ start with. A real server in a folder of its own.
 import os
 import re
 import shutil
+import signal
 import socket
 import struct
 import tempfile
@@ -200,6 +201,32 @@ REPLICAS = [
     ("2 (*)", "off", "synchronous_commit = off"),
 ]
 
+    primary.query("ALTER DATABASE tcpack RESET ALL", dbname="postgres")
+
+
+def test_examination_leaves_nothing(database, server, tmp_path):
+    """It inserts rows and takes them back."""
+    one = server(settings(database))
+    check = Server(tmp_path, settings(database, "two"), arguments=["-t"]).spawn()
+    assert check.wait() == 0, str(check.log)
+    with Client(one) as client:
+        assert client.say(b"x") == b"1"
+    assert messages(*database) == [b"x"]
+
+
+def test_stop_while_it_connects_at_the_start(tmp_path):
+    """To a server that does not answer: TERM need not wait for commit_timeout, HUP does not end it."""
+    postgresql.need()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        one = Server(tmp_path, {"journal.postgresql": f"host=127.0.0.1 port={port}",
+                                "journal.commit_timeout": 3600}).spawn()
+        connection, _ = listener.accept()
+        with connection:
+            one.send_signal(signal.SIGHUP)
+            one.send_signal(signal.SIGTERM)
+            assert one.wait() == 0
+    assert "cannot use PostgreSQL as journal: told to stop while connecting" in one.log.lines[-1]
 
 def test_replicas_must_be_possible(database, tmp_path):
     """With -t, which commits nothing: there are no standbys at all."""

@@ -3,15 +3,14 @@
 #ifdef HAVE_LIBPQ
 
 #include "common/clock.h"
-#include "common/descriptors.h"
 #include "common/number.h"
 #include "server/journal/pgconnection.h"
+#include "server/process/signals.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/select.h>
 
 enum {
     SERVER_VERSION_MIN = 110000, /* 11: sha256() */
@@ -413,35 +412,17 @@ struct pgsession_wait pgsession_wait(const struct pgsession *session)
     return wait;
 }
 
-/* Waits for the next step. Without memory for that, it is tried again and again. */
-static void wait_once(const struct pgsession *session)
-{
-    struct pgsession_wait wait = pgsession_wait(session);
-    struct descriptor_set read = {0};
-    struct descriptor_set write = {0};
-    int64_t left = wait.due - clock_monotonic_us();
-    struct timeval limit = {.tv_sec = left > 0 ? (time_t)(left / 1000000) : 0,
-                            .tv_usec = left > 0 ? (suseconds_t)(left % 1000000) : 0};
-
-    if (wait.fd < 0 ||
-        (descriptor_set_grow(&read, wait.fd) && descriptor_set_grow(&write, wait.fd))) {
-        if (wait.fd >= 0 && wait.read)
-            descriptor_set_add(&read, wait.fd);
-        if (wait.fd >= 0 && wait.write)
-            descriptor_set_add(&write, wait.fd);
-        (void)select(wait.fd + 1, descriptor_set_for_select(&read),
-                     descriptor_set_for_select(&write), NULL, &limit); /* it is looked at anyway */
-    }
-    descriptor_set_free(&read);
-    descriptor_set_free(&write);
-}
-
 bool pgsession_wait_ready(struct pgsession *session)
 {
     enum pgsession_event event;
 
-    while ((event = pgsession_proceed(session)) == PGSESSION_NOTHING)
-        wait_once(session);
+    while ((event = pgsession_proceed(session)) == PGSESSION_NOTHING) {
+        const struct pgsession_wait wait = pgsession_wait(session);
+        if (!signals_wait(wait.fd, wait.read, wait.write, wait.due)) {
+            problem_set(&session->connection.problem, "told to stop while connecting");
+            return false;
+        }
+    }
     return event == PGSESSION_CONNECTED;
 }
 

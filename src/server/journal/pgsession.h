@@ -67,8 +67,8 @@ struct pgsession_wait pgsession_wait(const struct pgsession *session);
 /* Does what can be done without waiting. pgsession_problem() says more about a failure. */
 enum pgsession_event pgsession_proceed(struct pgsession *session) MUST_USE;
 
-/* Waits until pgsession_proceed() returns PGSESSION_CONNECTED or PGSESSION_FAILED. Whether it is
- * ready. */
+/* Waits until pgsession_proceed() returns PGSESSION_CONNECTED or PGSESSION_FAILED, or until SIGTERM
+ * or SIGINT. Whether it is ready. */
 bool pgsession_wait_ready(struct pgsession *session) MUST_USE;
 
 enum { PGSESSION_PARAMETERS = 7 };

@@ -135,38 +135,76 @@ static int64_t time_left(void)
     return end > now ? end - now : 0;
 }
 
-/* Waits once, for `fd` to be writable or for a signal. True: it is, or select() cannot tell. */
-static bool wait_once(int fd, int64_t left, struct descriptor_set *read,
-                      struct descriptor_set *write)
+/* What one wait is for: -1 is no descriptor. */
+struct awaited {
+    int read;
+    int write;
+    struct descriptor_set read_set;
+    struct descriptor_set write_set;
+};
+
+static int higher(int one, int other)
 {
-    int highest = fd > pipe_ends[0] ? fd : pipe_ends[0];
+    return one > other ? one : other;
+}
+
+/* Waits once, also for a signal; `left`: microseconds, negative: no limit. As select(). */
+static int wait_once(struct awaited *awaited, int64_t left)
+{
+    int highest = higher(pipe_ends[0], higher(awaited->read, awaited->write));
     struct timeval timeout = {.tv_sec = (time_t)(left / 1000000), .tv_usec = left % 1000000};
 
-    if (!descriptor_set_grow(read, highest) || !descriptor_set_grow(write, highest))
-        return true;
+    if (highest >= 0 && (!descriptor_set_grow(&awaited->read_set, highest) ||
+                         !descriptor_set_grow(&awaited->write_set, highest)))
+        return -1;
     if (pipe_ends[0] >= 0)
-        descriptor_set_add(read, pipe_ends[0]);
-    descriptor_set_add(write, fd);
-    int ready = select(highest + 1, descriptor_set_for_select(read),
-                       descriptor_set_for_select(write), NULL, left < 0 ? NULL : &timeout);
-    return ready < 0 ? errno != EINTR : descriptor_set_has(write, fd);
+        descriptor_set_add(&awaited->read_set, pipe_ends[0]);
+    if (awaited->read >= 0)
+        descriptor_set_add(&awaited->read_set, awaited->read);
+    if (awaited->write >= 0)
+        descriptor_set_add(&awaited->write_set, awaited->write);
+    return select(highest + 1, descriptor_set_for_select(&awaited->read_set),
+                  descriptor_set_for_select(&awaited->write_set), NULL, left < 0 ? NULL : &timeout);
+}
+
+static void end_wait(struct awaited *awaited)
+{
+    descriptor_set_free(&awaited->read_set);
+    descriptor_set_free(&awaited->write_set);
+    if (signals_came())
+        wake(); /* for the wait that acts on them */
 }
 
 bool signals_wait_writable(int fd)
 {
-    struct descriptor_set read = {0};
-    struct descriptor_set write = {0};
+    struct awaited awaited = {.read = -1, .write = fd};
     bool writable = false;
     int64_t left;
 
     do {
         empty_pipe(); /* a signal from here on ends the wait */
         left = time_left();
-        writable = left != 0 && wait_once(fd, left, &read, &write);
+        int ready = left == 0 ? 0 : wait_once(&awaited, left);
+        writable = ready < 0 ? errno != EINTR /* select() cannot tell */
+                             : ready > 0 && descriptor_set_has(&awaited.write_set, fd);
     } while (!writable && left != 0);
-    descriptor_set_free(&read);
-    descriptor_set_free(&write);
-    if (signals_came())
-        wake(); /* for the wait that acts on them */
+    end_wait(&awaited);
     return writable;
+}
+
+bool signals_wait(int fd, bool reading, bool writing, int64_t due)
+{
+    struct awaited awaited = {.read = reading ? fd : -1, .write = writing ? fd : -1};
+    int64_t left = due - clock_monotonic_us();
+
+    empty_pipe();
+    if (!stop_asked)
+        (void)wait_once(&awaited, due == INT64_MAX ? -1 : left > 0 ? left : 0); /* "or less long" */
+    end_wait(&awaited);
+    return !stop_asked;
+}
+
+bool signals_stop_asked(void)
+{
+    return stop_asked;
 }

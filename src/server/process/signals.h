@@ -11,6 +11,7 @@
 #include "common/compiler.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 enum signal_request {
     SIGNAL_STOP = 1,   /* SIGTERM, SIGINT */
@@ -42,5 +43,15 @@ bool signals_came(void);
  * requests for signals_take().
  */
 bool signals_wait_writable(int fd) MUST_USE;
+
+/*
+ * Waits until `fd` (-1: none) can be read or written, if that is asked for, or until `due`
+ * (microseconds, monotonic; INT64_MAX: never), or less long. False: the server was told to stop.
+ * Leaves all requests for signals_take().
+ */
+bool signals_wait(int fd, bool reading, bool writing, int64_t due) MUST_USE;
+
+/* Whether the server was told to stop, also if signals_take() has returned that. */
+bool signals_stop_asked(void);
 
 #endif
