@@ -182,6 +182,18 @@ def test_configuration_is_printed_and_read_back(tmp_path):
 def test_database_is_refused(database, tmp_path, change, said):
     primary, dbname = database
     primary.query(change, dbname=dbname)
+    ("ALTER TABLE tcpack.records DROP CONSTRAINT records_pkey", "ON CONFLICT.*postgresql.sql"),
+    ("ALTER TABLE tcpack.records ADD site text NOT NULL", 'null value in column "site"[^(]*\\(Failing'),
+    ("DROP VIEW tcpack.messages; ALTER TABLE tcpack.records ALTER seq TYPE integer",
+     "out of range"),
+    ("DROP VIEW tcpack.messages; ALTER TABLE tcpack.records ALTER peer TYPE varchar(15)",
+     "value too long"),
+    ("ALTER TABLE tcpack.records ENABLE ROW LEVEL SECURITY", "row-level security policy"),
+    ("ALTER DATABASE tcpack SET default_transaction_read_only = on",
+     "default_transaction_read_only = on: nothing can be recorded"),
+    ("CREATE FUNCTION tcpack.warn() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+     " RAISE WARNING 'odd'; RETURN NEW; END $$; CREATE TRIGGER warn BEFORE INSERT ON tcpack.records"
+     " FOR EACH ROW EXECUTE FUNCTION tcpack.warn()", "port [0-9]+: odd$"),
     for arguments in ([], ["-t"]):
         status, line = refusal(tmp_path, settings(database), arguments)
         assert status == 69 and re.search("cannot use PostgreSQL as journal: .*" + said, line), line

@@ -65,6 +65,8 @@ static const char examination[] =
     "SELECT CASE"
     " WHEN pg_is_in_recovery() THEN"
     " 'this server is a standby (target_session_attrs=read-write finds the primary among several)'"
+    " WHEN current_setting('transaction_read_only') = 'on' THEN"
+    " 'default_transaction_read_only = on: nothing can be recorded'"
     " WHEN current_setting('synchronous_commit') = 'off' THEN"
     " 'synchronous_commit = off: a commit does not wait for the disk'"
     " WHEN %u > 0 AND current_setting('synchronous_commit') NOT IN ('on', 'remote_apply') THEN"
@@ -82,10 +84,10 @@ static const char examination[] =
 static const char standbys_check[] = "SELECT " STANDBYS " >= %u";
 
 /*
- * A message that was sent again has a row already, and this transaction must not commit before that
  * In the order of the unique key: two servers that get the same messages in different orders would
  * wait for each other.
  *
+ * A message that was sent again has a row already, and this transaction must not commit before that
  * row is on the standbys. A transaction that has written nothing waits for nothing: so it writes.
  */
 const char pgsession_recording[] =
@@ -95,13 +97,23 @@ const char pgsession_recording[] =
     " SELECT current_setting('application_name'), $1 + (at - 1), $2, peer, listener, id, number,"
     " message FROM unnest($3, $4, $5, $6, $7) WITH ORDINALITY"
     " AS sent (peer, listener, id, number, message, at)"
-    " ON CONFLICT (id, number, digest) WHERE id IS NOT NULL DO NOTHING RETURNING 1)"
     " ORDER BY id COLLATE \"C\", number"
+    " ON CONFLICT (id, number, digest) WHERE id IS NOT NULL DO NOTHING RETURNING 1)"
     " SELECT CASE WHEN count(*) < cardinality($3)"
     " THEN pg_logical_emit_message(true, 'tcpackd', '') END FROM inserted";
 
-/* Finds a table, column, index or right that is missing, now and not at the first message. */
-static const char rehearsal[] = "EXPLAIN EXECUTE record(1, now(), '{}', '{}', '{}', '{}', '{}')";
+/*
+ * Finds what is missing, now and not at the first message: a key, a column, a right, or room. Rows
+ * as large as they can be, without those of any server, are inserted and taken back.
+ */
+static const char rehearsal[] =
+    "BEGIN;"
+    " EXPLAIN INSERT INTO tcpack.records (server, seq) VALUES ('', 1)"
+    " ON CONFLICT (server, seq) DO NOTHING;"
+    " EXECUTE record(9223372036854775806, now(), ARRAY["
+    "'[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:65535', ''], ARRAY['tcpackd', NULL],"
+    " ARRAY['tcpackd', NULL], ARRAY[9223372036854775807, NULL], ARRAY['\\x00', '\\x00']::bytea[]);"
+    " ROLLBACK";
 
 /* Held until the session ends. NULL, or what is wrong. */
 static const char locking[] =
@@ -154,17 +166,24 @@ static bool take_last_seq(struct pgsession *session)
     return false;
 }
 
+/* A warning would come with each commit, and be no acknowledgement. */
+static bool take_silence(struct pgsession *session)
+{
+    return !session->connection.warned;
+}
+
 /* In the order in which they are done after each connecting. */
 static const struct {
     const char *statement; /* a format with `replicas`, up to four times */
     take_answer *take;
     bool examining;   /* also for examine_only */
-    const char *hint; /* after an error */
+    const char *hint; /* after an error about the schema */
 } steps[] = {
     {settings, take_any, true, ""},
     {examination, take_verdict, true, ""},
     {pgsession_recording, take_any, true, " (postgresql.sql makes the table)"},
-    {rehearsal, take_any, true, " (postgresql.sql makes the table and gives the role its rights)"},
+    {rehearsal, take_silence, true,
+     " (postgresql.sql makes the table and gives the role its rights)"},
     {locking, take_verdict, false, ""},
     {last_seq, take_last_seq, true, " (postgresql.sql gives the role its rights)"},
 };
@@ -181,6 +200,7 @@ static void send_step(struct pgsession *session)
     if (statement == examination)
         statement = examining;
     session->phase = PHASE_PREPARING;
+    session->connection.warned = false;
     pgconnection_send(&session->connection, statement);
 }
 
@@ -228,6 +248,14 @@ static enum pgsession_event go_on_connecting(struct pgsession *session)
     return PGSESSION_NOTHING;
 }
 
+/* Whether an error is about names or rights: class 42. */
+static bool is_about_schema(const struct pgsession *session)
+{
+    const char *state = PQresultErrorField(session->connection.result, PG_DIAG_SQLSTATE);
+
+    return state != NULL && strncmp(state, "42", 2) == 0;
+}
+
 static enum pgsession_event prepare(struct pgsession *session)
 {
     switch (pgconnection_receive(&session->connection)) {
@@ -242,7 +270,8 @@ static enum pgsession_event prepare(struct pgsession *session)
     if (pgconnection_is_error(&session->connection)) {
         struct problem *problem = &session->connection.problem;
         pgconnection_note_error(&session->connection);
-        problem_set(problem, "%s%s", problem->text, steps[session->step].hint);
+        if (is_about_schema(session))
+            problem_set(problem, "%s%s", problem->text, steps[session->step].hint);
         return refuse_host(session);
     }
     return steps[session->step].take(session) ? next_step(session) : refuse_host(session);
