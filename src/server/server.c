@@ -125,6 +125,8 @@ static bool allocate(struct server *server, struct config *config, int *status)
         *status = EX_OSERR;
         return false;
     }
+    server->started = server->settings;
+    settings_hold(server->started);
     server->scratch_size = settings_scratch_size(server->settings);
     server->scratch = malloc(server->scratch_size);
     server->readiness = readiness_new();
@@ -240,6 +242,7 @@ void server_free(struct server *server)
     readiness_free(server->readiness);
     journal_free(server->recording.journal);
     settings_release(server->settings);
+    settings_release(server->started);
     peer_counts_free(&server->peers);
     metrics_free(&server->metrics);
     free(server->scratch);

@@ -359,6 +359,10 @@ def test_restart_is_said_by_name(server):
     one = server({})
     reload(one, {"server.user": "nobody"})
     one.log.wait('warning: user = nobody needs a restart: it is "" until then')
+    reload(one, {"server.user": "daemon"})
+    one.log.wait('warning: user = daemon needs a restart: it is "" until then')
+    reload(one, {"server.user": ""})
+    assert len(one.log.matches("needs a restart")) == 2, str(one.log)
 
 
 def test_max_clients_shrinks_and_grows(server):

@@ -150,17 +150,17 @@ static void convert_connections(struct server *server)
     }
 }
 
-/* Warns of each changed key that takes effect only after a restart. */
-static void warn_restart(const struct config *before, const struct config *now)
+/* Warns of each key that is not as it was at the start, but takes effect only after a restart. */
+static void warn_restart(const struct config *started, const struct config *now)
 {
-    char before_room[CONFIG_VALUE_SIZE];
+    char started_room[CONFIG_VALUE_SIZE];
     char now_room[CONFIG_VALUE_SIZE];
 
     for (size_t at = 0; at < config_options_count; at++) {
         const struct config_option *option = &config_options[at];
         if (option->reload != CONFIG_AFTER_RESTART)
             continue;
-        const char *old = config_option_value(option, before, before_room);
+        const char *old = config_option_value(option, started, started_room);
         const char *wanted = config_option_value(option, now, now_room);
         if (strcmp(old, wanted) != 0)
             log_warning("%s = %s needs a restart: it is \"%s\" until then", option->key, wanted,
@@ -201,7 +201,7 @@ static void take_effect(struct server *server, struct settings *settings,
     log_set_time((enum log_time)settings->config.log.time);
     server->settings = settings;
     warn_passed(before, listeners);
-    warn_restart(&before->config, &settings->config);
+    warn_restart(&server->started->config, &settings->config);
     replace_listeners(server, listeners);
     convert_connections(server);
     remove_old_metrics(before, settings);

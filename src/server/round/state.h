@@ -34,6 +34,7 @@ struct read_share {
 struct server {
     const struct config_source *source; /* what a reload reads; not owned */
     struct settings *settings;
+    struct settings *started; /* those of the start, which a reload cannot change in part */
     struct readiness *readiness;
     struct listeners listeners;
     int signals;       /* descriptor that signals make readable */
