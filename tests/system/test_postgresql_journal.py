@@ -140,6 +140,9 @@ def refusal(tmp_path, wanted, arguments=(), environment=None, wrap=()):
     ({"journal.postgresql": "password=secret"}, "no password here"),
     ({"journal.postgresql": "postgresql://me:secret@db/tcpack"}, "no password here"),
     ({"journal.postgresql": "host=db sslpassword = secret"}, "no password here"),
+    ({"journal.postgresql": "host=db Password=secret"}, "no password here"),
+    ({"journal.postgresql": "host=db passwd=secret"}, "no password here"),
+    ({"journal.postgresql": "postgresql://me@db/x?pwd=secret"}, "no password here"),
     ({"journal.replicas": "101"}, "out of range"),
     ({"journal.commit_timeout": "0"}, "out of range"),
 ])
@@ -151,10 +154,11 @@ def test_configuration_is_refused(tmp_path, wanted, said):
 
 def test_password_on_the_command_line_is_not_repeated(tmp_path):
     postgresql.need()
-    for option in ("-t", "-T", "-q"):
-        result = programs.run(programs.tcpackd(), "-c", "/dev/null", option, "-o",
-                              "journal.postgresql=host=db password=secret")
-        assert result.returncode == 78 and "secret" not in result.stdout + result.stderr
+    for key in ("password", "PASSWORD", "passwort"):
+        for option in ("-t", "-T", "-q"):
+            result = programs.run(programs.tcpackd(), "-c", "/dev/null", option, "-o",
+                                  f"journal.postgresql=host=db {key}=secret")
+            assert result.returncode == 78 and "secret" not in result.stdout + result.stderr
 
 
 def test_configuration_is_printed_and_read_back(tmp_path):
@@ -178,10 +182,6 @@ def test_configuration_is_printed_and_read_back(tmp_path):
      "permission denied for table records.*postgresql.sql"),
     ("DROP INDEX tcpack.records_numbered", "ON CONFLICT.*postgresql.sql"),
     ("ALTER TABLE tcpack.records SET UNLOGGED", "tcpack.records is not logged"),
-])
-def test_database_is_refused(database, tmp_path, change, said):
-    primary, dbname = database
-    primary.query(change, dbname=dbname)
     ("ALTER TABLE tcpack.records DROP CONSTRAINT records_pkey", "ON CONFLICT.*postgresql.sql"),
     ("ALTER TABLE tcpack.records ADD site text NOT NULL", 'null value in column "site"[^(]*\\(Failing'),
     ("DROP VIEW tcpack.messages; ALTER TABLE tcpack.records ALTER seq TYPE integer",
@@ -194,25 +194,13 @@ def test_database_is_refused(database, tmp_path, change, said):
     ("CREATE FUNCTION tcpack.warn() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
      " RAISE WARNING 'odd'; RETURN NEW; END $$; CREATE TRIGGER warn BEFORE INSERT ON tcpack.records"
      " FOR EACH ROW EXECUTE FUNCTION tcpack.warn()", "port [0-9]+: odd$"),
+])
+def test_database_is_refused(database, tmp_path, change, said):
+    primary, dbname = database
+    primary.query(change, dbname=dbname)
     for arguments in ([], ["-t"]):
         status, line = refusal(tmp_path, settings(database), arguments)
         assert status == 69 and re.search("cannot use PostgreSQL as journal: .*" + said, line), line
-
-
-# synchronous_standby_names, synchronous_commit, and what tcpackd says of them with replicas = 2.
-REPLICAS = [
-    ("2 (*)", "on", None),
-    ("ANY 3 (a, b, c)", "remote_apply", None),
-    ("", "on", "synchronous_standby_names = '': a commit waits for 0 standbys, not for replicas"),
-    ("a, b", "on", "waits for 1 standbys, not for replicas = 2"),
-    ("ANY 1 (a, b)", "on", "waits for 1 standbys"),
-    ("FIRST 1 (a, b)", "remote_apply", "waits for 1 standbys"),
-    ("1 (a, b)", "on", "waits for 1 standbys"),
-    ("any 2(a, b)", "local", "synchronous_commit = local: a commit does not wait for the disks"),
-    ("2 (*)", "remote_write", "synchronous_commit = remote_write"),
-    ("2 (*)", "off", "synchronous_commit = off"),
-]
-
     primary.query("ALTER DATABASE tcpack RESET ALL", dbname="postgres")
 
 
@@ -239,6 +227,22 @@ def test_stop_while_it_connects_at_the_start(tmp_path):
             one.send_signal(signal.SIGTERM)
             assert one.wait() == 0
     assert "cannot use PostgreSQL as journal: told to stop while connecting" in one.log.lines[-1]
+
+
+# synchronous_standby_names, synchronous_commit, and what tcpackd says of them with replicas = 2.
+REPLICAS = [
+    ("2 (*)", "on", None),
+    ("ANY 3 (a, b, c)", "remote_apply", None),
+    ("", "on", "synchronous_standby_names = '': a commit waits for 0 standbys, not for replicas"),
+    ("a, b", "on", "waits for 1 standbys, not for replicas = 2"),
+    ("ANY 1 (a, b)", "on", "waits for 1 standbys"),
+    ("FIRST 1 (a, b)", "remote_apply", "waits for 1 standbys"),
+    ("1 (a, b)", "on", "waits for 1 standbys"),
+    ("any 2(a, b)", "local", "synchronous_commit = local: a commit does not wait for the disks"),
+    ("2 (*)", "remote_write", "synchronous_commit = remote_write"),
+    ("2 (*)", "off", "synchronous_commit = off"),
+]
+
 
 def test_replicas_must_be_possible(database, tmp_path):
     """With -t, which commits nothing: there are no standbys at all."""

@@ -9,6 +9,7 @@
 #include "common/number.h"
 #include "common/reply.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -86,6 +87,29 @@ static bool check_networks(const char *text, struct problem *problem)
     return true;
 }
 
+/*
+ * Whether the keyword before `end` is `password`, `sslpassword`, or may be meant to be: libpq finds
+ * out that `passwd` or `Password` is none only after -T has printed it.
+ */
+static bool ends_with_password(const char *text, const char *end)
+{
+    const char *word;
+
+    while (end > text && isspace((unsigned char)end[-1]))
+        end--;
+    for (word = end; word > text && isalpha((unsigned char)word[-1]); word--)
+        continue;
+    size_t length = (size_t)(end - word);
+    if (length > 3 && strncasecmp(word, "ssl", 3) == 0) {
+        word += 3;
+        length -= 3;
+    }
+    if (length == strlen("passfile") && strncmp(word, "passfile", length) == 0)
+        return false;
+    return (length >= 4 && strncasecmp(word, "pass", 4) == 0) ||
+           (length == 3 && strncasecmp(word, "pwd", 3) == 0);
+}
+
 /* Whether a connection string has a password in it: as a keyword, or as part of a URI. */
 static bool has_password(const char *text)
 {
@@ -96,11 +120,9 @@ static bool has_password(const char *text)
 
     if (at != NULL && memchr(authority, ':', (size_t)(at - authority)) != NULL)
         return true;
-    while ((text = strstr(text, "password")) != NULL) {
-        text += strlen("password");
-        if (text[strspn(text, " ")] == '=')
+    for (const char *equals = strchr(text, '='); equals != NULL; equals = strchr(equals + 1, '='))
+        if (ends_with_password(text, equals))
             return true;
-    }
     return false;
 }
 
