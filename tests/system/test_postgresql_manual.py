@@ -104,3 +104,10 @@ def test_statements_of_the_manual(cluster, server):
     ask("UPDATE tcpack.records SET time = now() - interval '91 days' WHERE seq < 5")
     ask(delete)
     assert ask("SELECT count(*) FROM tcpack.records") == ["3"]
+    one.stop()
+    ask("UPDATE tcpack.records SET time = now() - interval '91 days'")
+    ask(delete)
+    one.start()
+    with Client(one) as client:
+        client.say(b"after a long silence")
+    assert ask("SELECT seq FROM tcpack.records ORDER BY seq") == ["7", "8"]
