@@ -127,7 +127,7 @@ static bool take_filter(const struct command_line *line, struct filter *filter,
     case OPTION_PEER:
         return take_peers(filter, problem);
     default:
-        filter->listener = optarg;
+        filter_listener(filter, optarg);
         return true;
     }
 }

@@ -79,6 +79,12 @@ bool filter_peers(struct filter *filter, const char *text, struct problem *probl
     return added;
 }
 
+void filter_listener(struct filter *filter, const char *name)
+{
+    filter->listener = name;
+    filter->listener_size = strlen(name);
+}
+
 const char *filter_contradiction(const struct filter *filter)
 {
     if (filter->from > filter->to)
@@ -99,7 +105,10 @@ static bool look_up(const struct filter *filter, const char *text, size_t size)
                : network_list_has(&filter->networks, (const struct sockaddr *)&address);
 }
 
-/* Eight bytes at once, the last ones overlapping. */
+/*
+ * Eight bytes at once, the last ones overlapping. Addresses differ in their last bytes, the highest
+ * ones of a word: only the highest bits of the product depend on them.
+ */
 static size_t hash_of(const char *text, size_t size)
 {
     uint64_t hash = size;
@@ -114,7 +123,7 @@ static size_t hash_of(const char *text, size_t size)
     else
         memcpy(&word, text + size - sizeof word, sizeof word);
     hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
-    return (size_t)(hash >> 32);
+    return (size_t)(hash >> (64 - FILTER_PLACES_BITS));
 }
 
 /* Most records are of an address that was seen before: it is looked up once. */
@@ -127,7 +136,7 @@ static bool has_peer(struct filter *filter, const struct record_line *record)
         filter->looked_up = calloc(FILTER_PLACES, sizeof *filter->looked_up);
     if (filter->looked_up == NULL || size >= FILTER_PEER_SIZE)
         return look_up(filter, text, size);
-    struct filter_peer *peer = &filter->looked_up[hash_of(text, size) % FILTER_PLACES];
+    struct filter_peer *peer = &filter->looked_up[hash_of(text, size)];
     if (memcmp(peer->text, text, size) != 0 || peer->text[size] != '\0') {
         memcpy(peer->text, text, size);
         peer->text[size] = '\0';
@@ -145,7 +154,7 @@ bool filter_has(struct filter *filter, const struct record_line *record)
     if (filter->until[0] != '\0' && memcmp(record->time, filter->until, RECORD_TIME_LENGTH) > 0)
         return false;
     if (filter->listener != NULL &&
-        (strlen(filter->listener) != record->listener_size ||
+        (filter->listener_size != record->listener_size ||
          memcmp(filter->listener, record->listener, record->listener_size) != 0))
         return false;
     return !filter->some_peers || has_peer(filter, record);

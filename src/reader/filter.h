@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 /* Peers that were looked up in the networks; of those that share a place the last one stays. */
-enum { FILTER_PLACES = 8192, FILTER_PEER_SIZE = 47 };
+enum { FILTER_PLACES_BITS = 13, FILTER_PLACES = 1 << FILTER_PLACES_BITS, FILTER_PEER_SIZE = 47 };
 
 struct filter_peer {
     char text[FILTER_PEER_SIZE]; /* without its port; "": none */
@@ -26,7 +26,8 @@ struct filter {
     bool some_peers; /* only those of the networks, */
     bool unix_peers; /* and those of Unix sockets */
     struct network_list networks;
-    const char *listener; /* NULL: any; "": [server] */
+    const char *listener; /* filter_listener(); NULL: any */
+    size_t listener_size;
 
     struct filter_peer *looked_up; /* FILTER_PLACES of them; NULL: none yet */
 };
@@ -41,6 +42,9 @@ bool filter_until(struct filter *filter, const char *text) MUST_USE;
 
 /* Adds addresses and networks, or `unix`. False with the problem. */
 bool filter_peers(struct filter *filter, const char *text, struct problem *problem) MUST_USE;
+
+/* Only records of this listener; "": of [server]. The name must stay valid. */
+void filter_listener(struct filter *filter, const char *name);
 
 /* Why no record can be wanted; NULL: some can. */
 const char *filter_contradiction(const struct filter *filter);
