@@ -187,9 +187,9 @@ bool check_receipts(struct check *check, const char *path)
     struct input_line line;
     enum input_result result;
 
-    check->receipts_path = path;
     if (!input_open(&input, path))
         return fail("open", path);
+    check->receipts_path = input.name;
     while ((result = input_next(&input, &line)) == INPUT_LINE || result == INPUT_PAUSE) {
         if (result == INPUT_PAUSE) {
             input_wait(&input);

@@ -188,6 +188,15 @@ static bool copy_run(void *context, const struct run *run)
     return to < 0 || copy(targets->from, run->begin, run->end, to);
 }
 
+/* Removes a file that was written in vain, and keeps errno. */
+static void drop(const char *name)
+{
+    int saved = errno;
+
+    (void)unlink(name); /* nothing needs it, and nothing else can be done */
+    errno = saved;
+}
+
 /* Copies what is foreign to `damaged`, and if `clean` is not NULL, the records to that. */
 static bool copy_apart(int fd, const struct stat *status, const char *damaged, const char *clean)
 {
@@ -198,13 +207,19 @@ static bool copy_apart(int fd, const struct stat *status, const char *damaged, c
         return false;
     if (clean != NULL && (targets.records = make_like(clean, status)) < 0) {
         (void)close(targets.foreign); /* nothing was written */
+        drop(damaged);
         return false;
     }
     bool copied = for_each_run(fd, status, &records, copy_run, &targets);
     copied = finish(targets.foreign) && copied;
     if (clean != NULL)
         copied = finish(targets.records) && copied;
-    return copied && sync_directory_of(damaged);
+    copied = copied && sync_directory_of(damaged);
+    if (!copied)
+        drop(damaged);
+    if (!copied && clean != NULL)
+        drop(clean);
+    return copied;
 }
 
 /* Cuts the file if all that is foreign is at its end; else puts the clean one in its place. */
@@ -263,7 +278,8 @@ static enum repair_result repair_locked(int fd, const char *path)
     return REPAIR_REFUSED;
 }
 
-enum repair_result repair(const char *path)
+/* Repairs the file of a name that is no link. */
+static enum repair_result repair_file(const char *path)
 {
     int fd = open(path, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
     enum repair_result result = REPAIR_REFUSED;
@@ -280,5 +296,20 @@ enum repair_result repair(const char *path)
     else
         result = fail("lock", path);
     (void)close(fd); /* what was written was synced */
+    return result;
+}
+
+enum repair_result repair(const char *path)
+{
+    struct stat status;
+    bool link = lstat(path, &status) == 0 && S_ISLNK(status.st_mode);
+    char *target = link ? realpath(path, NULL) : NULL;
+
+    if (link && target == NULL) {
+        (void)fail("open", path);
+        return REPAIR_ABSENT;
+    }
+    enum repair_result result = repair_file(link ? target : path);
+    free(target);
     return result;
 }

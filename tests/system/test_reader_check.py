@@ -150,6 +150,14 @@ def test_receipts_that_say_nothing(path, tmp_path):
     assert "without seq" in found[0][1] and "tcpack --json" in found[1][1]
 
 
+def test_receipts_from_standard_input(path):
+    path.write_bytes(records(1, 2))
+    result = read("--receipts", "-", path, data=b'{"line":1,"seq":9,"latency_us":5,"reply":"9"}\nx\n')
+    assert result.stdout.splitlines()[:2] == [
+        b"standard input:2: not a line that tcpack --json prints",
+        b"standard input:1: SEQ 9 was acknowledged, and there is no such record"]
+
+
 # Repair.
 
 def damaged(path):
@@ -231,6 +239,21 @@ def test_repair_refuses_while_a_server_is_there(path):
         assert path.read_bytes().endswith(b"yet") and not damaged(path)
 
 
+@pytest.mark.parametrize("content", [records(1, 2) + b"garbage\n" + records(3, 4),
+                                     records(1, 4) + b"garbage\n"], ids=["between", "end"])
+def test_repair_of_a_link(path, tmp_path, content):
+    """A new file took the place of the link, and the journal stayed as it was."""
+    journal = tmp_path / "elsewhere" / "journal"
+    journal.parent.mkdir()
+    journal.write_bytes(content)
+    path.symlink_to("elsewhere/journal")
+    result = read("--repair", path)
+    assert result.status == 0 and str(journal) in result.stderr
+    assert path.is_symlink() and journal.read_bytes() == records(1, 4)
+    kept, = damaged(journal)
+    assert kept.read_bytes() == b"garbage\n" and not damaged(path)
+
+
 def test_a_tail_that_cannot_be_kept_stays(path, tmp_path):
     programs.need("prlimit")
     path.write_bytes(records(1, 3) + b"x" * 100000)
@@ -238,6 +261,18 @@ def test_a_tail_that_cannot_be_kept_stays(path, tmp_path):
     result = programs.run("bash", "-c", "trap '' XFSZ; " + script)
     assert result.returncode == 74, result.stderr
     assert path.read_bytes() == records(1, 3) + b"x" * 100000
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_nothing_is_left_of_a_repair_that_failed(path, tmp_path):
+    """The disk is full, and half of a copy keeps it so."""
+    programs.need("prlimit")
+    content = records(1, 3) + b"garbage\n" + record(4, b"x" * 100000)
+    path.write_bytes(content)
+    script = f"ulimit -f 40; exec {programs.tcpack_journal()} --repair {path}"
+    result = programs.run("bash", "-c", "trap '' XFSZ; " + script)
+    assert result.returncode == 74 and "File too large" in result.stderr
+    assert path.read_bytes() == content and list(tmp_path.iterdir()) == [path]
 
 
 def test_an_unfinished_receipt_is_found(path, tmp_path):
