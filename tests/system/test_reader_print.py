@@ -115,6 +115,15 @@ def test_files_are_put_in_order_and_formats_may_mix(tmp_path):
     assert result.stdout == messages(1, 35) and result.status == 0
 
 
+def test_a_file_whose_first_line_is_damaged_has_its_place(tmp_path):
+    """It came last: its records were out of order, and --check found that."""
+    old, new = tmp_path / "journal.1", tmp_path / "journal"
+    old.write_bytes(b"damaged\n" + records(1, 3))
+    new.write_bytes(records(4, 5))
+    assert read(new, old).stdout == messages(1, 5)
+    assert read("--check", new, old).stdout.endswith(b"5 records, SEQ 1 to 5, 1 findings\n")
+
+
 def test_standard_input(tmp_path):
     assert read("-", data=records(1, 5)).stdout == messages(1, 5)
     programs.need("bash", "zcat")
