@@ -27,6 +27,7 @@ struct inode {
 
 struct name {
     char path[DISK_PATH_MAX];
+    size_t size; /* of the path */
     int inode;
 };
 
@@ -104,8 +105,10 @@ bool disk_has_folder_of(const char *path)
 
 static struct name *find(struct names *names, const char *path)
 {
+    size_t size = strlen(path);
+
     for (size_t at = 0; at < names->count; at++)
-        if (strcmp(names->all[at].path, path) == 0)
+        if (names->all[at].size == size && memcmp(names->all[at].path, path, size) == 0)
             return &names->all[at];
     return NULL;
 }
@@ -135,6 +138,7 @@ static void put_in(struct names *names, const char *path, int inode)
         abort(); /* a history makes fewer */
     struct name *name = &names->all[names->count++];
     copy_path(name->path, path);
+    name->size = strlen(path);
     name->inode = inode;
 }
 
