@@ -90,6 +90,21 @@ static void test_prints_without_the_final_nul(void **unused)
     buffer_free(&buffer);
 }
 
+/* A text that fits is formatted at once; one that lacks room, or only that of its NUL, again. */
+static void test_prints_up_to_the_room(void **unused)
+{
+    (void)unused;
+    for (int length = 60; length <= 68; length++) {
+        struct buffer buffer = {0};
+        assert_true(buffer_append(&buffer, "", 1)); /* makes room for 64 bytes */
+        assert_true(buffer_printf(&buffer, "%0*d", length, 1));
+        assert_int_equal(buffer.size, length + 1);
+        assert_int_equal(buffer.bytes[1], '0');
+        assert_int_equal(buffer.bytes[length], '1');
+        buffer_free(&buffer);
+    }
+}
+
 static void test_appends_texts_and_numbers(void **unused)
 {
     struct buffer buffer = {0};
@@ -168,6 +183,7 @@ int main(void)
         cmocka_unit_test(test_reserved_room_is_after_the_bytes),
         cmocka_unit_test(test_room_for_nothing_is_not_null),
         cmocka_unit_test(test_prints_without_the_final_nul),
+        cmocka_unit_test(test_prints_up_to_the_room),
         cmocka_unit_test(test_appends_texts_and_numbers),
         cmocka_unit_test(test_decimals_of_every_length),
         cmocka_unit_test(test_consumes_from_the_front),
