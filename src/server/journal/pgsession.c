@@ -44,6 +44,7 @@ struct pgsession {
 static const char settings[] =
     "SELECT set_config(wanted.name, wanted.value, false) FROM (VALUES"
     " ('search_path', 'pg_catalog'), ('client_min_messages', 'warning'),"
+    " ('standard_conforming_strings', 'on'),"
     " ('synchronous_commit', current_setting('synchronous_commit')),"
     " ('default_transaction_isolation', 'read committed'),"
     " ('statement_timeout', '0'), ('lock_timeout', '0'), ('transaction_timeout', '0'),"
