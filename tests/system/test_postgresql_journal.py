@@ -79,6 +79,20 @@ def test_numbers_go_on_after_a_restart(database, server, tmp_path):
     assert rows(*database, "server, seq") == [["one", "1"], ["one", "2"], ["other", "1"]]
 
 
+def test_the_last_number(database, server):
+    primary, dbname = database
+    last = 2**63 - 1
+    primary.query("INSERT INTO tcpack.records (server, seq, time, peer, message)"
+                  f" VALUES ('one', {last - 1}, now(), 'unix', 'x')", dbname=dbname)
+    one = server(settings(database))
+    with Client(one) as client:
+        assert client.say(b"y") == b"%d" % last
+        client.send(b"z\n")
+        assert client.receive_all() == b""
+    one.log.wait("no SEQ is left")
+    assert messages(*database) == [b"x", b"y"]
+
+
 def test_a_resend_is_recorded_once_whichever_server_takes_it(database, server):
     one, two = server(settings(database)), server(settings(database, name="two"))
     with Client(one) as first, Client(two) as second:

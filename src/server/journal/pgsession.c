@@ -105,13 +105,13 @@ const char pgsession_recording[] =
 
 /*
  * Finds what is missing, now and not at the first message: a key, a column, a right, or room. Rows
- * as large as they can be, without those of any server, are inserted and taken back.
+ * with SEQs that nobody reaches and the longest address are inserted and taken back.
  */
 static const char rehearsal[] =
     "BEGIN;"
     " EXPLAIN INSERT INTO tcpack.records (server, seq) VALUES ('', 1)"
     " ON CONFLICT (server, seq) DO NOTHING;"
-    " EXECUTE record(9223372036854775806, now(), ARRAY["
+    " EXECUTE record(4611686018427387904, now(), ARRAY["
     "'[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:65535', ''], ARRAY['tcpackd', NULL],"
     " ARRAY['tcpackd', NULL], ARRAY[9223372036854775807, NULL], ARRAY['\\x00', '\\x00']::bytea[]);"
     " ROLLBACK";
