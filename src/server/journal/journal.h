@@ -66,8 +66,8 @@ void journal_free(struct journal *journal);
 bool journal_open(struct journal *journal, const struct journal_options *options) MUST_USE;
 
 /*
- * Whether the database of `options` can be the journal: connects, and leaves it as it was. True for a
- * file, which is not examined.
+ * Whether the database of `options` can be the journal: connects, and leaves it as it was. True for
+ * a file, which is not examined.
  */
 bool journal_check(const struct journal_options *options, struct problem *problem) MUST_USE;
 
