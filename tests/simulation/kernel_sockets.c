@@ -355,7 +355,8 @@ static ssize_t send_bytes(int fd, const void *bytes, size_t size)
     if (peer == NULL)
         return -1;
     clients_offered(number_of(peer), peer->replied + size);
-    if (calls_fail(CALL_SEND)) {
+    /* Not EAGAIN after a reset: no signal would follow. Linux says EPIPE. */
+    if (calls_fail(CALL_SEND) && !(errno == EAGAIN && peer->reset)) {
         if (errno == EAGAIN) {
             peer->starved = true;
             network_replies_sent(number_of(peer));
