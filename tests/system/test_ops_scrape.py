@@ -151,6 +151,26 @@ def test_many_at_once_come_after_the_clients(tmp_path):
     assert 1 <= len(accepted) <= 16
 
 
+def test_many_requests_at_once_come_after_the_clients(tmp_path):
+    """However many come on one connection, a client waits for one of them."""
+    programs.need_strace()
+    trace = tmp_path / "trace"
+    one = Server(tmp_path, LISTEN, wrap=tracer(trace, "trace=sendto,recvfrom"))
+    with one, Client(one) as client, connected(one) as connection:
+        assert client.say(b"hello")
+        one.send_signal(signal.SIGSTOP)
+        wait_until(one.is_stopped, "the stop")
+        connection.sendall(50 * GET)
+        client.send(b"a client\n")
+        one.send_signal(signal.SIGCONT)
+        assert client.receive_until()
+        with connection.makefile("rb") as file:
+            assert [response(file)[0] for _ in range(50)] == 50 * [200]
+    calls = finished(trace)
+    answered = next(at for at, call in enumerate(calls) if "a client" in call)
+    assert len([call for call in calls[:answered] if '"HTTP/1.1 200' in call]) <= 2
+
+
 def test_a_peer_that_never_reads_costs_bounded_memory(server):
     one = server(LISTEN)
     with connected(one) as connection:

@@ -225,25 +225,35 @@ static bool receive(struct server *server, struct scrape_connection *connection)
     return size > 0;
 }
 
-/* False: close the connection. */
+/* Answers a request, if there is one, and sends. False: close the connection. */
+static bool answer(struct server *server, struct scrape_connection *connection)
+{
+    if (connection->out.size == 0 && !respond(server, connection))
+        return false;
+    bool answering = connection->out.size > 0;
+    if (answering && !send_response(server, connection))
+        return false;
+    connection->more =
+        answering && !connection->draining && connection->out.size == 0 && connection->in.size > 0;
+    return true;
+}
+
+/* One request a round: however many there are, the clients of the server come next. */
 static bool serve(struct server *server, struct scrape_connection *connection)
 {
-    if (connection->out.size == 0 && !receive(server, connection))
+    if (connection->out.size == 0 && !connection->more && !receive(server, connection))
         return false;
-    for (;;) { /* the requests received so far, one after another */
-        if (connection->draining)
-            break;
-        if (connection->out.size == 0 && !respond(server, connection))
-            return false;
-        if (connection->out.size == 0)
-            break;
-        if (!send_response(server, connection))
-            return false;
-        if (connection->out.size > 0)
-            break;
-    }
+    connection->more = false;
+    if (!connection->draining && !answer(server, connection))
+        return false;
     unsigned interest = connection->out.size > 0 ? READY_WRITE : READY_READ;
     return readiness_watch(server->readiness, connection->fd, interest);
+}
+
+/* Whether there is something to do for a connection in this round. */
+static bool is_ready(struct server *server, const struct scrape_connection *connection)
+{
+    return readiness_take(server->readiness, connection->fd) || connection->more;
 }
 
 void scrape_run(struct server *server)
@@ -251,8 +261,7 @@ void scrape_run(struct server *server)
     struct scrape *scrape = &server->scrape;
 
     for (size_t at = scrape->count; at-- > 0;) /* from the end: drop() moves the last one */
-        if (readiness_take(server->readiness, scrape->connections[at].fd) &&
-            !serve(server, &scrape->connections[at]))
+        if (is_ready(server, &scrape->connections[at]) && !serve(server, &scrape->connections[at]))
             drop(server, at);
     for (size_t at = 0; at < scrape->listeners_count; at++)
         if (readiness_take(server->readiness, scrape->listeners[at]))
@@ -265,6 +274,9 @@ int64_t scrape_due(const struct server *server)
     int64_t due = scrape->again != 0 ? scrape->again : DEADLINE_NEVER;
     int64_t first = scrape->count > 0 ? scrape->connections[first_due(scrape)].due : DEADLINE_NEVER;
 
+    for (size_t at = 0; at < scrape->count; at++)
+        if (scrape->connections[at].more)
+            return server->now; /* at once */
     return first < due ? first : due;
 }
 

@@ -25,6 +25,7 @@ struct scrape_connection {
     struct buffer out; /* the response, from `sent` on */
     size_t sent;
     bool close;    /* after the response */
+    bool more;     /* `in` may hold another request, left for the next round */
     bool draining; /* sending has ended: waits for the peer's end */
     int64_t due;   /* when it is closed: microseconds, monotonic */
 };
@@ -50,8 +51,8 @@ void scrape_close(struct server *server);
 void scrape_run(struct server *server);
 
 /*
- * When to call scrape_tick(), which closes connections that took too long and ends a pause; or
- * DEADLINE_NEVER.
+ * When to call scrape_run() and scrape_tick(), which closes connections that took too long and ends
+ * a pause; or DEADLINE_NEVER.
  */
 int64_t scrape_due(const struct server *server);
 void scrape_tick(struct server *server);
