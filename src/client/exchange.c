@@ -422,11 +422,22 @@ static enum outcome settle(struct exchange *exchange, int64_t now_us)
     return outcome;
 }
 
-enum outcome exchange_tick(struct exchange *exchange, int64_t now_us)
+static enum outcome lost_by_silence(struct exchange *exchange)
 {
     double timeout = (double)exchange->settings.timeout_us / 1e6;
     struct problem why;
 
+    if (is_in_doubt(exchange))
+        return lost_in_doubt(exchange); /* the reply never settles */
+    problem_set(&why, "no acknowledgement within %g seconds", timeout);
+    if (exchange->answered == 0)
+        problem_set(&why, "%s (does the server use another framing than %s? See -f)", why.text,
+                    framing_names[exchange->settings.framing]);
+    return lost(exchange, why.text);
+}
+
+enum outcome exchange_tick(struct exchange *exchange, int64_t now_us)
+{
     if (exchange->lost)
         return OUTCOME_LOST;
     if (exchange->send_error != 0)
@@ -435,13 +446,11 @@ enum outcome exchange_tick(struct exchange *exchange, int64_t now_us)
         return settle(exchange, now_us);
     if (now_us < exchange_due(exchange))
         return OUTCOME_DONE;
-    if (is_in_doubt(exchange))
-        return lost_in_doubt(exchange); /* the reply never settles */
-    problem_set(&why, "no acknowledgement within %g seconds", timeout);
-    if (exchange->answered == 0)
-        problem_set(&why, "%s (does the server use another framing than %s? See -f)", why.text,
-                    framing_names[exchange->settings.framing]);
-    return lost(exchange, why.text);
+    /* If tcpack was stopped since it looked, replies may have arrived. */
+    enum outcome outcome = exchange_receive(exchange, now_us);
+    if (outcome != OUTCOME_DONE || now_us < exchange_due(exchange))
+        return outcome;
+    return lost_by_silence(exchange);
 }
 
 void exchange_restart_timeout(struct exchange *exchange, int64_t now_us)

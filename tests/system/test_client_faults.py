@@ -3,9 +3,15 @@ Why: any system call of tcpack may fail. With -r all lines are acknowledged once
 again. Without -r, the exit status and standard error say what was not acknowledged.
 """
 
+import os
+import threading
+from pathlib import Path
+
 import pytest
 from harness import programs
+from harness.peers import Peer, receive_until
 from harness.tcpack import finish, start
+from harness.waiting import DEADLINE, wait_until
 
 LINES = [b"line %d" % number for number in range(1000)]
 SEQ = {"server.framing": "line", "server.reply": "{seq}"}
@@ -78,3 +84,38 @@ def test_what_ends_it(server, fault, status, said):
     assert said in result.stderr
     assert status != 75 or "to resume: --from " in result.stderr
     assert one.messages() == LINES[:len(one.messages())]
+
+
+def state_of(pid):
+    return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()[0]
+
+
+def test_a_reply_that_arrives_while_tcpack_is_stopped_is_in_time(tmp_path):
+    """What counted was the time after the stop, with what had arrived before it."""
+    asked, stopped = threading.Event(), threading.Event()
+
+    def serve(connection):
+        receive_until(connection, lambda data: data == b"a\n")
+        asked.set()
+        assert stopped.wait(DEADLINE)
+        connection.sendall(b"ok\n")
+        receive_until(connection, lambda data: data == b"b\n")
+        connection.sendall(b"ok\n")
+
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    # The second read() of its input, which comes after it has looked what there is, takes long.
+    wrap = ["strace", "-D", "-o", "/dev/null", "-P", str(fifo),
+            "-e", "inject=read:delay_enter=1500ms:when=2"]
+    with Peer(serve) as peer:
+        own = os.open(fifo, os.O_RDWR)
+        client = start(peer, "-f", "line", "-t", 1, wrap=wrap, stdin=os.open(fifo, os.O_RDONLY))
+        os.write(own, b"a\n")
+        assert asked.wait(DEADLINE)
+        wait_until(lambda: state_of(client.pid) == "S", "a wait for more input")
+        os.write(own, b"b\n")
+        wait_until(lambda: state_of(client.pid) == "t", "the read of it")
+        stopped.set()
+        os.close(own)
+        result = finish(client)
+    assert (result.status, result.replies) == (0, [b"ok", b"ok"]), result
