@@ -132,13 +132,11 @@ def test_what_was_tried_before_is_said_with_v(server, with_hosts):
 
 
 @needs_ipv6
-def test_the_error_of_each_address(with_hosts):
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    result = to_several(with_hosts("::1", "127.0.0.1", "127.0.0.2"), port)
+def test_the_error_of_each_address(with_hosts, free_port):
+    result = to_several(with_hosts("::1", "127.0.0.1", "127.0.0.2"), free_port)
     assert result.status == 69
     for address in "[::1]", "127.0.0.1", "127.0.0.2":
-        assert f"tcpack: error: cannot connect to {address}:{port}: " in result.stderr
+        assert f"tcpack: error: cannot connect to {address}:{free_port}: " in result.stderr
     assert result.stderr.count("\n") == 3
 
 

@@ -209,17 +209,17 @@ def test_another_session_numbers_anew():
 def test_refused_three_times_in_a_row(server, tmp_path):
     one = server({"server.framing": "relp", "server.max_message": "5",
                   "journal.file": tmp_path / "journal"})
-    result = tcpack(one, "-f", "relp", "-r", "-t", "0.2", data=b"short\ntoo long\nafter\n")
+    result = tcpack(one, "-f", "relp", "-r", "-t", "2", data=b"short\ntoo long\nafter\n")
     assert result.status == 65, result
     assert "message 2 was refused three times in a row" in result.stderr
     assert "its 8 bytes, which begin with 'too long'" in result.stderr
     assert one.messages() == [b"short"]
 
 
-def test_server_killed_over_and_over(server, tmp_path, long):
+def test_server_killed_over_and_over(server, tmp_path, free_port, long):
     count, kills = (50000, 30) if long else (4000, 4)
-    one = server({"server.framing": "relp", "journal.file": tmp_path / "journal"})
-    one.settings["server.port"] = str(one.port)
+    one = server({"server.framing": "relp", "server.port": free_port,
+                  "journal.file": tmp_path / "journal"})
     client = start(one, "-f", "relp", "-r", "-w", "128", "-q")
     lines = [b"line %d" % number for number in range(count)]
     share = count // (kills + 1)
@@ -237,23 +237,20 @@ def test_server_killed_over_and_over(server, tmp_path, long):
     assert len(seen) - count <= kills * 128
 
 
-def test_imrelp_takes_what_tcpack_sends(tmp_path):
+def test_imrelp_takes_what_tcpack_sends(tmp_path, free_port):
     rsyslog.need("imrelp")
     received = tmp_path / "received"
-    port = socket.create_server(("127.0.0.1", 0))
-    number = port.getsockname()[1]
-    port.close()
     text = f"""
 module(load="imrelp")
 template(name="raw" type="string" string="%rawmsg%\\n")
-input(type="imrelp" port="{number}" address="127.0.0.1" ruleset="write")
+input(type="imrelp" port="{free_port}" address="127.0.0.1" ruleset="write")
 ruleset(name="write") {{ action(type="omfile" file="{received}" template="raw") }}
 """
     count = 2000
     lines = [b"<13>1 2026-01-01T00:00:00Z h a - - - line %d" % one for one in range(count)]
     with Rsyslog(tmp_path, text) as imrelp:
-        wait_until(lambda: listens(number), "imrelp")
-        imrelp.port = number
+        wait_until(lambda: listens(free_port), "imrelp")
+        imrelp.port = free_port
         result = tcpack(imrelp, "-f", "relp", "--json", data=b"\n".join(lines) + b"\n")
         assert (result.status, result.stderr) == (0, "")
         assert [json.loads(line)["txnr"] for line in result.replies] == list(range(2, count + 2))

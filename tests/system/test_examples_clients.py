@@ -34,14 +34,14 @@ def run(client, one, path):
 
 
 @pytest.mark.parametrize("language", ["py", "sh", "c"])
-def test_a_flapping_server(server, tmp_path, language, long):
+def test_a_flapping_server(server, tmp_path, free_port, language, long):
     client = command(language, tmp_path)
     journal, lines = tmp_path / "journal", tmp_path / "lines"
     count = 20000 if long else 3000
     lines.write_bytes(b"".join(b"reading %d \\ of %d\n" % (number, number * 7)
                                for number in range(1, count + 1)))
-    one = server({"journal.file": journal, "server.framing": "octet"})
-    one.settings["server.port"] = str(one.port)  # it comes back where it was
+    one = server({"journal.file": journal, "server.framing": "octet",
+                  "server.port": free_port})  # it comes back where it was
     process = run(client, one, lines)
     kills = 50 if long else 5
     for kill in range(1, kills + 1):

@@ -202,13 +202,8 @@ def test_an_address_in_use(server, tmp_path):
                              rf" {host}:{port}: Address already in use")
 
 
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return probe.getsockname()[1]
-
-
 @contextlib.contextmanager
-def prometheus(one, folder):
+def prometheus(one, folder, web):
     """A real one, with the alert rules: a function that asks its API for a path."""
     programs.need("prometheus")
     host, port = metrics_address(one)
@@ -217,7 +212,6 @@ def prometheus(one, folder):
                       "scrape_configs:\n- job_name: tcpackd\n"
                       f"  static_configs:\n  - targets: ['{host}:{port}']\n"
                       f"rule_files: ['{RULES}']\n")
-    web = free_port()
     process = subprocess.Popen(
         ["prometheus", f"--config.file={config}", f"--storage.tsdb.path={folder / 'data'}",
          f"--web.listen-address=127.0.0.1:{web}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -237,25 +231,26 @@ def prometheus(one, folder):
         process.wait()
 
 
-def test_a_real_prometheus_reads_them(server, tmp_path):
+def test_a_real_prometheus_reads_them(server, tmp_path, free_port):
     one = server({**LISTEN, "listener alarms.port": 0})
-    with prometheus(one, tmp_path) as ask:
+    with prometheus(one, tmp_path, free_port) as ask:
         def value(query):
             result = ask("query", query=query)["result"]
             return float(result[0]["value"][1]) if result else None
 
         with Client(one.addresses[1]) as client:
             client.say(b"hello")
-        wait_until(lambda: value('tcpackd_listener_messages_total{listener="alarms"}') == 1,
-                   "the message in Prometheus", 60)
-        assert value("up") == 1 and value("tcpackd_build_info") == 1
-        assert value("tcpackd_journal_failing") == 0
+        # A scrape may take no longer than the second between two: on a slow machine, not each is whole.
+        wanted = {'tcpackd_listener_messages_total{listener="alarms"}': 1, "up": 1,
+                  "tcpackd_build_info": 1, "tcpackd_journal_failing": 0}
+        wait_until(lambda: {query: value(query) for query in wanted} == wanted,
+                   "the figures in Prometheus")
 
 
-def test_a_real_prometheus_fires_the_alert(server, tmp_path):
+def test_a_real_prometheus_fires_the_alert(server, tmp_path, free_port):
     """From a disk that is full to the alert: the server's figures, the scrape and the rule."""
     one = server({**LISTEN, "journal.file": "/dev/full", "journal.sync": "no"})
-    with prometheus(one, tmp_path) as ask:
+    with prometheus(one, tmp_path, free_port) as ask:
         with Client(one) as client:
             client.send(b"hello\n")
             assert client.receive_all() == b""
@@ -264,7 +259,7 @@ def test_a_real_prometheus_fires_the_alert(server, tmp_path):
             return [alert["labels"]["alertname"] for alert in ask("alerts")["alerts"]
                     if alert["state"] == "firing"]
 
-        wait_until(lambda: firing() == ["TcpackdNotRecording"], "the alert", 60)
+        wait_until(lambda: firing() == ["TcpackdNotRecording"], "the alert", 2 * DEADLINE)
 
 
 def names_of(text):

@@ -23,7 +23,7 @@ from harness.server import Server, ini
 # They share a cluster: one process must run them all.
 pytestmark = pytest.mark.xdist_group("postgresql")
 
-LINES = {"server.framing": "line", "server.reply": "{seq}"}
+LINES = {"server.framing": "line", "server.reply": "{seq}", "journal.commit_timeout": 30}
 
 
 @pytest.fixture
@@ -294,15 +294,13 @@ def test_unreachable_servers_are_named(database, tmp_path):
     assert re.search('"/nowhere/.s.PGSQL.1" failed: No such file.*; .*"not_there" does not exist', line)
 
 
-def test_names_of_hosts_are_looked_up_at_the_start_only(tmp_path):
+def test_names_of_hosts_are_looked_up_at_the_start_only(tmp_path, free_port):
     """A name server that does not answer would hold up everything when the connection is lost."""
     programs.need("unshare", "mount", "setpriv")
     programs.need_root()
     names = tmp_path / "hosts"
     names.write_text("127.0.0.1 first.test second.test\n")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = probe.getsockname()
+    address = "127.0.0.1", free_port
     wrap = ["unshare", "--mount", "sh", "-c", f'mount --bind {names} /etc/hosts && exec "$@"', "sh"]
     folder = Path(tempfile.mkdtemp(prefix="tcpack-pg-"))
     os.chown(folder, *postgresql.owner())

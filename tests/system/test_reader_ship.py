@@ -62,11 +62,11 @@ def shipped(journal):
     return read("-0", "--once", "--shipped", journal)
 
 
-def test_every_record_exactly_once_whoever_is_killed(server, tmp_path, long):
+def test_every_record_exactly_once_whoever_is_killed(server, tmp_path, free_port, long):
     here_path, there_path, position = (tmp_path / name for name in ("here", "there", "position"))
     here = server({"journal.file": here_path, "server.framing": "octet"})
-    there = server({"journal.file": there_path, "server.framing": "octet"})
-    there.settings["server.port"] = str(there.port)
+    there = server({"journal.file": there_path, "server.framing": "octet",
+                    "server.port": free_port})
     randomness = random.Random(7)
     sent = []
     shipping = Shipping(here_path, position, there)

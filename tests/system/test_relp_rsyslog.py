@@ -42,9 +42,13 @@ def sender(folder, path, port, options="", batch=128):
     return Rsyslog(folder, rsyslog.reads(path) + SEND.format(port=port, options=options, batch=batch))
 
 
+def number_of(message):
+    return int(re.match(rb"message (\d+) ", message)[1])
+
+
 def numbers(server):
     """How often each of the messages was recorded."""
-    return Counter(int(re.match(rb"message (\d+) ", message)[1]) for message in server.messages())
+    return Counter(map(number_of, server.messages()))
 
 
 def count_records(server):
@@ -59,9 +63,9 @@ def settings(tmp_path, **more):
 
 
 @pytest.fixture
-def relp_server(server, tmp_path):
+def relp_server(server, tmp_path, free_port):
     rsyslog.need("omrelp", "imfile")
-    return server(settings(tmp_path))
+    return server(settings(tmp_path, **{"server.port": free_port}))  # where it is started again
 
 
 def test_every_message_once(relp_server, tmp_path):
@@ -81,6 +85,17 @@ def test_window_of_a_thousand(relp_server, tmp_path):
     assert numbers(relp_server) == Counter(range(1, count + 1))
 
 
+def wait_all(one, count):
+    """Wait until each message was recorded; the journal is read while it is written."""
+    journal, found = one.journal(), set()
+
+    def enough():
+        found.update(number_of(record.message) for record in journal.read())
+        return len(found) == count
+
+    wait_until(enough, lambda: f"{count} messages, not {len(found)}", 300)
+
+
 def kill_amid(one, kills, count):
     """Kill and start the server again, each time after another share of half of the messages."""
     for kill in range(1, kills + 1):
@@ -92,11 +107,9 @@ def kill_amid(one, kills, count):
 
 def test_killed_again_and_again(relp_server, tmp_path, long):
     count, kills = (50000, 30) if long else (6000, 3)
-    port = relp_server.port
-    relp_server.settings["server.port"] = str(port)
-    with sender(tmp_path, lines(tmp_path, count), port):
+    with sender(tmp_path, lines(tmp_path, count), relp_server.port):
         kill_amid(relp_server, kills, count)
-        wait_until(lambda: len(set(numbers(relp_server))) == count, "every message", 300)
+        wait_all(relp_server, count)
     seen = numbers(relp_server)
     assert set(seen) == set(range(1, count + 1))
     # A window at most is sent again over each new connection.
@@ -105,14 +118,14 @@ def test_killed_again_and_again(relp_server, tmp_path, long):
 
 
 @pytest.mark.parametrize("kills", [0, pytest.param(30, marks=pytest.mark.long)])
-def test_full_disk(server, tmp_path, long, kills):
+def test_full_disk(server, tmp_path, free_port, long, kills):
     """No message is acknowledged that does not fit, and none is given up: all come once there is room."""
     rsyslog.need("omrelp", "imfile")
     count = 50000 if long else 3000
     with disk.small_disk(tmp_path / "disk", "8m") as folder:
         filling = folder / "filling"
-        one = server(settings(tmp_path, **{"journal.file": folder / "journal"}))
-        one.settings["server.port"] = str(one.port)
+        one = server(settings(tmp_path, **{"journal.file": folder / "journal",
+                                           "server.port": free_port}))
         room = 64 * 1024
         with open(filling, "wb") as file:
             file.write(bytes((8 << 20) - room))
@@ -121,7 +134,7 @@ def test_full_disk(server, tmp_path, long, kills):
             full = count_records(one)
             filling.unlink()
             kill_amid(one, kills, count)
-            wait_until(lambda: len(set(numbers(one))) == count, "every message", 300)
+            wait_all(one, count)
         seen = numbers(one)
         assert 0 < full < count
         assert set(seen) == set(range(1, count + 1))
@@ -132,7 +145,6 @@ def test_full_disk(server, tmp_path, long, kills):
 
 def test_a_server_that_stops_says_so(relp_server, tmp_path):
     """Without serverclose omrelp sends one more message into the end, and calls that an error."""
-    relp_server.settings["server.port"] = str(relp_server.port)
     path = lines(tmp_path, 100)
     with sender(tmp_path, path, relp_server.port) as omrelp:
         relp_server.wait_messages(100)

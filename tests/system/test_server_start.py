@@ -133,15 +133,19 @@ def test_ipv4_in_the_form_of_ipv6(server):
         assert client.say(b"hello") == REPLY
 
 
-def free_port():
-    """A port that, a moment ago, nobody had, neither with IPv4 nor with IPv6."""
-    with socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True) as both:
-        return both.getsockname()[1]
+@pytest.fixture
+def port_of_both():
+    """As free_port, with IPv4 and with IPv6."""
+    with socket.socket(socket.AF_INET6) as keeper:
+        keeper.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        keeper.bind(("::", 0))
+        yield keeper.getsockname()[1]
 
 
 @ipv6
-def test_star_is_ipv4_and_ipv6_on_one_port(server):
-    one = server({"server.host": "*", "server.port": str(free_port())})
+def test_star_is_ipv4_and_ipv6_on_one_port(server, port_of_both):
+    one = server({"server.host": "*", "server.port": port_of_both})
     for family, host in [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")]:
         with Client((family, (host, one.port))) as client:
             assert client.say(b"hello") == REPLY
@@ -156,12 +160,11 @@ def test_port_in_use():
             "(by which program: ss -ltnp)"]
 
 
-def test_a_port_can_be_taken_again_at_once(server):
+def test_a_port_can_be_taken_again_at_once(server, free_port):
     """After a restart with connections left in TIME_WAIT."""
-    one = server({"server.framing": "line"})
+    one = server({"server.framing": "line", "server.port": free_port})
     with Client(one) as client:
         assert client.say(b"hello") == REPLY
-        one.settings["server.port"] = str(one.port)
         one.stop()
     one.start()
     with Client(one) as client:
