@@ -36,8 +36,9 @@ TRANSIENT_TIMES = 30
 
 def conversation(one, patience):
     """
-    A few clients one after the other, each until it is cut off or was heard of no more for so many
-    seconds; [(message, SEQ)] of what was acknowledged, and how many clients heard nothing.
+    A few clients one after the other, each until it is cut off or heard nothing for so many seconds
+    (after one that did, for a second); [(message, SEQ)] of what was acknowledged, and how many
+    clients heard nothing.
     """
     acknowledged, unheard = [], 0
     for number in range(4):
@@ -50,6 +51,7 @@ def conversation(one, patience):
                     acknowledged.append((message, int(seq)))
         except TimeoutError:
             unheard += 1
+            patience = 1
         except (ConnectionError, AssertionError):
             pass  # cut off: it knows that it must send again
     return acknowledged, unheard
@@ -97,7 +99,7 @@ def inject(tmp_path, calls, call, error, for_good, position=0):
         f"{first}..{first + TRANSIENT_TIMES}" if error in TRANSIENT else f"{first}+"
     one, status, acknowledged, unheard = serve(tmp_path, [*tracer(
         tmp_path / "trace", f"trace={call}", f"inject={call}:error={error}:when={when}"), *only],
-        1 if for_good or (call, error) in UNTRUE else DEADLINE)
+        4 if for_good or (call, error) in UNTRUE else DEADLINE)
     what = f"{call} fails with {error} when={when}; status {status}; log:\n{one.log}"
     assert status >= 0, "killed: " + what
     records = [(record.message, record.seq) for record in one.records()]

@@ -168,10 +168,10 @@ def test_slow_sync_is_no_stall(recording, tmp_path):
     """A client has stall_timeout to take its replies from when they were sent."""
     programs.need_strace()
     reply, count = b"r" * 150 + b"\n", 2000
-    one = recording({"server.host": tmp_path / "socket", "server.stall_timeout": 1,
+    one = recording({"server.host": tmp_path / "socket", "server.stall_timeout": 4,
                      "server.reply": "r" * 150, "log.level": "trace"},
                     wrap=tracer(tmp_path / "trace", "trace=fdatasync",
-                                "inject=fdatasync:delay_enter=1100ms"))
+                                "inject=fdatasync:delay_enter=4200ms"))
     with one, Client(one) as client:
         client.send(b"\n" * count)
         full = re.escape(one.log.wait("[0-9]+ messages recorded, [0-9]+ bytes of replies").group())

@@ -45,7 +45,7 @@ def test_piped_lines(server, framing, command):
 def test_curl_telnet(server):
     """curl does not end when its input does; the server's end of the connection ends it."""
     programs.need("curl")
-    one = server({"server.framing": "line", "server.idle_timeout": "1"})
+    one = server({"server.framing": "line", "server.idle_timeout": "4"})
     result = subprocess.run(["curl", "-sN", f"telnet://{one.host}:{one.port}"], input=INPUT,
                             capture_output=True, encoding="utf-8", timeout=DEADLINE)
     assert result.stdout == ANSWERS, result

@@ -65,8 +65,10 @@ def test_example_with_tls(server, tmp_path, pem):
     with HAProxy(tmp_path, text, names=("front", "tls")) as haproxy:
         haproxy.wait("nodes", "one", "UP", "L7OK")
         haproxy.wait("nodes", "two", "UP", "L7OK")
-        clients = [Client(haproxy.addresses["front"]) for _ in range(4)]
-        said = Counter(client.say(b"plain")[:19] for client in clients)
+        clients, said = [], Counter()
+        for _ in range(4):
+            clients.append(Client(haproxy.addresses["front"]))
+            said[clients[-1].say(b"plain")[:19]] += 1
         assert said == {b"server received one": 2, b"server received two": 2}  # leastconn
         context = ssl.create_default_context(cafile=tmp_path / "certificate.pem")
         secure = Client(haproxy.addresses["tls"])

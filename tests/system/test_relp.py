@@ -125,7 +125,7 @@ def test_serverclose_at_the_end(relp):
 
 
 def test_serverclose_when_idle(relp):
-    one = relp(**{"server.idle_timeout": "1"})
+    one = relp(**{"server.idle_timeout": "3"})
     with Client(one) as client, Client(one) as silent:
         client.send(OPEN)
         assert after_open(client.receive_all()) == CLOSED
