@@ -49,6 +49,7 @@ static void show(const char *text)
 /* Reads once from the terminal. Returns LINE_EDITOR_LINE if reading can go on. */
 static enum line_editor_result read_more(struct line_editor *editor)
 {
+    (void)signals_terminal_changed(); /* before this wait: no reason for its end */
     editor->outcome = editor->settings->wait(editor->settings->context);
     if (editor->outcome == OUTCOME_INTERRUPTED) {
         if (signals_interrupt() != 0)

@@ -67,6 +67,31 @@ def test_with_r_and_no_editing_the_prompt_is_shown_again():
             assert screen.end() == 0
 
 
+@pytest.mark.parametrize("number", [signal.SIGWINCH, signal.SIGCONT])
+def test_the_prompt_is_shown_again_after_a_signal_amid_a_message(number):
+    """The next log line was taken for the terminal's change, which leaves the prompt as it is."""
+    sent, answer, ended = threading.Event(), threading.Event(), threading.Event()
+
+    def serve(connection):
+        connection.recv(100)
+        sent.set()
+        assert answer.wait(DEADLINE)
+        connection.sendall(b"bye\n")
+        assert ended.wait(DEADLINE)
+
+    with Peer(serve) as peer, terminal(peer, "-r", term="dumb") as screen:
+        screen.expect(PROMPT)
+        screen.type("hello\r")
+        assert sent.wait(DEADLINE)
+        screen.process.send_signal(number)
+        answer.set()
+        screen.expect("bye\r\n" + PROMPT)
+        ended.set()
+        screen.expect("tcpack: warning: .*the server closed the connection\r\n" + PROMPT)
+        screen.type(CTRL_D)
+        assert screen.end() == 0
+
+
 def test_an_error_at_the_prompt_has_a_line_of_its_own(term):
     with Peer(lambda connection: connection.recv(100) and connection.sendall(b"bye\n")) as peer:
         with terminal(peer, term=term) as screen:
