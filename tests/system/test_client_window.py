@@ -237,7 +237,7 @@ def test_time_goes_on_while_input_comes():
 
 def test_a_message_that_takes_longer_to_send_than_t():
     """tcpack does not give up on a peer that reads slowly but steadily."""
-    size, bursts = 40_000_000, 10
+    size, bursts = 20_000_000, 10
 
     def serve(connection):
         left = size + 1

