@@ -1,5 +1,6 @@
 #include "common/command_line.h"
 
+#include "common/nearest.h"
 #include "common/number.h"
 #include "common/numbered.h"
 
@@ -35,6 +36,23 @@ static struct name name_of(const struct command_line *line, int value)
     return name;
 }
 
+/* "there is no option --prot=1 (did you mean --port?)" */
+static void explain_unknown(const struct command_line *line, const char *word,
+                            struct problem *problem)
+{
+    char name[32]; /* a longer one would be cut, and then is near to none */
+    struct nearest nearest = {.wanted = name};
+
+    problem_set(problem, "there is no option %s", word);
+    if (strncmp(word, "--", 2) != 0)
+        return;
+    (void)snprintf(name, sizeof name, "%.*s", (int)strcspn(word + 2, "="), word + 2);
+    for (const struct option *option = line->options; option->name != NULL; option++)
+        nearest_offer(&nearest, option->name);
+    if (nearest.name != NULL)
+        problem_set(problem, "%s (did you mean --%s?)", problem->text, nearest.name);
+}
+
 /* getopt_long() found no such option, or one without its value, or a value too many. */
 static void explain(const struct command_line *line, int what, struct problem *problem)
 {
@@ -51,7 +69,7 @@ static void explain(const struct command_line *line, int what, struct problem *p
     else if (optopt > 0)
         problem_set(problem, "there is no option -%c", optopt);
     else
-        problem_set(problem, "there is no option %s", word);
+        explain_unknown(line, word, problem);
 }
 
 int command_line_next(struct command_line *line, struct problem *problem)

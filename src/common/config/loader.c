@@ -396,7 +396,7 @@ static void take_override(struct config_loader *loader, char *text)
     char *dot = equal == NULL ? NULL : strrchr(text, '.');
 
     if (dot == NULL) {
-        wrong(loader, "not of the form section.key=value");
+        wrong(loader, "not of the form section.key=value, such as server.port=8001");
         return;
     }
     *dot = '\0';

@@ -70,6 +70,13 @@ static bool check_escapes(const char *text, struct problem *problem)
     return good;
 }
 
+/* As in -o journal.file=~/journal, which shells leave as it is. */
+static bool check_path(const char *text, struct problem *problem)
+{
+    return strncmp(text, "~/", 2) != 0 ||
+           problem_set(problem, "\"%s\": \"~\" is not replaced here: write the whole path", text);
+}
+
 static bool check_endpoint(const char *text, struct problem *problem)
 {
     struct endpoint endpoint;
@@ -196,7 +203,7 @@ const struct config_option config_options[] = {
     {SERVER(user), AFTER_RESTART, TEXT(0), .value = ""},
     {SERVER(group), AFTER_RESTART, TEXT(0), .value = ""},
 
-    {JOURNAL(file), AT_ONCE, TEXT(1), .value = "-"},
+    {JOURNAL(file), AT_ONCE, TEXT(1), .value = "-", .check = check_path},
     {JOURNAL(format), AT_ONCE, NAME(journal_format_names), .value = "text"},
     {JOURNAL(sync), AT_ONCE, YES_NO, .value = "yes"},
     {JOURNAL(mode), AT_ONCE, MODE, .value = "0640"},
@@ -208,7 +215,7 @@ const struct config_option config_options[] = {
     {LOG(to), AT_ONCE, NAME(log_to_names), .value = "stderr"},
     {LOG(time), AT_ONCE, NAME(log_time_names), .value = "auto"},
 
-    {METRICS(file), AT_ONCE, TEXT(0), .value = ""},
+    {METRICS(file), AT_ONCE, TEXT(0), .value = "", .check = check_path},
     {METRICS(interval), AT_ONCE, SECONDS(1, DAY), .value = "15"},
     {METRICS(listen), AFTER_RESTART, TEXT(0), .value = "", .check = check_endpoint},
 

@@ -24,7 +24,7 @@ static const struct option options[] = {
 /* getopt_long() moves the words of an argv that may be written to. */
 static struct command_line line_of(const char *const *words)
 {
-    static char texts[16][32];
+    static char texts[16][64];
     static char *argv[16 + 1];
     struct command_line line = {.argv = argv, .letters = ":n:h", .options = options};
 
@@ -77,6 +77,10 @@ static void test_wrong_options(void **state)
         {"-xn", "there is no option -x"},
         {"--nothing", "there is no option --nothing"},
         {"--nothing=1", "there is no option --nothing=1"},
+        {"--nubmer=1", "there is no option --nubmer=1 (did you mean --number?)"},
+        {"--quite", "there is no option --quite (did you mean --quiet?)"},
+        {"--a-name-that-is-longer-than-any-of-an-option",
+         "there is no option --a-name-that-is-longer-than-any-of-an-option"},
     };
 
     (void)state;

@@ -184,6 +184,12 @@ static const struct bad bad_files[] = {
     {"[server]\nkeepalive = 32768\n", "f:2: keepalive: \"32768\" is out of range: 0 to 32767\n"},
     {"[server]\nidle_timeout = 31536001\n",
      "f:2: idle_timeout: \"31536001\" is out of range: 0 to 31536000\n"},
+    {"[metrics]\nlisten = 9464\n",
+     "f:2: listen: not of the form ADDRESS:PORT, such as 127.0.0.1:9464\n"},
+    {"[metrics]\nlisten = a:99999\n",
+     "f:2: listen: the port \"99999\" is not a number from 0 to 65535\n"},
+    {"[journal]\nfile = ~/journal\n",
+     "f:2: file: \"~/journal\": \"~\" is not replaced here: write the whole path\n"},
     {"[metrics]\ninterval = 0\n", "f:2: interval: \"0\" is out of range: 1 to 86400\n"},
     {"[client]\ntimeout = 0\n", "f:2: timeout: \"0\" is out of range: 1 to 86400\n"},
     {"[client]\nwindow = 65537\n", "f:2: window: \"65537\" is out of range: 1 to 65536\n"},
@@ -358,10 +364,10 @@ static void test_files_that_cannot_be_read(void **unused)
 
 /* Overrides, and their errors after `-o OVERRIDE: `. */
 static const struct bad bad_overrides[] = {
-    {"", "not of the form section.key=value"},
-    {"port=1", "not of the form section.key=value"},
-    {"server.port", "not of the form section.key=value"},
-    {"client=host.name", "not of the form section.key=value"},
+    {"", "not of the form section.key=value, such as server.port=8001"},
+    {"port=1", "not of the form section.key=value, such as server.port=8001"},
+    {"server.port", "not of the form section.key=value, such as server.port=8001"},
+    {"client=host.name", "not of the form section.key=value, such as server.port=8001"},
     {"sever.port=1", "unknown section [sever] (did you mean \"server\"?)"},
     {"server.=1", "unknown key \"\" in [server]"},
     {"server.prot=1", "unknown key \"prot\" in [server] (did you mean \"port\"?)"},
