@@ -117,6 +117,26 @@ def test_no_number_is_skipped_when_the_journal_is_in_place(make, sync):
     assert len(one.records()) == 8
 
 
+@pytest.mark.parametrize("end", ["stop", "kill and start"])
+def test_an_older_version_and_back(make, journal, end):
+    """One that has one line in FILE.seq, and writes it only when it stops or rotates."""
+    number = journal.with_name("journal.seq")
+    one = make().start()
+    assert say(one, 2) == [1, 2]
+    if end != "stop":
+        one.kill()
+        rename(journal)
+        one.start()
+    one.stop()
+    last = int(number.read_text())
+    assert number.read_text() == f"{last}\n" and last >= 2
+    with open(journal, "a", encoding="ascii") as file:
+        file.write(f"{last + 1} 2026-11-23T04:11:12.156296Z 127.0.0.1:47460 of the older version\n")
+    one.start()
+    assert say(one) == [last + 2]
+    one.stop()
+
+
 def test_moved_away_as_the_log_advises(make, journal):
     """A foreign tail, after a kill."""
     one = make().start()
