@@ -7,6 +7,7 @@ and man finds the pages after an installation.
 import os
 import re
 import subprocess
+import unicodedata
 
 import pytest
 from harness import programs
@@ -74,6 +75,11 @@ def test_synopsis_and_see_also_are_the_same():
                 assert chinese == english
 
 
+def columns(line):
+    """Of a terminal: a Chinese character takes two."""
+    return sum(2 if unicodedata.east_asian_width(one) in "WF" else 1 for one in line)
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_man_finds_and_formats_the_installed_page(tmp_path, page):
     """With -L, which needs no such locale on this machine; the folder's name makes it Chinese."""
@@ -82,10 +88,14 @@ def test_man_finds_and_formats_the_installed_page(tmp_path, page):
     folder = tmp_path / "man" / "zh_CN" / f"man{section}"
     folder.mkdir(parents=True)
     (folder / page).write_text(both(page)[1], encoding="utf-8")
-    environment = {**os.environ, "MANPATH": str(tmp_path / "man"), "LC_ALL": "C.UTF-8"}
+    environment = {**os.environ, "MANPATH": str(tmp_path / "man"), "LC_ALL": "C.UTF-8",
+                   "MANWIDTH": "80"}
     shown = subprocess.run(["man", "-L", "zh_CN.UTF-8", "--warnings", "-E", "UTF-8", section, name],
                            env=environment, stdin=subprocess.DEVNULL, capture_output=True,
                            encoding="utf-8", check=True)
     assert shown.stderr == ""
     for title, _ in sections(both(page)[1]):
         assert f"\n{title}\n" in shown.stdout
+    # Chinese has no blanks between words: without groff's macros for it, no line can be broken.
+    assert not [line for line in shown.stdout.split("\n") if re.search("[\u4e00-\u9fff]", line)
+                and columns(line) > 80]
