@@ -3,7 +3,7 @@
 complete -c tcpack -f
 complete -c tcpack -s 0 -l null -d 'Messages end with NUL, not newline'
 complete -c tcpack -s c -l config -r -F -d 'Configuration'
-complete -c tcpack -s f -l framing -x -a 'auto line nul octet' -d 'Where a message ends'
+complete -c tcpack -s f -l framing -x -a 'auto line nul octet syslog relp' -d 'Where a message ends'
 complete -c tcpack -s H -l host -r -F -a '(__fish_print_hostnames)' -d 'Name, address or /path'
 complete -c tcpack -s h -l help -d 'Print the options'
 complete -c tcpack -s p -l port -x -d 'Port'

@@ -15,7 +15,7 @@ from harness.tcpack import environment
 from harness.terminal import Terminal
 from harness.waiting import DEADLINE
 
-FRAMINGS = {"auto", "line", "nul", "octet"}
+FRAMINGS = "those that tcpack -h lists"
 
 
 def fish(line, folder):
@@ -58,6 +58,7 @@ def zsh(line, folder):
 def test_options_are_those_of_the_page(tmp_path, complete):
     assert complete("tcpack -", tmp_path) == options("tcpack.1")
     assert complete("tcpackd -", tmp_path) == options("tcpackd.8")
+    assert complete("tcpack-journal -", tmp_path) == options("tcpack-journal.1")
 
 
 @pytest.mark.parametrize("complete", [fish, zsh])
@@ -76,6 +77,10 @@ def test_options_are_those_of_the_page(tmp_path, complete):
 ])
 def test_completion(tmp_path, complete, line, offered):
     (tmp_path / "some.ini").touch()
+    if offered == FRAMINGS:
+        help_text = programs.run(programs.tcpack(), "-h").stdout
+        offered = set(re.search(r"--framing (\S+)", help_text)[1].split("|"))
+        assert len(offered) > 4
     assert complete(line, tmp_path) == offered
 
 
