@@ -3,30 +3,8 @@
 #include <string.h>
 #include <strings.h>
 
-/* A part of the head, without the end of its line. */
-struct text {
-    const char *bytes;
-    size_t size;
-};
-
-static bool text_is(struct text text, const char *word)
-{
-    return text.size == strlen(word) && memcmp(text.bytes, word, text.size) == 0;
-}
-
-/* The same for a name or a word whose case does not matter. */
-static bool text_means(struct text text, const char *word)
-{
-    return text.size == strlen(word) && strncasecmp(text.bytes, word, text.size) == 0;
-}
-
-static struct text text_between(const char *begin, const char *end)
-{
-    return (struct text){begin, (size_t)(end - begin)};
-}
-
 /* The size of the head, up to and with its empty line; 0: it is unfinished. */
-static size_t head_size(const char *bytes, size_t size)
+static size_t head_size(const unsigned char *bytes, size_t size)
 {
     size_t line = 0; /* where the line begins */
 
@@ -40,153 +18,92 @@ static size_t head_size(const char *bytes, size_t size)
     return 0;
 }
 
-/* Takes the next line off the head. */
-static struct text take_line(struct text *head)
+/* Takes the next line off the head, without its end. */
+static char *take_line(char **head)
 {
-    const char *end = memchr(head->bytes, '\n', head->size);
-    struct text line = text_between(head->bytes, end);
+    char *line = strsep(head, "\n");
+    size_t size = strlen(line);
 
-    *head = text_between(end + 1, head->bytes + head->size);
-    if (line.size > 0 && line.bytes[line.size - 1] == '\r')
-        line.size--;
+    if (size > 0 && line[size - 1] == '\r')
+        line[size - 1] = '\0';
     return line;
 }
 
-/* Takes what comes before the separator off the text. False: there is no separator. */
-static bool take_until(struct text *text, char separator, struct text *part)
+/* Whether the target is /metrics, perhaps after `http://HOST` and before a query. Changes it. */
+static bool is_metrics(char *target)
 {
-    const char *end = text->size == 0 ? NULL : memchr(text->bytes, separator, text->size);
-
-    if (end == NULL)
-        return false;
-    *part = text_between(text->bytes, end);
-    *text = text_between(end + 1, text->bytes + text->size);
-    return true;
-}
-
-static bool is_token(struct text text)
-{
-    for (size_t i = 0; i < text.size; i++) {
-        char c = text.bytes[i];
-        if (!((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-              (c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL)))
-            return false;
-    }
-    return text.size > 0;
-}
-
-static bool has_control(struct text text)
-{
-    for (size_t i = 0; i < text.size; i++)
-        if (((unsigned char)text.bytes[i] < ' ' && text.bytes[i] != '\t') || text.bytes[i] == 127)
-            return true;
-    return false;
-}
-
-/* Whether the target is /metrics, perhaps with a scheme and host before it and a query after it. */
-static bool is_metrics(struct text target)
-{
-    struct text scheme, host, path = target;
-
-    if (take_until(&path, ':', &scheme) && text_means(scheme, "http") && path.size > 2 &&
-        memcmp(path.bytes, "//", 2) == 0) {
-        path = text_between(path.bytes + 2, path.bytes + path.size);
-        if (take_until(&path, '/', &host))
-            target = text_between(path.bytes - 1, path.bytes + path.size);
-    }
-    path = target;
-    if (take_until(&path, '?', &target))
-        path = target;
-    return text_is(path, "/metrics");
+    if (strncasecmp(target, "http://", 7) == 0)
+        target += 7 + strcspn(target + 7, "/?");
+    target[strcspn(target, "?")] = '\0';
+    return strcmp(target, "/metrics") == 0;
 }
 
 /* Reads `METHOD TARGET HTTP/1.x`; returns the status. */
-static int read_request_line(struct text line, struct metrics_request *request, bool *old)
+static int read_request_line(char *line, struct metrics_request *request, bool *old)
 {
-    struct text method, target;
+    const char *method = strsep(&line, " ");
+    char *target = strsep(&line, " ");
 
-    if (!take_until(&line, ' ', &method) || !take_until(&line, ' ', &target) || !is_token(method) ||
-        target.size == 0 || has_control(target))
+    if (line == NULL || strncmp(line, "HTTP/1.", 7) != 0 || strlen(line) != strlen("HTTP/1.1"))
         return 400;
-    if (line.size != strlen("HTTP/1.1") || memcmp(line.bytes, "HTTP/", 5) != 0)
-        return 400;
-    *old = text_is(line, "HTTP/1.0");
-    if (memcmp(line.bytes, "HTTP/1.", 7) != 0 || line.bytes[7] < '0' || line.bytes[7] > '9')
-        return 505;
-    request->head = text_is(method, "HEAD");
+    *old = line[7] == '0';
+    request->head = strcmp(method, "HEAD") == 0;
     if (!is_metrics(target))
         return 404;
-    return request->head || text_is(method, "GET") ? 200 : 405;
-}
-
-static struct text trimmed(struct text text)
-{
-    while (text.size > 0 && (text.bytes[0] == ' ' || text.bytes[0] == '\t'))
-        text = text_between(text.bytes + 1, text.bytes + text.size);
-    while (text.size > 0 && (text.bytes[text.size - 1] == ' ' || text.bytes[text.size - 1] == '\t'))
-        text.size--;
-    return text;
-}
-
-/* Whether the list, separated by commas, has `close`. */
-static bool has_close(struct text list)
-{
-    struct text entry;
-
-    while (take_until(&list, ',', &entry))
-        if (text_means(trimmed(entry), "close"))
-            return true;
-    return text_means(trimmed(list), "close");
+    return request->head || strcmp(method, "GET") == 0 ? 200 : 405;
 }
 
 /* Reads `NAME: VALUE`. False: malformed. */
-static bool read_field(struct text line, struct metrics_request *request, int *hosts)
+static bool read_field(char *line, struct metrics_request *request, int *hosts)
 {
-    struct text name;
+    const char *name = strsep(&line, ":");
 
-    if (!take_until(&line, ':', &name) || !is_token(name) || has_control(line))
+    if (line == NULL || *name == '\0' || name[strcspn(name, " \t")] != '\0')
         return false;
-    struct text value = trimmed(line);
-    *hosts += text_means(name, "Host");
-    if ((text_means(name, "Connection") && has_close(value)) ||
-        text_means(name, "Transfer-Encoding") ||
-        (text_means(name, "Content-Length") && !text_is(value, "0")))
+    if (strcasecmp(name, "Host") == 0)
+        ++*hosts;
+    if (strcasecmp(name, "Content-Length") == 0 || strcasecmp(name, "Transfer-Encoding") == 0)
         request->close = true;
+    if (strcasecmp(name, "Connection") == 0)
+        for (const char *word; (word = strsep(&line, ", \t")) != NULL;)
+            if (strcasecmp(word, "close") == 0)
+                request->close = true;
     return true;
 }
 
-static void refuse(struct metrics_request *request, int status)
+/* Reads the head, a text that this changes; returns the status. */
+static int read_head(char *head, struct metrics_request *request)
 {
-    request->status = status;
-    request->close = true;
+    bool old = false; /* HTTP/1.0 */
+    int hosts = 0;
+    int status = read_request_line(take_line(&head), request, &old);
+
+    for (char *line = take_line(&head); *line != '\0'; line = take_line(&head))
+        if (!read_field(line, request, &hosts))
+            return 400;
+    if (old)
+        request->close = true;
+    return hosts > 1 || (hosts == 0 && !old) ? 400 : status;
 }
 
 bool metrics_http_parse(const unsigned char *bytes, size_t size, struct metrics_request *request)
 {
+    char head[METRICS_HTTP_HEAD_MAX + 1];
     size_t limit = size < METRICS_HTTP_HEAD_MAX ? size : METRICS_HTTP_HEAD_MAX;
-    size_t consumed = head_size((const char *)bytes, limit);
-    struct text head = {(const char *)bytes, consumed};
-    bool old = false;
-    int hosts = 0;
+    size_t consumed = head_size(bytes, limit);
 
-    *request = (struct metrics_request){.consumed = consumed > 0 ? consumed : limit};
-    if (consumed == 0) {
-        if (size < METRICS_HTTP_HEAD_MAX)
-            return false;
-        refuse(request, 431);
-        return true;
+    if (consumed == 0 && size < METRICS_HTTP_HEAD_MAX)
+        return false;
+    *request = (struct metrics_request){.status = 400, .consumed = limit};
+    if (consumed > 0) {
+        memcpy(head, bytes, consumed);
+        head[consumed] = '\0';
+        request->consumed = consumed;
+        if (strlen(head) == consumed)
+            request->status = read_head(head, request);
     }
-    request->status = read_request_line(take_line(&head), request, &old);
-    while (head.size > 0) {
-        struct text line = take_line(&head);
-        if (line.size > 0 && !read_field(line, request, &hosts))
-            request->status = 400;
-    }
-    if (hosts > 1 || (hosts == 0 && !old))
-        request->status = request->status == 505 ? 505 : 400;
-    if (request->status == 400 || request->status == 505)
-        refuse(request, request->status);
-    request->close = request->close || old;
+    if (request->status == 400)
+        request->close = true;
     return true;
 }
 
@@ -199,10 +116,6 @@ static const char *reason_of(int status)
         return "Not Found";
     case 405:
         return "Method Not Allowed";
-    case 431:
-        return "Request Header Fields Too Large";
-    case 505:
-        return "HTTP Version Not Supported";
     default:
         return "Bad Request";
     }
@@ -214,22 +127,19 @@ bool metrics_http_respond(const struct metrics_request *request, time_t now,
     static const char format[] = "%a, %d %b %Y %H:%M:%S GMT"; /* in the C locale: RFC 9110, 5.6.7 */
     const char *reason = reason_of(request->status);
     bool good = request->status == 200;
-    size_t size = good ? body->size : strlen(reason) + 1;
-    size_t before = out->size;
     struct tm parts;
     char date[32] = "";
 
     if (gmtime_r(&now, &parts) != NULL)
         (void)strftime(date, sizeof date, format, &parts);
-    if (buffer_printf(out,
-                      "HTTP/1.1 %d %s\r\nDate: %s\r\nContent-Type: text/plain; %scharset=utf-8\r\n"
-                      "Content-Length: %zu\r\n%s%s\r\n",
-                      request->status, reason, date, good ? "version=0.0.4; " : "", size,
-                      request->status == 405 ? "Allow: GET, HEAD\r\n" : "",
-                      request->close ? "Connection: close\r\n" : "") &&
-        (request->head ||
-         (good ? buffer_append(out, body->bytes, body->size) : buffer_printf(out, "%s\n", reason))))
-        return true;
-    out->size = before;
-    return false;
+    return buffer_printf(out,
+                         "HTTP/1.1 %d %s\r\nDate: %s\r\n"
+                         "Content-Type: text/plain; %scharset=utf-8\r\n"
+                         "Content-Length: %zu\r\n%s%s\r\n",
+                         request->status, reason, date, good ? "version=0.0.4; " : "",
+                         good ? body->size : strlen(reason) + 1,
+                         request->status == 405 ? "Allow: GET, HEAD\r\n" : "",
+                         request->close ? "Connection: close\r\n" : "") &&
+           (request->head || (good ? buffer_append(out, body->bytes, body->size)
+                                   : buffer_printf(out, "%s\n", reason)));
 }

@@ -16,7 +16,7 @@
 enum { METRICS_HTTP_HEAD_MAX = 8192 };
 
 struct metrics_request {
-    int status;      /* of the response: 200, 400, 404, 405, 431 or 505 */
+    int status;      /* of the response: 200, 400, 404 or 405 */
     size_t consumed; /* bytes of the head */
     bool head;       /* HEAD: the response has no body */
     bool close;      /* close the connection after the response */
@@ -31,7 +31,7 @@ bool metrics_http_parse(const unsigned char *bytes, size_t size,
 
 /*
  * Appends the response to it: for status 200 with the `body`, otherwise with the reason as text.
- * `now` is the wall clock. False with errno ENOMEM, and `out` unchanged.
+ * `now` is the wall clock. False with errno ENOMEM.
  */
 bool metrics_http_respond(const struct metrics_request *request, time_t now,
                           const struct buffer *body, struct buffer *out) MUST_USE;

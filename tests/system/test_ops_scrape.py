@@ -91,7 +91,7 @@ def test_one_connection_carries_many_requests(server):
 
 
 @pytest.mark.parametrize("sent, status", [
-    (b"nonsense\r\n\r\n", 400), (b"GET /metrics HTTP/2.0\r\n\r\n", 505), (b"x" * 9000, 431),
+    (b"nonsense\r\n\r\n", 400), (b"GET /metrics HTTP/2.0\r\n\r\n", 400), (b"x" * 9000, 400),
     (b"POST /metrics HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n" + b"x" * 100000, 405)])
 def test_what_is_no_request_ends_the_connection(server, sent, status):
     one = server(LISTEN)
@@ -114,6 +114,31 @@ def test_silent_peers_keep_nobody_out(server):
         connection.close()
     wait_until(lambda: one.descriptors() <= before, "the closed connections")
     assert not one.spins()
+
+
+def test_one_more_connection_closes_the_one_that_is_silent_longest(server):
+    """Not a new one, whose request is on its way."""
+    one = server(LISTEN)
+    with contextlib.ExitStack() as stack:
+        files = []
+        for number in range(8):
+            connection = stack.enter_context(connected(one))
+            files.append((connection, stack.enter_context(connection.makefile("rb"))))
+            if number < 7:
+                connection.sendall(GET)
+                assert response(files[-1][1])[0] == 200
+        assert fetch(one)[0] == 200
+        assert response(files[0][1]) is None
+        for connection, file in files[1:]:
+            connection.sendall(GET)
+            assert response(file)[0] == 200
+
+
+def test_every_address_has_the_same_port(server):
+    one = server({**LISTEN, "metrics.listen": "*:0"})
+    one.log.wait("wait for connection")
+    ports = {match[1] for match in one.log.matches(r"metrics at http://.*:(\d+)/metrics$")}
+    assert len(ports) == 1
 
 
 def test_without_descriptors_it_pauses(server):
@@ -198,8 +223,8 @@ def test_an_address_in_use(server, tmp_path):
     host, port = metrics_address(one)
     other = Server(tmp_path, {"metrics.listen": f"{host}:{port}"}).spawn()
     assert other.wait() == 69
-    assert other.log.matches(rf"error: cannot listen on {host}:{port} for metrics \(\[metrics\] listen\):"
-                             rf" {host}:{port}: Address already in use")
+    assert other.log.matches(rf"error: \[metrics\] listen = {host}:{port}: cannot listen on {host}:{port}:"
+                             r" Address already in use \(by which program: ss -ltnp\)$")
 
 
 @contextlib.contextmanager

@@ -18,8 +18,8 @@ static void limit_connections(struct server *server)
 {
     uint64_t asked = server->settings->config.max_clients;
     uint64_t reserved = DESCRIPTORS_RESERVED + server->listeners.count +
-                        (server->scrape.listeners_count > 0
-                             ? SCRAPE_CONNECTIONS_MAX + server->scrape.listeners_count
+                        (server->scrape.listeners.count > 0
+                             ? SCRAPE_CONNECTIONS_MAX + server->scrape.listeners.count
                              : 0);
     uint64_t limit = descriptors_raise_limit(asked > 0 ? asked + reserved : DESCRIPTORS_WANTED);
     uint64_t possible = limit > reserved ? limit - reserved : 1;

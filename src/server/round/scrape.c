@@ -1,10 +1,8 @@
 #include "server/round/scrape.h"
 
-#include "common/address.h"
 #include "common/clock.h"
-#include "common/config/endpoint.h"
 #include "common/log.h"
-#include "server/listener/socket.h"
+#include "server/listener/plan.h"
 #include "server/metrics_http.h"
 #include "server/round/state.h"
 
@@ -15,77 +13,55 @@
 
 enum {
     US_PER_SECOND = 1000 * 1000,
-    IDLE_US = 300 * US_PER_SECOND, /* between two requests */
-    STALL_US = 10 * US_PER_SECOND, /* for a request, or a response */
-    PAUSE_US = 100 * 1000,         /* until accept() is tried again after an error */
+    SILENT_US = 300 * US_PER_SECOND, /* for the next request, and its response */
+    PAUSE_US = 100 * 1000,           /* until accept() is tried again after an error */
     RECEIVE_SIZE = 4096,
 };
 
-/* -------------------------------------------------------------------------------- listening */
-
-/* Opens a socket for the address. False with errno. */
-static bool listen_at(struct server *server, const struct address *address)
+/* Opens the sockets for [metrics] listen, as for a section with that host and port. */
+static bool listen_at(struct server *server, const char *listen, struct problem *problem)
 {
+    static const struct listeners none;
+    static char no_name[] = "";
     struct scrape *scrape = &server->scrape;
-    struct unix_socket file = {0};
+    const struct settings settings = {.sections = &scrape->section, .count = 1};
 
-    if (scrape->listeners_count == SCRAPE_LISTENERS_MAX)
-        return true;
-    int fd = listener_socket_open(address, &server->settings->config.server, false, &file);
-    if (fd < 0)
+    if (!endpoint_parse(listen, &scrape->endpoint, problem))
         return false;
-    scrape->listeners[scrape->listeners_count++] = fd;
-    return readiness_watch(server->readiness, fd, READY_READ);
-}
-
-/* False with errno and the address in `text`. */
-static bool listen_at_all(struct server *server, const struct address_list *list,
-                          char text[ADDRESS_TEXT_SIZE])
-{
-    for (size_t at = 0; at < list->count; at++) {
-        (void)address_text(&list->addresses[at], text, ADDRESS_TEXT_SIZE);
-        if (!listen_at(server, &list->addresses[at]) && (list->count == 1 || errno != EAFNOSUPPORT))
-            return false;
-    }
+    scrape->section.config = &scrape->config;
+    scrape->config = (struct config_listener){
+        .name = no_name,
+        .host = scrape->endpoint.host,
+        .port = scrape->endpoint.port,
+        .backlog = server->settings->config.server.backlog,
+        .keepalive = server->settings->config.server.keepalive,
+    };
+    if (!listeners_open(&scrape->listeners, &settings, &none, LISTENER_AT_START, problem))
+        return false;
+    for (size_t at = 0; at < scrape->listeners.count; at++)
+        if (!readiness_watch(server->readiness, scrape->listeners.all[at].fd, READY_READ))
+            return problem_set(problem, "%s", strerror(errno));
     return true;
 }
 
 bool scrape_open(struct server *server)
 {
     const char *listen = server->settings->config.metrics.listen;
-    struct address_list list = {0};
-    struct endpoint endpoint;
     struct problem problem;
-    char text[ADDRESS_TEXT_SIZE] = "";
 
-    if (*listen == '\0')
+    if (*listen == '\0' || listen_at(server, listen, &problem))
         return true;
-    bool opened = endpoint_parse(listen, &endpoint, &problem) &&
-                  address_resolve(endpoint.host, endpoint.port, ADDRESS_TO_LISTEN, &list, &problem);
-    if (opened && !listen_at_all(server, &list, text))
-        opened = problem_set(&problem, "%s: %s", text, strerror(errno));
-    if (!opened)
-        log_error("cannot listen on %s for metrics ([metrics] listen): %s", listen, problem.text);
-    address_list_free(&list);
-    return opened;
+    log_error("[metrics] listen = %s: %s", listen, problem.text);
+    return false;
 }
 
 void scrape_log_start(const struct server *server)
 {
-    struct address bound;
-    char text[ADDRESS_TEXT_SIZE];
+    const struct listeners *listeners = &server->scrape.listeners;
 
-    for (size_t at = 0; at < server->scrape.listeners_count; at++) {
-        bound = (struct address){.size = sizeof bound.storage};
-        if (getsockname(server->scrape.listeners[at], (struct sockaddr *)&bound.storage,
-                        &bound.size) != 0)
-            continue; /* does not happen: a listening socket has a name */
-        (void)address_text(&bound, text, sizeof text);
-        log_notice("metrics at http://%s/metrics", text);
-    }
+    for (size_t at = 0; at < listeners->count; at++)
+        log_notice("metrics at http://%s/metrics", listeners->all[at].address);
 }
-
-/* ------------------------------------------------------------------------------- connections */
 
 static void drop(struct server *server, size_t at)
 {
@@ -105,15 +81,12 @@ void scrape_close(struct server *server)
 
     while (scrape->count > 0)
         drop(server, scrape->count - 1);
-    for (size_t at = 0; at < scrape->listeners_count; at++) {
-        readiness_forget(server->readiness, scrape->listeners[at]);
-        (void)close(scrape->listeners[at]); /* nothing was written through it */
-    }
-    scrape->listeners_count = 0;
-    scrape->again = 0;
+    for (size_t at = 0; at < scrape->listeners.count; at++)
+        readiness_forget(server->readiness, scrape->listeners.all[at].fd);
+    listeners_close(&scrape->listeners, NULL);
 }
 
-/* The connection that is due first: it has been silent for the longest time. */
+/* The connection whose last request is the longest ago. */
 static size_t first_due(const struct scrape *scrape)
 {
     size_t first = 0;
@@ -124,23 +97,26 @@ static size_t first_due(const struct scrape *scrape)
     return first;
 }
 
+/* Whether the listeners are watched. */
 static void watch_listeners(struct server *server, unsigned interest)
 {
-    for (size_t at = 0; at < server->scrape.listeners_count; at++)
-        if (!readiness_watch(server->readiness, server->scrape.listeners[at], interest)) {
-            /* Cannot fail: there has been room since they were opened. */
+    const struct listeners *listeners = &server->scrape.listeners;
+
+    for (size_t at = 0; at < listeners->count; at++)
+        if (!readiness_watch(server->readiness, listeners->all[at].fd, interest)) {
+            /* Cannot fail: the descriptors are known. */
         }
 }
 
 /* A listener stays ready while accept() fails, for lack of descriptors or memory. */
 static void pause_accepting(struct server *server)
 {
+    server->scrape.resume_at = server->now + PAUSE_US;
     watch_listeners(server, 0);
-    server->scrape.again = server->now + PAUSE_US;
 }
 
-/* Accepts one connection. False: there is none, or accepting pauses. */
-static bool accept_one(struct server *server, int listener)
+/* Accepts one connection; another one that waits is accepted in the next round. */
+static void accept_one(struct server *server, int listener)
 {
     struct scrape *scrape = &server->scrape;
     int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -148,112 +124,70 @@ static bool accept_one(struct server *server, int listener)
     if (fd < 0) {
         if (errno != EAGAIN && errno != EWOULDBLOCK)
             pause_accepting(server);
-        return false;
+        return;
     }
     if (scrape->count == SCRAPE_CONNECTIONS_MAX)
         drop(server, first_due(scrape));
-    if (!readiness_watch(server->readiness, fd, READY_READ)) {
+    if (readiness_watch(server->readiness, fd, READY_READ))
+        scrape->connections[scrape->count++] =
+            (struct scrape_connection){.fd = fd, .due = server->now + SILENT_US};
+    else
         (void)close(fd); /* out of memory: it can try again */
-        pause_accepting(server);
-        return false;
-    }
-    scrape->connections[scrape->count++] =
-        (struct scrape_connection){.fd = fd, .due = server->now + STALL_US};
-    return true;
 }
 
-/* Accepts a few: however many there are, the clients of the server come next. */
-static void accept_waiting(struct server *server, int listener)
-{
-    int left = SCRAPE_CONNECTIONS_MAX;
-
-    while (left > 0 && accept_one(server, listener))
-        left--;
-}
-
-/* Sends the response. False: the connection is of no more use. */
-static bool send_response(struct server *server, struct scrape_connection *connection)
-{
-    ssize_t sent = send(connection->fd, connection->out.bytes + connection->sent,
-                        connection->out.size - connection->sent, MSG_NOSIGNAL);
-
-    if (sent < 0)
-        return errno == EAGAIN || errno == EINTR;
-    connection->sent += (size_t)sent;
-    connection->due = server->now + STALL_US;
-    if (connection->sent < connection->out.size)
-        return true;
-    buffer_free(&connection->out);
-    connection->sent = 0;
-    connection->draining = connection->close;
-    if (!connection->draining)
-        connection->due = server->now + IDLE_US;
-    return !connection->draining || shutdown(connection->fd, SHUT_WR) == 0;
-}
-
-/* Answers the request, if it is complete. False: out of memory. */
-static bool respond(struct server *server, struct scrape_connection *connection)
-{
-    struct metrics_request request;
-    struct buffer body = {0};
-
-    if (connection->in.size == 0 ||
-        !metrics_http_parse(connection->in.bytes, connection->in.size, &request))
-        return true;
-    bool done = (request.status != 200 || metrics_format(housekeeping_figures(server), &body)) &&
-                metrics_http_respond(&request, (time_t)(clock_wall_us() / US_PER_SECOND), &body,
-                                     &connection->out);
-    buffer_free(&body);
-    buffer_consume(&connection->in, request.consumed);
-    connection->close = request.close;
-    return done;
-}
-
-/* Receives the next bytes. False: no more will come. */
-static bool receive(struct server *server, struct scrape_connection *connection)
+/* Receives the next bytes; after the last response only to wait for their end. False: it came. */
+static bool receive(struct scrape_connection *connection)
 {
     unsigned char *room = buffer_reserve(&connection->in, RECEIVE_SIZE);
     ssize_t size = room == NULL ? 0 : recv(connection->fd, room, RECEIVE_SIZE, 0);
 
     if (size < 0)
         return errno == EAGAIN || errno == EINTR;
-    if (connection->draining)
-        return size > 0;
-    if (connection->in.size == 0)
-        connection->due = server->now + STALL_US; /* a request begins */
-    connection->in.size += (size_t)size;
+    if (!connection->last)
+        connection->in.size += (size_t)size;
     return size > 0;
 }
 
-/* Answers a request, if there is one, and sends. False: close the connection. */
-static bool answer(struct server *server, struct scrape_connection *connection)
+/* Sends what fits of the response. False: the connection is of no more use. */
+static bool send_response(struct scrape_connection *connection)
 {
-    if (connection->out.size == 0 && !respond(server, connection))
-        return false;
-    bool answering = connection->out.size > 0;
-    if (answering && !send_response(server, connection))
-        return false;
-    connection->more =
-        answering && !connection->draining && connection->out.size == 0 && connection->in.size > 0;
-    return true;
+    ssize_t sent = send(connection->fd, connection->out.bytes, connection->out.size, MSG_NOSIGNAL);
+
+    if (sent < 0)
+        return errno == EAGAIN || errno == EINTR;
+    buffer_consume(&connection->out, (size_t)sent);
+    return connection->out.size > 0 || !connection->last || shutdown(connection->fd, SHUT_WR) == 0;
 }
 
-/* One request a round: however many there are, the clients of the server come next. */
+/* Answers the next request, if it is complete. False: out of memory. */
+static bool respond(struct server *server, struct scrape_connection *connection)
+{
+    struct metrics_request request;
+    struct buffer body = {0};
+
+    if (!metrics_http_parse(connection->in.bytes, connection->in.size, &request))
+        return true;
+    bool done = (request.status != 200 || metrics_format(housekeeping_figures(server), &body)) &&
+                metrics_http_respond(&request, (time_t)(clock_wall_us() / US_PER_SECOND), &body,
+                                     &connection->out);
+    buffer_free(&body);
+    buffer_consume(&connection->in, request.consumed);
+    connection->last = request.close;
+    connection->due = server->now + SILENT_US;
+    return done;
+}
+
+/* One step: at most one request is answered in a round. False: close the connection. */
 static bool serve(struct server *server, struct scrape_connection *connection)
 {
-    if (connection->out.size == 0 && !connection->more && !receive(server, connection))
-        return false;
-    connection->more = false;
-    if (!connection->draining && !answer(server, connection))
-        return false;
-    unsigned interest = connection->out.size > 0 ? READY_WRITE : READY_READ;
-    return readiness_watch(server->readiness, connection->fd, interest);
-}
+    bool sending = connection->out.size > 0;
 
-/* Whether there is something to do for a connection in this round. */
-static bool is_ready(struct server *server, const struct scrape_connection *connection)
-{
-    return readiness_take(server->readiness, connection->fd) || connection->more;
+    if (!(sending ? send_response(connection) : receive(connection)))
+        return false;
+    if (connection->out.size == 0 && !connection->last && !respond(server, connection))
+        return false;
+    return readiness_watch(server->readiness, connection->fd,
+                           connection->out.size > 0 ? READY_WRITE : READY_READ);
 }
 
 void scrape_run(struct server *server)
@@ -261,33 +195,30 @@ void scrape_run(struct server *server)
     struct scrape *scrape = &server->scrape;
 
     for (size_t at = scrape->count; at-- > 0;) /* from the end: drop() moves the last one */
-        if (is_ready(server, &scrape->connections[at]) && !serve(server, &scrape->connections[at]))
+        if (readiness_take(server->readiness, scrape->connections[at].fd) &&
+            !serve(server, &scrape->connections[at]))
             drop(server, at);
-    for (size_t at = 0; at < scrape->listeners_count; at++)
-        if (readiness_take(server->readiness, scrape->listeners[at]))
-            accept_waiting(server, scrape->listeners[at]);
+    for (size_t at = 0; at < scrape->listeners.count; at++)
+        if (readiness_take(server->readiness, scrape->listeners.all[at].fd))
+            accept_one(server, scrape->listeners.all[at].fd);
 }
 
 int64_t scrape_due(const struct server *server)
 {
     const struct scrape *scrape = &server->scrape;
-    int64_t due = scrape->again != 0 ? scrape->again : DEADLINE_NEVER;
-    int64_t first = scrape->count > 0 ? scrape->connections[first_due(scrape)].due : DEADLINE_NEVER;
+    int64_t due = scrape->count == 0 ? DEADLINE_NEVER : scrape->connections[first_due(scrape)].due;
 
-    for (size_t at = 0; at < scrape->count; at++)
-        if (scrape->connections[at].more)
-            return server->now; /* at once */
-    return first < due ? first : due;
+    return scrape->resume_at != 0 && scrape->resume_at < due ? scrape->resume_at : due;
 }
 
 void scrape_tick(struct server *server)
 {
     struct scrape *scrape = &server->scrape;
 
-    while (scrape->count > 0 && scrape->connections[first_due(scrape)].due <= server->now)
-        drop(server, first_due(scrape));
-    if (scrape->again != 0 && scrape->again <= server->now) {
-        scrape->again = 0;
+    if (scrape->resume_at != 0 && scrape->resume_at <= server->now) {
+        scrape->resume_at = 0;
         watch_listeners(server, READY_READ);
     }
+    while (scrape_due(server) <= server->now)
+        drop(server, first_due(scrape));
 }

@@ -7,6 +7,10 @@
 
 #include "common/buffer.h"
 #include "common/compiler.h"
+#include "common/config/config.h"
+#include "common/config/endpoint.h"
+#include "server/listener/listener.h"
+#include "server/settings.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -14,29 +18,25 @@
 
 struct server;
 
-enum {
-    SCRAPE_LISTENERS_MAX = 4, /* addresses of one host */
-    SCRAPE_CONNECTIONS_MAX = 8,
-};
+enum { SCRAPE_CONNECTIONS_MAX = 8 };
 
 struct scrape_connection {
     int fd; /* owned */
     struct buffer in;
-    struct buffer out; /* the response, from `sent` on */
-    size_t sent;
-    bool close;    /* after the response */
-    bool more;     /* `in` may hold another request, left for the next round */
-    bool draining; /* sending has ended: waits for the peer's end */
-    int64_t due;   /* when it is closed: microseconds, monotonic */
+    struct buffer out; /* what is left of the response */
+    bool last;         /* this response is the last one */
+    int64_t due;       /* when it is closed: microseconds, monotonic */
 };
 
 /* A zeroed struct serves nothing. */
 struct scrape {
-    int listeners[SCRAPE_LISTENERS_MAX]; /* owned */
-    size_t listeners_count;
+    struct endpoint endpoint;
+    struct config_listener config;    /* the endpoint as the section of a listener */
+    struct listener_settings section; /* the same */
+    struct listeners listeners;
+    int64_t resume_at; /* when the listeners are watched again; 0: they are */
     struct scrape_connection connections[SCRAPE_CONNECTIONS_MAX];
     size_t count;
-    int64_t again; /* accepting failed and pauses: when it goes on; 0: it does not pause */
 };
 
 /* Opens the listening sockets, if any are configured. False: logged. */
@@ -50,10 +50,7 @@ void scrape_close(struct server *server);
 /* Accepts, reads and answers what the last wait found ready. */
 void scrape_run(struct server *server);
 
-/*
- * When to call scrape_run() and scrape_tick(), which closes connections that took too long and ends
- * a pause; or DEADLINE_NEVER.
- */
+/* When to call scrape_tick(), which closes silent connections; or DEADLINE_NEVER. */
 int64_t scrape_due(const struct server *server);
 void scrape_tick(struct server *server);
 

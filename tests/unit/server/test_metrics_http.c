@@ -28,7 +28,7 @@ static const struct {
     {"GET http://h:9464/metrics HTTP/1.1\r\n" HOST "\r\n", 200, false, false},
     {"GET /metrics HTTP/1.0\r\n\r\n", 200, false, true},
     {"GET /metrics HTTP/1.1\r\n" HOST "Connection: x, CLOSE\r\n\r\n", 200, false, true},
-    {"GET /metrics HTTP/1.1\r\n" HOST "Content-Length: 0\r\n\r\n", 200, false, false},
+    {"GET /metrics HTTP/1.1\r\n" HOST "Content-Length: 0\r\n\r\n", 200, false, true},
     {"GET /metrics HTTP/1.1\r\n" HOST "Content-Length: 5\r\n\r\n", 200, false, true},
     {"GET /metrics HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n", 200, false, true},
     {"GET / HTTP/1.1\r\n" HOST "\r\n", 404, false, false},
@@ -39,11 +39,12 @@ static const struct {
     {"GET /metrics HTTP/1.1\r\n" HOST HOST "\r\n", 400, false, true},
     {"GET /metrics HTTP/1.1\r\n" HOST "A : b\r\n\r\n", 400, false, true},
     {"GET /metrics HTTP/1.1\r\n" HOST " folded\r\n\r\n", 400, false, true},
-    {"GET /metrics HTTP/1.1\r\n" HOST "A: \001\r\n\r\n", 400, false, true},
+    {"GET /metrics HTTP/1.1\r\n" HOST ": b\r\n\r\n", 400, false, true},
+    {"GET http://h?/metrics HTTP/1.1\r\n" HOST "\r\n", 404, false, false},
     {"GET /metrics\r\n" HOST "\r\n", 400, false, true},
     {"GET  /metrics HTTP/1.1\r\n" HOST "\r\n", 400, false, true},
     {"\r\n\r\n", 400, false, true},
-    {"GET /metrics HTTP/2.0\r\n" HOST "\r\n", 505, false, true},
+    {"GET /metrics HTTP/2.0\r\n" HOST "\r\n", 400, false, true},
     {"GET /metrics HTTX/1.1\r\n" HOST "\r\n", 400, false, true},
 };
 
@@ -73,7 +74,18 @@ static void test_too_long(void **state)
     memset(bytes, 'a', sizeof bytes);
     assert_false(metrics_http_parse(bytes, sizeof bytes - 1, &request));
     assert_true(metrics_http_parse(bytes, sizeof bytes, &request));
-    assert_true(request.status == 431 && request.close);
+    assert_true(request.status == 400 && request.close);
+}
+
+static void test_a_nul_hides_nothing(void **state)
+{
+    static const char text[] = "GET /metrics\0 HTTP/1.1\r\n" HOST "\r\n";
+    struct metrics_request request;
+
+    (void)state;
+    assert_true(metrics_http_parse((const void *)text, sizeof text - 1, &request));
+    assert_int_equal(request.consumed, sizeof text - 1);
+    assert_true(request.status == 400 && request.close);
 }
 
 static void assert_response(struct metrics_request request, const char *expected)
@@ -110,6 +122,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_requests),
         cmocka_unit_test(test_too_long),
+        cmocka_unit_test(test_a_nul_hides_nothing),
         cmocka_unit_test(test_responses),
     };
 
