@@ -378,8 +378,9 @@ static size_t look(struct readiness *readiness, size_t most)
                             : select(beyond, descriptor_set_for_select(&readiness->looked), NULL,
                                      NULL, &no_wait);
 
-    for (int fd = (int)from; fd < beyond; fd++) {
-        if (found > 0 && descriptor_set_has(&readiness->looked, fd))
+    int fd = (int)from - 1;
+    while ((fd = descriptor_set_next(&readiness->looked, fd + 1)) >= 0) {
+        if (found > 0)
             add_found(readiness, fd, FOUND_READ | FOUND_MORE);
         descriptor_set_remove(&readiness->looked, fd);
     }
