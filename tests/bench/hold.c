@@ -7,6 +7,8 @@
  *     speak    each connection sends one line and waits for the answer; prints "spoken"
  *     wake N   N of them, evenly spread, send a line at once; prints "sent", and "woken" when all
  *              of them are answered
+ *     select   prints "selected" and the CPU time of one select() over all of them, in nanoseconds
+ *              for each
  *
  * The end of input ends it. Fails, saying so, if a connection was refused, reset, closed or left
  * unanswered.
@@ -18,7 +20,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/select.h>
 #include <sys/socket.h>
+#include <time.h>
 
 static void speak(const int *fds, size_t count)
 {
@@ -44,12 +48,45 @@ static void wake(const int *fds, size_t count, size_t most)
     puts("woken");
 }
 
+static uint64_t cpu_time(void)
+{
+    struct timespec now;
+
+    if (clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now) != 0)
+        clients_fail("clock_gettime");
+    return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
+}
+
+/* An array of words as in common/descriptors.h: FD_SET() ends at FD_SETSIZE. */
+static double select_all(const int *fds, size_t count)
+{
+    enum { BITS = 8 * sizeof(unsigned long) };
+    struct timeval no_wait = {0};
+    size_t beyond = 0;
+
+    for (size_t i = 0; i < count; i++)
+        beyond = (size_t)fds[i] < beyond ? beyond : (size_t)fds[i] + 1;
+    unsigned long *words = calloc(beyond / BITS + 1, sizeof *words);
+    if (words == NULL)
+        clients_fail("memory");
+    for (size_t i = 0; i < count; i++)
+        words[(size_t)fds[i] / BITS] |= 1UL << ((size_t)fds[i] % BITS);
+    uint64_t start = cpu_time();
+    if (select((int)beyond, (fd_set *)words, NULL, NULL, &no_wait) < 0)
+        clients_fail("select");
+    uint64_t taken = cpu_time() - start;
+    free(words);
+    return (double)taken / (double)count;
+}
+
 static void obey(char *command, const int *fds, size_t count)
 {
     command[strcspn(command, "\n")] = '\0';
     if (strcmp(command, "speak") == 0) {
         speak(fds, count);
         puts("spoken");
+    } else if (strcmp(command, "select") == 0) {
+        printf("selected %.1f\n", select_all(fds, count));
     } else if (strncmp(command, "wake ", 5) == 0) {
         wake(fds, count, clients_number("wake", command + 5, count));
     } else {

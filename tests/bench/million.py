@@ -28,7 +28,7 @@ from rows import IDLE_MOST, Figure
 HOLDERS = 4  # processes that hold the clients
 SPARE = 100  # descriptors of a process that are no clients
 KERNEL_BYTES = 9000  # of memory for both ends of a connection, and some of it for the programs
-MESSAGES = 20_000
+FLOOR_CLIENTS = 19_000  # for the bare server
 AT_ONCE = 1000  # clients that wake
 LOOK_MS = 50  # what a look at a million clients may take, besides reading the ready ones
 SECONDS = 3600  # the most that one step takes
@@ -49,6 +49,7 @@ def arguments():
     parser.add_argument("--programs", default="tests/bench", help="where hold is (%(default)s)")
     parser.add_argument("--output", default="bench-results", help="directory (%(default)s)")
     parser.add_argument("--rounds", type=int, default=5, help="of each figure (%(default)s)")
+    parser.add_argument("--messages", type=int, default=20_000, help="of a figure (%(default)s)")
     parser.add_argument("--clients", type=int, default=1_000_000, help="(%(default)s)")
     return parser.parse_args()
 
@@ -57,7 +58,7 @@ def arguments():
 
 
 def raise_descriptor_limit(clients):
-    wanted = clients + SPARE
+    wanted = max(clients, IDLE_MOST) + SPARE
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, max(hard, wanted)))
@@ -113,10 +114,16 @@ class Holder:
         line = self.process.stdout.readline()
         if not line.startswith(word):
             raise servers.BenchError(f"hold: {line}{self.process.stderr.read().strip()}")
+        return line
 
     def tell(self, command):
         self.process.stdin.write(command + "\n")
         self.process.stdin.flush()
+
+    def select_ns(self):
+        """CPU time of a bare select() over its connections, divided by their number."""
+        self.tell("select")
+        return float(self.expect("selected").split()[1])
 
 
 def wait_for_all(server, count):
@@ -151,15 +158,27 @@ def held(machine, server, count):
 # ------------------------------------------------------------------------------------- figures
 
 
-def message_us(server, rounds):
+def message_us(server, rounds, messages):
     """CPU time of a message of one client, in each round."""
-    loads.redis_benchmark(server, 1, MESSAGES // 10)
+    loads.redis_benchmark(server, 1, messages // 10)
     samples = []
     for _ in range(rounds):
         before = server.cpu_ns()
-        loads.redis_benchmark(server, 1, MESSAGES)
-        samples.append((server.cpu_ns() - before) / 1e3 / MESSAGES)
+        loads.redis_benchmark(server, 1, messages)
+        samples.append((server.cpu_ns() - before) / 1e3 / messages)
     return samples
+
+
+def accept_us(server, count, before):
+    """CPU time of a server to accept one of `count` clients, if it had used `before`."""
+    return (server.cpu_ns() - before) / 1e3 / count
+
+
+def floor_accept_us(machine, count):
+    with machine.floor() as server:
+        before = server.cpu_ns()
+        with held(machine, server, count):
+            return accept_us(server, count, before)
 
 
 def wake_ms(server, holder, count):
@@ -217,6 +236,7 @@ class Million:
         self.machine = machine
         self.clients = given.clients
         self.rounds = given.rounds
+        self.messages = given.messages
         self.figures = []
 
     def add(self, name, title, unit, samples, **target):
@@ -232,7 +252,7 @@ class Million:
         with self.machine.tcpackd(server=settings) as server:
             with held(self.machine, server, IDLE_MOST):
                 server.settle()
-                few = message_us(server, self.rounds)
+                few = message_us(server, self.rounds, self.messages)
         try:
             with self.machine.tcpackd(server=settings) as server:
                 self.measure(server, few)
@@ -245,11 +265,14 @@ class Million:
             with stuck(server):
                 pass  # the buffers that every server has by then
         server.settle()
-        rss, kernel = server.resident_bytes(), kernel_bytes()
+        floor = floor_accept_us(self.machine, min(self.clients, FLOOR_CLIENTS))
+        rss, kernel, before = server.resident_bytes(), kernel_bytes(), server.cpu_ns()
         with held(self.machine, server, self.clients) as (holders, seconds):
             title = f"{self.clients:,} connections opened"
             most = 30 * self.clients / 1e6
             self.add("million-accept", title, "s", [seconds], at_most=most)
+            accept = {"tcpackd": [accept_us(server, self.clients, before)], "floor": [floor]}
+            self.add("million-accept-cpu", "to accept one", "us", accept, against="floor")
             server.settle()
             self.memory(server, rss, kernel)
             self.beside(f"cpu-1-beside-{self.clients}", server, few, "")
@@ -261,7 +284,7 @@ class Million:
 
     def beside(self, name, server, few, addition):
         title = f"1 client beside {self.clients:,} idle{addition}"
-        samples = {"tcpackd": message_us(server, self.rounds), "beside 9,900": few}
+        samples = {"tcpackd": message_us(server, self.rounds, self.messages), "beside 9,900": few}
         self.add(name, title, "us/message", samples, against="beside 9,900", at_most=1.3)
 
     def end(self, server, holder):
@@ -294,6 +317,10 @@ class Million:
         plain = statistics.median(plain)
         look = [max(value - plain, 0) for value in lost]
         self.look("million-look", "the look at all clients for it", plain, look)
+        bare = [holder.select_ns() * self.clients / 1e6 for _ in range(self.rounds)]
+        samples = {"tcpackd": look, "select()": bare}
+        title = "the same, beside a bare select() of them"
+        self.add("million-look-bare", title, "ms", samples, against="select()", at_most=1.5)
         self.flood(server, holder, plain / count)
 
     def look(self, name, title, reading, look):
