@@ -386,6 +386,7 @@ static size_t look(struct readiness *readiness, size_t most)
     }
     if (found < 0)
         return 0;
+    readiness->busy = readiness->busy || found > 0;
     readiness->look_next = end;
     return end - from;
 }

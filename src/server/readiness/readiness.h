@@ -108,7 +108,7 @@ int readiness_next(struct readiness *readiness, unsigned *events);
  */
 void readiness_look(struct readiness *readiness);
 
-/* Whether a wait since the last call found something or was interrupted by a signal. */
+/* Whether since the last call a wait or look found something, or a signal interrupted a wait. */
 bool readiness_was_busy(struct readiness *readiness);
 
 /* The number of calls of readiness_look() that cover all sockets. */

@@ -563,8 +563,10 @@ static void a_look_finds_what_no_signal_reported(void **state)
         say(at);
         lose_signals();
         assert_int_equal(find(ours[at]), 0);
+        (void)readiness_was_busy(readiness);
         for (size_t looks = readiness_looks(readiness); looks > 0; looks--)
             readiness_look(readiness);
+        assert_true(readiness_was_busy(readiness)); /* so that another look follows */
         assert_true(readiness_wait(readiness, -1)); /* does not block */
         assert_int_equal(readiness_next(readiness, &events), ours[at]);
         assert_int_equal(events, READY_READ | READY_MORE);
