@@ -8,10 +8,12 @@ import random
 
 import pytest
 
+from harness import programs
 from harness.client import Client
 from harness.journal import Journal, read_journal
 from harness.load import ANSWER_SEQ
 from harness.server import Server
+from harness.tracing import tracer
 
 TIME = b"2026-11-23T04:11:12.156%03dZ"
 
@@ -124,6 +126,22 @@ def test_without_sync_whole_records_after_a_hole_stay(tmp_path, journal):
         assert journal.read_bytes() == b"".join(whole)
         with Client(one) as client:
             assert client.say(b"next") == b"201"
+
+
+def test_an_emptied_journal_is_synced_after_a_crash(tmp_path, journal):
+    """
+    A repair that did not come to its end may have emptied it in memory only: after another power cut
+    there would be old records behind the next ones. Also without sync.
+    """
+    programs.need_strace()
+    with start(tmp_path, journal, "text", {"journal.sync": "no"}) as one, Client(one) as client:
+        assert client.say(b"message") == b"1"
+        one.kill()
+    journal.write_bytes(b"")
+    one.wrap = tracer(tmp_path / "trace", "trace=fdatasync", "inject=fdatasync:error=EIO")
+    one.spawn()
+    assert one.wait() == 74
+    assert one.log.matches(f"cannot sync {journal}: Input/output error")
 
 
 @pytest.mark.parametrize("tail", [

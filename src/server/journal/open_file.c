@@ -350,6 +350,8 @@ static bool take_over(struct open_file *file, const struct journal_options *opti
     bool synced = note.running ? note.synced : options->sync;
     if (status.st_size > 0 && !recover(file, path, status.st_size, note.running, synced, problem))
         return false;
+    if (status.st_size == 0 && note.running && !settle(file, path, 0, 0, problem))
+        return false; /* it may be empty because a repair was not finished */
     if (!check_format(file, options, problem) || !find_seq(file, path, &note, problem))
         return false;
     if (options->sync && !sync_directory(path, problem))
