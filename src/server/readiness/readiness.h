@@ -103,8 +103,8 @@ void readiness_hold(struct readiness *readiness, bool held);
 int readiness_next(struct readiness *readiness, unsigned *events);
 
 /*
- * Asks select() about the signalled sockets among the next descriptors (1,024; of more than 65,536
- * a 64th part), to find one that is ready though no signal reported it. Call it now and then.
+ * Asks select() about the signalled sockets among the next 1,024 descriptors, to find one that is
+ * ready though no signal reported it. Call it now and then.
  */
 void readiness_look(struct readiness *readiness);
 
