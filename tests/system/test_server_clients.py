@@ -243,7 +243,8 @@ def test_a_busy_sender_does_not_keep_the_others_waiting(server):
         assert client.receive_all() == b""
     rounds = collections.Counter(record.time for record in one.records())
     assert sum(rounds.values()) == 30000
-    assert max(rounds.values()) * 1000 <= (48 + 16) * 1024
+    # 48 KiB if commits are quick, up to 1 MiB if they are slow; and one recv() more.
+    assert max(rounds.values()) * 1000 <= (1024 + 16) * 1024
 
 
 def test_a_sender_that_closes_without_reading(server):
