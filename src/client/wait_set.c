@@ -4,6 +4,7 @@
 #include "common/clock.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/select.h>
 #include <time.h>
@@ -83,8 +84,8 @@ bool wait_set_can_write(const struct wait_set *wait_set, int fd)
 
 int wait_set_next(const struct wait_set *wait_set, int from)
 {
-    int reads = descriptor_set_next(&wait_set->can_read, from);
-    int writes = descriptor_set_next(&wait_set->can_write, from);
+    int reads = descriptor_set_next(&wait_set->can_read, from, INT_MAX);
+    int writes = descriptor_set_next(&wait_set->can_write, from, INT_MAX);
 
     return writes < 0 || (reads >= 0 && reads < writes) ? reads : writes;
 }

@@ -53,27 +53,35 @@ bool descriptor_set_has(const struct descriptor_set *set, int fd)
     return fd >= 0 && word_of(fd) < set->count && (set->words[word_of(fd)] & bit_of(fd)) != 0;
 }
 
-int descriptor_set_next(const struct descriptor_set *set, int from)
+/* Words with the descriptors below `beyond` for which the set has room. */
+static size_t words_below(const struct descriptor_set *set, int beyond)
 {
+    size_t words = ((size_t)beyond + DESCRIPTOR_WORD_BITS - 1) / DESCRIPTOR_WORD_BITS;
+
+    return words < set->count ? words : set->count;
+}
+
+int descriptor_set_next(const struct descriptor_set *set, int from, int beyond)
+{
+    size_t end = words_below(set, beyond);
     size_t at = word_of(from);
 
-    if (at >= set->count)
+    if (at >= end)
         return -1;
     descriptor_word word = set->words[at] & ~(bit_of(from) - 1);
     while (word == 0) {
-        if (++at == set->count)
+        if (++at == end)
             return -1;
         word = set->words[at];
     }
-    return (int)(at * DESCRIPTOR_WORD_BITS) + __builtin_ctzl(word);
+    int fd = (int)(at * DESCRIPTOR_WORD_BITS) + __builtin_ctzl(word);
+    return fd < beyond ? fd : -1;
 }
 
 void descriptor_set_copy(struct descriptor_set *set, const struct descriptor_set *from, int beyond)
 {
-    size_t words = ((size_t)beyond + DESCRIPTOR_WORD_BITS - 1) / DESCRIPTOR_WORD_BITS;
+    size_t words = words_below(from, beyond);
 
-    if (words > from->count)
-        words = from->count;
     if (words > set->count)
         abort(); /* a bug in the caller, which would write out of bounds */
     if (words > 0)

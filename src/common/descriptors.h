@@ -35,8 +35,11 @@ void descriptor_set_add(struct descriptor_set *set, int fd);
 void descriptor_set_remove(struct descriptor_set *set, int fd);
 bool descriptor_set_has(const struct descriptor_set *set, int fd);
 
-/* The lowest descriptor of the set that is at least `from`; -1 if there is none. */
-int descriptor_set_next(const struct descriptor_set *set, int from);
+/*
+ * The lowest descriptor of the set that is at least `from` and below `beyond`; -1 if there is none.
+ * Takes time for each 64 that it passes over: with a million, `beyond` keeps a search short.
+ */
+int descriptor_set_next(const struct descriptor_set *set, int from, int beyond);
 
 /*
  * Copies the descriptors of `from` that are below `beyond` to `set`, and perhaps some above, up to

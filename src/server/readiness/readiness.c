@@ -273,7 +273,7 @@ static void add_all_found(struct readiness *readiness, const struct descriptor_s
 {
     int fd = -1;
 
-    while ((fd = descriptor_set_next(set, fd + 1)) >= 0 && fd < readiness->beyond)
+    while ((fd = descriptor_set_next(set, fd + 1, readiness->beyond)) >= 0)
         add_found(readiness, fd, found);
 }
 
@@ -379,7 +379,7 @@ static size_t look(struct readiness *readiness, size_t most)
                                      NULL, &no_wait);
 
     int fd = (int)from - 1;
-    while ((fd = descriptor_set_next(&readiness->looked, fd + 1)) >= 0) {
+    while ((fd = descriptor_set_next(&readiness->looked, fd + 1, beyond)) >= 0) {
         if (found > 0)
             add_found(readiness, fd, FOUND_READ | FOUND_MORE);
         descriptor_set_remove(&readiness->looked, fd);

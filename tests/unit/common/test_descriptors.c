@@ -6,6 +6,7 @@
  */
 #include "common/descriptors.h"
 
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -25,7 +26,7 @@ static void test_zeroed_is_empty(void **unused)
 
     (void)unused;
     assert_false(descriptor_set_has(&set, 0));
-    assert_int_equal(descriptor_set_next(&set, 0), -1);
+    assert_int_equal(descriptor_set_next(&set, 0, INT_MAX), -1);
     descriptor_set_remove(&set, 0);
     descriptor_set_copy(&set, &other, HIGHEST);
     assert_null(descriptor_set_for_select(&set));
@@ -42,14 +43,14 @@ static void test_members_around_the_edges_of_words(void **unused)
         assert_false(descriptor_set_has(&set, fd));
         descriptor_set_add(&set, fd);
         assert_true(descriptor_set_has(&set, fd));
-        assert_int_equal(descriptor_set_next(&set, 0), fd);
-        assert_int_equal(descriptor_set_next(&set, fd), fd);
-        assert_int_equal(descriptor_set_next(&set, fd + 1), -1);
+        assert_int_equal(descriptor_set_next(&set, 0, INT_MAX), fd);
+        assert_int_equal(descriptor_set_next(&set, fd, INT_MAX), fd);
+        assert_int_equal(descriptor_set_next(&set, fd + 1, INT_MAX), -1);
         assert_false(descriptor_set_has(&set, fd + 1));
         if (fd > 0)
             assert_false(descriptor_set_has(&set, fd - 1));
         descriptor_set_remove(&set, fd);
-        assert_int_equal(descriptor_set_next(&set, 0), -1);
+        assert_int_equal(descriptor_set_next(&set, 0, INT_MAX), -1);
     }
     descriptor_set_free(&set);
 }
@@ -63,8 +64,8 @@ static void test_growing_keeps_members_and_adds_none(void **unused)
     descriptor_set_add(&set, 3);
     for (int fd = 4; fd <= HIGHEST; fd *= 2) {
         assert_true(descriptor_set_grow(&set, fd));
-        assert_int_equal(descriptor_set_next(&set, 0), 3);
-        assert_int_equal(descriptor_set_next(&set, 4), -1);
+        assert_int_equal(descriptor_set_next(&set, 0, INT_MAX), 3);
+        assert_int_equal(descriptor_set_next(&set, 4, INT_MAX), -1);
     }
     descriptor_set_free(&set);
 }
@@ -91,10 +92,12 @@ static void test_next_finds_all_in_order(void **unused)
         assert_int_equal(descriptor_set_has(&set, fd), member[fd]);
         if (!member[fd])
             continue;
-        assert_int_equal(descriptor_set_next(&set, at), fd);
+        assert_int_equal(descriptor_set_next(&set, at, INT_MAX), fd);
+        assert_int_equal(descriptor_set_next(&set, at, fd + 1), fd);
+        assert_int_equal(descriptor_set_next(&set, at, fd), -1);
         at = fd + 1;
     }
-    assert_int_equal(descriptor_set_next(&set, at), -1);
+    assert_int_equal(descriptor_set_next(&set, at, INT_MAX), -1);
     descriptor_set_free(&set);
 }
 
@@ -110,8 +113,8 @@ static void test_copy_is_equal_and_separate(void **unused)
     descriptor_set_add(&set, HIGHEST);
     descriptor_set_add(&copy, 7);
     descriptor_set_copy(&copy, &set, HIGHEST + 1);
-    assert_int_equal(descriptor_set_next(&copy, 0), 64);
-    assert_int_equal(descriptor_set_next(&copy, 65), HIGHEST);
+    assert_int_equal(descriptor_set_next(&copy, 0, INT_MAX), 64);
+    assert_int_equal(descriptor_set_next(&copy, 65, INT_MAX), HIGHEST);
     descriptor_set_remove(&copy, 64);
     assert_true(descriptor_set_has(&set, 64));
     descriptor_set_free(&set);
@@ -130,8 +133,8 @@ static void test_only_what_is_below_is_copied(void **unused)
     descriptor_set_add(&other, 5);
     descriptor_set_add(&other, HIGHEST);
     descriptor_set_copy(&set, &other, 6);
-    assert_int_equal(descriptor_set_next(&set, 0), 5);
-    assert_int_equal(descriptor_set_next(&set, 6), -1);
+    assert_int_equal(descriptor_set_next(&set, 0, INT_MAX), 5);
+    assert_int_equal(descriptor_set_next(&set, 6, INT_MAX), -1);
     descriptor_set_free(&set);
     descriptor_set_free(&other);
 }
@@ -165,7 +168,7 @@ static void test_no_room_is_no_member(void **unused)
     assert_false(descriptor_set_has(&set, -1));
     descriptor_set_remove(&set, 1000000);
     descriptor_set_remove(&set, -1);
-    assert_int_equal(descriptor_set_next(&set, 1000000), -1);
+    assert_int_equal(descriptor_set_next(&set, 1000000, INT_MAX), -1);
     descriptor_set_free(&set);
 }
 
@@ -185,14 +188,14 @@ static void test_select_sees_a_high_descriptor(void **unused)
 
     descriptor_set_add(&set, high);
     assert_int_equal(select(high + 1, descriptor_set_for_select(&set), NULL, NULL, &at_once), 0);
-    assert_int_equal(descriptor_set_next(&set, 0), -1);
+    assert_int_equal(descriptor_set_next(&set, 0, INT_MAX), -1);
 
     assert_int_equal(write(ends[1], "x", 1), 1);
     descriptor_set_add(&set, high);
     descriptor_set_add(&set, ends[0]);
     assert_int_equal(select(high + 1, descriptor_set_for_select(&set), NULL, NULL, &at_once), 2);
-    assert_int_equal(descriptor_set_next(&set, 0), ends[0]);
-    assert_int_equal(descriptor_set_next(&set, ends[0] + 1), high);
+    assert_int_equal(descriptor_set_next(&set, 0, INT_MAX), ends[0]);
+    assert_int_equal(descriptor_set_next(&set, ends[0] + 1, INT_MAX), high);
 
     descriptor_set_free(&set);
     close(high);
