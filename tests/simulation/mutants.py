@@ -79,10 +79,8 @@ MUTANTS = {
          "if (is_health_check(connection, frame) && connection->fd % 2 == 0) {"),
     ],
     "deletion-unnoticed": [
-        ("return !self->file.named || fstat(self->file.fd, &status) != 0 || "
-         "status.st_nlink > 0;",
-         "return !self->file.named || fstat(self->file.fd, &status) != 0 || "
-         "status.st_size >= 0;"),
+        ("return fstat(self->file.fd, &status) == 0 ? status.st_nlink > 0 : errno != ESTALE;",
+         "return fstat(self->file.fd, &status) == 0 ? status.st_size >= 0 : errno != ESTALE;"),
     ],
     "emptied-journal-counts-anew": [
         ("if (same_file && last_record == 0 && note->last == note->from && same_boot)",
@@ -297,20 +295,24 @@ def find(text, sources):
     return found[0]
 
 
-def write(name, replacements):
-    """The sources that the mutant changes, in a folder of its own."""
-    sources = {path: path.read_text() for path in sorted(SOURCE.glob("src/**/*.c"))}
-    folder = BUILD / WORK / name
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    changed = set()
+def changed(replacements):
+    """The sources that the mutant changes, by path."""
+    before = {path: path.read_text() for path in sorted(SOURCE.glob("src/**/*.c"))}
+    sources = dict(before)
     for old, new in replacements:
         path, match = find(old, sources)
         source = sources[path]
         sources[path] = source[:match.start()] + new + source[match.end():]
-        changed.add(path)
-    for path in changed:
-        (folder / path.name).write_text(sources[path])
+    return {path: text for path, text in sources.items() if text != before[path]}
+
+
+def write(name, replacements):
+    """The same in a folder of its own."""
+    folder = BUILD / WORK / name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for path, text in changed(replacements).items():
+        (folder / path.name).write_text(text)
     return folder
 
 

@@ -4,7 +4,9 @@ reader relies on both, and nothing else checks them. The file names in the READM
 and each source file must be in its folder's paragraph.
 """
 
+import importlib
 import re
+import sys
 from pathlib import PurePosixPath
 
 import pytest
@@ -227,3 +229,14 @@ def test_every_part_named_in_a_paragraph_is_a_file_and_named_once():
 def test_a_readme_is_wrapped(readme):
     text = readme.read_text(encoding="utf-8")
     assert [line for line in text.splitlines() if len(line) > README_WIDTH] == []
+
+
+def test_every_mutant_of_the_simulation_changes_the_source(monkeypatch):
+    """Why: they are built by hand, so that a change of the source would leave some without a text."""
+    monkeypatch.syspath_prepend(str(ROOT / "tests" / "simulation"))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    mutants = importlib.import_module("mutants")
+    everything = mutants.MUTANTS | mutants.CLIENT_MUTANTS
+    assert len(everything) > 60
+    for name, replacements in everything.items():
+        assert mutants.changed(replacements), name
