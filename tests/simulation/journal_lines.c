@@ -207,7 +207,7 @@ static bool take_base64(struct rest *rest, struct journal_line *line)
     unsigned held = 0;
 
     for (; at < end && *at != '"' && *at != '='; at++) {
-        int digit = table.base64[*at];
+        const signed char digit = table.base64[*at];
         if (digit < 0)
             return false;
         bits = (bits << 6 | (unsigned)digit) & 0xfffU;
